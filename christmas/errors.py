@@ -1,0 +1,41 @@
+"""Every error this project raises on purpose; each message says what is wrong and what to do."""
+
+
+class ChristmasError(Exception):
+    """The base of all errors of this project; its text is fit to be shown to the user."""
+
+
+class ConfigurationError(ChristmasError):
+    """Raised when a configuration file or variable is missing or wrong, from ``config``."""
+
+
+class ArgumentError(ChristmasError):
+    """Raised when a spider or command gets an argument it does not accept, from ``platforms`` and ``cli``."""
+
+
+class DatabaseUnavailable(ChristmasError):
+    """Raised when the database is locked, read-only, full or away, from ``catalog``."""
+
+
+class RedisUnavailable(ChristmasError):
+    """Raised when neither the configured nor the embedded server answers, from ``embedded``."""
+
+
+class ReadingError(ChristmasError):
+    """The base of what the readers raise about one page."""
+
+
+class NothingReadable(ReadingError):
+    """Raised when a page has no product, or no listing, that any source can read, from ``reading``."""
+
+
+class BlockedByVendor(ReadingError):
+    """Raised when a page is a bot challenge instead of the shop's own, from ``reading``."""
+
+
+class PriceUnreadable(ReadingError):
+    """Raised when a text claims to be a price and is none; the message names the text, from ``reading.money``."""
+
+
+class NoListings(ReadingError):
+    """Raised when a vendor's year index names no listing, from ``platforms``."""

@@ -1,0 +1,108 @@
+"""What spiders yield: year links, listing entries, products, and the readings of whole listings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Final, Literal, TypeAlias, TypeVar
+
+
+class Unread(Enum):
+    """The state of a field the page did not tell; it never overwrites what is known."""
+
+    UNREAD = "unread"
+
+    def __repr__(self) -> str:
+        return "UNREAD"
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+UNREAD: Final = Unread.UNREAD
+T = TypeVar("T")
+# A value, None (absent: the page says there is none), or UNREAD (the page does not say).
+Read: TypeAlias = T | None | Literal[Unread.UNREAD]
+
+
+class Availability(str, Enum):
+    """What a shop says of its stock. ``unknown`` is for display only: a reader says UNREAD instead."""
+
+    IN_STOCK = "in_stock"
+    LOW_STOCK = "low_stock"
+    OUT_OF_STOCK = "out_of_stock"
+    PREORDER = "preorder"
+    DISCONTINUED = "discontinued"
+    UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class YearLink:
+    """A vendor's listing page for one release year."""
+
+    vendor: str
+    year: int
+    url: str
+
+
+@dataclass(slots=True)
+class ListingEntry:
+    """What a listing page tells about one product.
+
+    ``listing`` is the path of the year link it was reached from; prices are in minor units of ``currency``.
+    """
+
+    vendor: str
+    key: str
+    url: str
+    listing: str
+    release_year: int | None
+    aliases: tuple[str, ...] = ()
+    name: Read[str] = UNREAD
+    price_minor: Read[int] = UNREAD
+    list_price_minor: Read[int] = UNREAD
+    currency: str = "USD"
+    availability: Read[Availability] = UNREAD
+    source: str = ""
+    read_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Product:
+    """What a product's own page tells; prices are in minor units of ``currency`` (ISO 4217)."""
+
+    vendor: str
+    key: str
+    url: str
+    aliases: tuple[str, ...] = ()
+    name: Read[str] = UNREAD
+    sku: Read[str] = UNREAD
+    gtin: Read[str] = UNREAD
+    brand: Read[str] = UNREAD
+    price_minor: Read[int] = UNREAD
+    price_min_minor: Read[int] = UNREAD
+    price_max_minor: Read[int] = UNREAD
+    list_price_minor: Read[int] = UNREAD
+    currency: Read[str] = UNREAD
+    availability: Read[Availability] = UNREAD
+    release_year: Read[int] = UNREAD
+    series: Read[str] = UNREAD
+    series_number: Read[int] = UNREAD
+    box: Read[str] = UNREAD
+    image_url: Read[str] = UNREAD
+    source: str = ""
+    read_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class ListingReading:
+    """The end of one listing's reading, all its pages; ``complete`` is False where any of them failed."""
+
+    vendor: str
+    listing: str
+    release_year: int | None
+    entries: int
+    complete: bool
+    started_at: datetime
+    finished_at: datetime
