@@ -46,7 +46,9 @@ class SyncConfig(Section):
         7, ge=1, le=365, description="a product's own page is read again once in so many days, spread evenly over them"
     )
     pages_per_day: int = Field(
-        2000, ge=0, description="at most so many product pages of one vendor are read per UTC day because they are stale"
+        2000,
+        ge=0,
+        description="at most so many product pages of one vendor are read per UTC day because they are stale",
     )
     year_links_days: float = Field(7, gt=0, description="how long a vendor's year links are cached")
 
@@ -93,10 +95,10 @@ class Config(BaseSettings):
     contact_url: str = Field(
         "", description="page or mailto: address named in the User-Agent; needed before any real vendor is read"
     )
-    log_level: str = Field(
-        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR"
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
+    browser_path: str = Field(
+        "", description="Chromium for vendors that need a browser; empty looks in the usual places"
     )
-    browser_path: str = Field("", description="Chromium for vendors that need a browser; empty looks in the usual places")
     database: DatabaseConfig = DatabaseConfig()
     redis: RedisConfig = RedisConfig()
     sync: SyncConfig = SyncConfig()
