@@ -1,0 +1,83 @@
+"""From the readers' facts to items: minor units, the vendor's own URLs, keys and aliases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from christmas.errors import NothingReadable
+from christmas.items import UNREAD, ListingEntry, Product, Read
+from christmas.reading.identity import key_in_url, url_path
+from christmas.reading.money import to_minor
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from christmas.platforms.integration import Integration
+    from christmas.platforms.listing_progress import Listing
+    from christmas.reading.facts import EntryFacts, ProductFacts
+
+
+def entry(spider: Integration, facts: EntryFacts, listing: Listing) -> ListingEntry:
+    """Make an item of one listing entry; its key is the platform's number, else the URL's path."""
+    currency = facts.currency or spider.currency
+    url = spider.own_url(facts.url)
+    key, aliases = _key(facts.ids, url)
+    return ListingEntry(
+        vendor=spider.name,
+        key=key,
+        url=url,
+        listing=listing.path,
+        release_year=listing.year,
+        aliases=aliases,
+        name=facts.name,
+        price_minor=_minor(facts.price, currency),
+        list_price_minor=_minor(facts.list_price, currency),
+        currency=currency,
+        availability=facts.availability,
+        source="listing",
+        read_at=spider.now(),
+    )
+
+
+def product(spider: Integration, facts: ProductFacts, asked: str, fetched_url: str) -> Product:
+    """Make an item of a product page; raise NothingReadable when the page is another product's."""
+    currency = facts.currency or spider.currency
+    url = spider.own_url(fetched_url)
+    key, aliases = _key(facts.ids, url)
+    if asked.isdigit() and facts.ids and asked not in facts.ids:
+        raise NothingReadable(f"{fetched_url} is the page of {key}, not of {asked}: the shop redirects it.")
+    others = tuple(alias for alias in dict.fromkeys((key, *aliases)) if alias != asked)
+    return Product(
+        vendor=spider.name,
+        key=asked,
+        url=url,
+        aliases=others,
+        name=facts.name,
+        sku=facts.sku,
+        gtin=facts.gtin,
+        brand=facts.brand,
+        price_minor=_minor(facts.price, currency),
+        price_min_minor=_minor(facts.price_min, currency),
+        price_max_minor=_minor(facts.price_max, currency),
+        list_price_minor=_minor(facts.list_price, currency),
+        currency=currency,
+        availability=facts.availability,
+        release_year=facts.release_year,
+        series=facts.series,
+        series_number=facts.series_number,
+        box=facts.box,
+        image_url=facts.image_url,
+        source=facts.source,
+        read_at=spider.now(),
+    )
+
+
+def _key(ids: tuple[str, ...], url: str) -> tuple[str, tuple[str, ...]]:
+    path = url_path(url)
+    number = key_in_url(url)
+    names = tuple(dict.fromkeys((*ids, *([number] if number else []), path)))
+    return names[0], names[1:]
+
+
+def _minor(amount: Read[Decimal], currency: str) -> Read[int]:
+    return amount if amount is None or amount is UNREAD else to_minor(amount, currency)

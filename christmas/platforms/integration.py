@@ -1,0 +1,246 @@
+"""The base of every spider: arguments, year links, listings, product pages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import scrapy
+from scrapy import Request
+
+from christmas import config as configuration
+from christmas.errors import ConfigurationError, NothingReadable, ReadingError
+from christmas.items import YearLink
+from christmas.platforms import arguments, convert, selection
+from christmas.platforms.listing_progress import Listing, ListingProgress
+from christmas.platforms.signals import store_wanted
+from christmas.platforms.year_links import YearLinkCache
+from christmas.reading.identity import url_path
+from christmas.reading.listing import read_listing
+from christmas.reading.product import read_product
+from christmas.reading.year_index import read_year_index
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+    from scrapy.settings import BaseSettings
+    from twisted.python.failure import Failure
+
+    from christmas.config import Config
+    from christmas.items import ListingEntry, ListingReading, Product
+
+logger = logging.getLogger(__name__)
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class Integration(scrapy.Spider):
+    """One vendor.
+
+    1. Inherit from the base of the vendor's shop platform.
+    2. Set ``name`` (the domain in snake case), ``base_url`` and ``year_index`` (a path).
+    3. Optionally set ``currency`` (ISO 4217, for pages that do not say), ``download_delay_seconds``, ``concurrency``.
+
+    The rest comes from here: see DESIGN's stages. Catalog URLs are always the vendor's own, also when the
+    configuration's ``base_url`` sends the requests to a sample shop.
+    """
+
+    base_url: ClassVar[str] = ""
+    year_index: ClassVar[str] = ""
+    currency: ClassVar[str] = "USD"
+    download_delay_seconds: ClassVar[float | None] = None
+    concurrency: ClassVar[int | None] = None
+    follows_view_all: ClassVar[bool] = False
+
+    def __init__(self, config: Config, job_id: str | None = None, **given: Any) -> None:
+        if not self.base_url.startswith("http") or not self.year_index.startswith("/"):
+            raise ConfigurationError(f"{type(self).__name__} must set base_url (absolute) and year_index (a path).")
+        super().__init__()
+        self.config = config
+        self.arguments = arguments.parse(**given)
+        self.job_id = job_id or uuid4().hex
+        self.fetched_from = config.vendor(self.name).base_url or self.base_url
+        host = urlsplit(self.fetched_from).hostname or ""
+        if host not in LOOPBACK and not config.contact_url:
+            raise ConfigurationError(
+                f"{self.name} is a real shop: set CHRISTMAS__CONTACT_URL to a page or mailto: address where its owner "
+                "can reach you before reading it."
+            )
+        self.allowed_domains = [host]
+        self.progress = ListingProgress(self.name)
+        self.year_links = YearLinkCache(config, self.name, self.fetched_from)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """Build from the crawler; ``_job`` is the id Scrapyd gives."""
+        spider = cls(configuration.current(), kwargs.pop("_job", None), *args, **kwargs)
+        spider._set_crawler(crawler)
+        crawler.signals.connect(spider.progress.abandon, signal=scrapy.signals.spider_closed)
+        return spider
+
+    @classmethod
+    def update_settings(cls, settings: BaseSettings) -> None:
+        """Set this vendor's delay and concurrency: the configuration's, else the class's, else the common ones."""
+        super().update_settings(settings)
+        current = configuration.current()
+        vendor, common = current.vendor(cls.name), current.politeness
+        delay = _first(vendor.download_delay_seconds, cls.download_delay_seconds, common.download_delay_seconds)
+        concurrency = _first(vendor.concurrency, cls.concurrency, common.concurrency)
+        settings.set("DOWNLOAD_DELAY", delay, priority="spider")
+        settings.set("AUTOTHROTTLE_START_DELAY", delay, priority="spider")
+        settings.set("CONCURRENT_REQUESTS_PER_DOMAIN", concurrency, priority="spider")
+        settings.set("AUTOTHROTTLE_TARGET_CONCURRENCY", float(concurrency), priority="spider")
+
+    async def start(self) -> AsyncIterator[Request]:
+        """Give the requests of the stages asked for; the products stage waits for the listings and the store."""
+        if self.arguments.stage != "products":
+            async for request in self._link_requests():
+                yield request
+        if self.arguments.stage is None:
+            await self.progress.wait()
+            await self.crawler.signals.send_catch_log_async(store_wanted)
+        if self.arguments.stage != "links":
+            async for row in selection.pages(self.config, self.name, self.arguments):
+                yield self._request(row.url, self.parse_product, key=row.key)
+
+    async def _link_requests(self) -> AsyncIterator[Request]:
+        links = await asyncio.to_thread(self.year_links.load)
+        if links:
+            for request in await self._listing_requests(links):
+                yield request
+            self.progress.close_one()
+        else:
+            yield self._request(self.year_index, self.parse_year_index)
+
+    async def parse_year_index(self, response: Response) -> AsyncIterator[Request]:
+        """Read the year links, keep them, and ask for the listings that are due."""
+        try:
+            years = read_year_index(response.body, response.url, self._encoding(response))
+            links = [YearLink(self.name, one.year, self.own_url(one.url)) for one in years]
+            self._count("pages/read")
+            await asyncio.to_thread(self.year_links.save, links)
+            for request in await self._listing_requests(links):
+                yield request
+        except ReadingError as error:
+            self._unreadable(response.url, error)
+        finally:
+            self.progress.close_one()
+
+    async def _listing_requests(self, links: list[YearLink]) -> list[Request]:
+        self._count("listings/known", len(links))
+        wanted = [link for link in links if self.arguments.year in {None, link.year}]
+        if self.arguments.which != "all" and self.arguments.year is None:
+            wanted = await selection.due_links(self.config, self.name, wanted)
+        self._count("listings/due", len(wanted))
+        return [self._first_page(link) for link in wanted]
+
+    def _first_page(self, link: YearLink) -> Request:
+        listing = self.progress.begin(url_path(link.url), link.year, self.now())
+        listing.visit(self.fetch_url(link.url))
+        return self._request(link.url, self.parse_listing, listing=listing)
+
+    def parse_listing(self, response: Response, listing: Listing) -> Iterator[ListingEntry | ListingReading | Request]:
+        """Read one page of a listing; the last one gives the listing's reading."""
+        try:
+            facts = read_listing(response.body, response.url, self._encoding(response))
+            self._count("pages/read")
+            following = [facts.next_url] if facts.next_url else []
+            if self.follows_view_all and facts.next_url and facts.view_all_url and len(listing.visited) == 1:
+                following = [facts.view_all_url]
+            else:
+                for entry in facts.entries:
+                    listing.entries += 1
+                    yield convert.entry(self, entry, listing)
+            if not facts.entries:
+                following += facts.subcategories
+            for url in following:
+                if self._is_own(url) and listing.visit(url):
+                    yield self._request(url, self.parse_listing, listing=listing)
+        except ReadingError as error:
+            listing.failed = True
+            self._unreadable(response.url, error)
+        reading = self.progress.page_done(listing, self.now())
+        if reading:
+            yield reading
+
+    def parse_product(self, response: Response, key: str) -> Iterator[Product]:
+        """Read one product page."""
+        try:
+            facts = read_product(response.body, response.url, self._encoding(response))
+            for sentence in facts.disagreements:
+                self._count("reading/disagreements")
+                logger.warning("%s: %s", response.url, sentence)
+            product = convert.product(self, facts, key, response.url)
+        except ReadingError as error:
+            self._unreadable(response.url, error)
+            return
+        self._count("pages/read")
+        yield product
+
+    def failed(self, failure: Failure) -> Iterator[ListingReading]:
+        """Note a request that brought no page; its listing is not read completely."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        self._count("pages/failed")
+        logger.warning("%s was not read: %s", request.url, failure.getErrorMessage())
+        listing = request.cb_kwargs.get("listing")
+        if listing is not None:
+            listing.failed = True
+            reading = self.progress.page_done(listing, self.now())
+            if reading:
+                yield reading
+        elif "key" not in request.cb_kwargs:
+            self.progress.close_one()
+
+    def now(self) -> datetime:
+        """Give the time, aware."""
+        return datetime.now(UTC)
+
+    def own_url(self, url: str) -> str:
+        """Give the vendor's own address of a page that may have been fetched from elsewhere."""
+        parts = urlsplit(url)
+        return self.base_url + (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    def fetch_url(self, url: str) -> str:
+        """Give the address a vendor's page is fetched from."""
+        parts = urlsplit(url)
+        return self.fetched_from + (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    def _is_own(self, url: str) -> bool:
+        return urlsplit(url).hostname in self.allowed_domains
+
+    def _request(self, url: str, callback: Any, **cb_kwargs: Any) -> Request:
+        # Every URL asked for is distinct already; a filtered request would leave its listing open for ever.
+        return Request(
+            self.fetch_url(url), callback, errback=self.failed, cb_kwargs=cb_kwargs, meta=self.request_meta(),
+            dont_filter=True,
+        )  # fmt: skip
+
+    def request_meta(self) -> dict[str, Any]:
+        """Give what every request's ``meta`` holds; the browser mix-in adds to it."""
+        return {}
+
+    @staticmethod
+    def _encoding(response: Response) -> str:
+        encoding = getattr(response, "encoding", None)
+        if encoding is None:
+            raise NothingReadable(f"{response.url} is not a text page.")
+        return str(encoding)
+
+    def _unreadable(self, url: str, error: ReadingError) -> None:
+        self._count("pages/unreadable")
+        logger.warning("%s: %s: %s", url, type(error).__name__, error)
+
+    def _count(self, what: str, by: int = 1) -> None:
+        if self.crawler.stats:
+            self.crawler.stats.inc_value(what, by)
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)
