@@ -1,0 +1,74 @@
+"""What the catalog says is to be read: listings that are due, keys whose pages are wanted."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from christmas.reading.identity import url_path
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from christmas.catalog.keys import KeyRow
+    from christmas.config import Config
+    from christmas.items import YearLink
+    from christmas.platforms.arguments import Arguments
+
+# Keys are read in chunks, so that a vendor of a million keys does not fill the memory.
+CHUNK = 1000
+
+
+async def due_links(config: Config, vendor: str, links: list[YearLink]) -> list[YearLink]:
+    """Give the year links whose listing is due to be read again."""
+    return await asyncio.to_thread(_due_links, config, vendor, links)
+
+
+def _due_links(config: Config, vendor: str, links: list[YearLink]) -> list[YearLink]:
+    from christmas.catalog import database, listings
+
+    by_path = {url_path(link.url): link for link in links}
+    with database.read(database.open_engine(config.database_url)) as connection:
+        years = [(path, link.year) for path, link in by_path.items()]
+        return [by_path[path] for path in listings.due(connection, vendor, years, datetime.now(UTC))]
+
+
+async def pages(config: Config, vendor: str, arguments: Arguments) -> AsyncIterator[KeyRow]:
+    """Give the keys whose own pages are to be read, in order, at most ``arguments.limit``."""
+    after, left = 0, await asyncio.to_thread(_allowance, config, vendor, arguments)
+    while left > 0:
+        rows = await asyncio.to_thread(_chunk, config, vendor, arguments, after, min(left, CHUNK))
+        for row in rows:
+            yield row
+        if len(rows) < min(left, CHUNK):
+            return
+        after, left = rows[-1].id, left - len(rows)
+
+
+def _allowance(config: Config, vendor: str, arguments: Arguments) -> int:
+    limit = arguments.limit if arguments.limit is not None else 10**9
+    if arguments.which != "stale":
+        return limit
+    from christmas.catalog import database, keys
+
+    with database.read(database.open_engine(config.database_url)) as connection:
+        read_today = keys.pages_read_today(connection, vendor, datetime.now(UTC))
+    return min(limit, max(config.sync.pages_per_day - read_today, 0))
+
+
+def _chunk(config: Config, vendor: str, arguments: Arguments, after: int, size: int) -> list[KeyRow]:
+    from christmas.catalog import database, keys
+
+    with database.read(database.open_engine(config.database_url)) as connection:
+        return keys.select_pages(
+            connection,
+            vendor,
+            arguments.which or ("all" if arguments.keys or arguments.stage and arguments.year else "unscraped"),
+            year=arguments.year,
+            keys=arguments.keys or None,
+            limit=size,
+            after=after,
+            now=datetime.now(UTC),
+            page_max_age_days=config.sync.page_max_age_days,
+        )

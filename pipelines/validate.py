@@ -1,0 +1,68 @@
+"""First step: normalise an item and drop what cannot be true, with a reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from itemadapter import ItemAdapter
+from scrapy.exceptions import DropItem
+
+from christmas.items import ListingEntry, Product
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from scrapy.statscollectors import StatsCollector
+
+TEXTS = ("name", "sku", "gtin", "brand", "series", "box")
+AMOUNTS = ("price_minor", "price_min_minor", "price_max_minor", "list_price_minor")
+# The dearest Keepsake ornaments sell for some thousands; a price over a million is a misread number.
+AMOUNT_MAX_MINOR = 100_000_000
+TEXT_MAX_CHARACTERS = 1000
+
+
+class Validate:
+    """Returns the item, or raises DropItem naming the reason, counted under ``validate/dropped/<reason>``."""
+
+    def __init__(self, stats: StatsCollector) -> None:
+        self.stats = stats
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Build from the crawler's stats."""
+        assert crawler.stats  # noqa: S101  # Scrapy sets it before it builds pipelines
+        return cls(crawler.stats)
+
+    def process_item(self, item: Any) -> Any:
+        """Check products and listing entries; other items pass."""
+        if not isinstance(item, ListingEntry | Product):
+            return item
+        adapter = ItemAdapter(item)
+        self._texts(adapter)
+        if not item.key or len(item.key) > TEXT_MAX_CHARACTERS:
+            self._drop("key", item)
+        if not item.url.startswith(("http://", "https://")):
+            self._drop("url", item)
+        if isinstance(item, Product) and not item.name:
+            self._drop("name", item)
+        for field in AMOUNTS:
+            value = adapter.get(field)
+            if isinstance(value, int) and not 0 < value <= AMOUNT_MAX_MINOR:
+                self._drop(field, item)
+        if item.read_at is None or item.read_at.tzinfo is None:
+            self._drop("read_at", item)
+        if item.price_minor and item.list_price_minor and item.list_price_minor <= item.price_minor:
+            item.list_price_minor = None  # an old price that is not higher is no sale
+        return item
+
+    @staticmethod
+    def _texts(adapter: ItemAdapter) -> None:
+        for field in TEXTS:
+            value = adapter.get(field)
+            if isinstance(value, str):
+                adapter[field] = " ".join(value.split())[:TEXT_MAX_CHARACTERS] or None
+
+    def _drop(self, reason: str, item: ListingEntry | Product) -> None:
+        self.stats.inc_value(f"validate/dropped/{reason}")
+        raise DropItem(f"{reason} of {item.vendor} {item.key!r} ({item.url}) cannot be true")
