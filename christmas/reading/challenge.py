@@ -1,0 +1,33 @@
+"""Tells a bot challenge from a page of the shop's own."""
+
+from __future__ import annotations
+
+import re
+
+from christmas.errors import BlockedByVendor
+
+# A challenge is a small page of its own; a shop's page may load the same firms' scripts and is larger.
+CHALLENGE_MAX_BYTES = 100_000
+_TITLE = re.compile(rb"<title[^>]*>\s*([^<]{0,120})", re.IGNORECASE)
+_TITLES = (
+    b"just a moment", b"attention required", b"access denied", b"are you a robot", b"robot or human", b"ddos-guard",
+    b"pardon our interruption", b"security check", b"verify you are human", b"sucuri website firewall", b"captcha",
+    b"human verification", b"checking your browser",
+)  # fmt: skip
+_MARKS = (
+    b"_cf_chl_opt", b"cf-challenge-running", b"cf_chl_", b"_Incapsula_Resource", b"px-captcha", b"captcha-delivery.com",
+    b"Request unsuccessful. Incapsula", b"geo.captcha", b"sucuri_cloudproxy",
+)  # fmt: skip
+# What a page of a shop has and a challenge has not.
+_SHOP = (b"application/ld+json", b"schema.org/Product", b"product-item", b"productView", b'class="card')
+
+
+def raise_if_challenge(body: bytes, url: str) -> None:
+    """Raise BlockedByVendor where the body is a challenge page."""
+    if len(body) > CHALLENGE_MAX_BYTES or any(mark in body for mark in _SHOP):
+        return
+    title = _TITLE.search(body)
+    words = title[1].lower() if title else b""
+    if any(known in words for known in _TITLES) or any(mark in body for mark in _MARKS):
+        shown = words.decode("utf-8", "replace").strip() or "no title"
+        raise BlockedByVendor(f"{url} answered with a bot challenge ({shown}) instead of the shop's page.")

@@ -1,0 +1,67 @@
+"""Who a product is: keys in URLs; year, series, number and box in names and SKUs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+_PRODUCT_FILE = re.compile(r"_p_(\d+)\.html?$", re.IGNORECASE)
+_IDENTIFYING = {"itemid", "product_id", "cat", "catid", "page", "viewall"}
+_YEAR_FIRST = re.compile(r"\s*((?:19[5-9]|20\d)\d)\b")
+_YEAR_ANYWHERE = re.compile(r"(?<![\d#$.])((?:19[5-9]|20\d)\d)(?![\d.])")
+_ORDINAL = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th)\s+(?:and\s+final\s+)?in\s+(?:the\s+)?(?:(.+?)\s+)?series\b", re.I)
+_HASH = re.compile(r"^(?P<series>.*?)\s*#\s?(?P<number>\d{1,3})\b")
+_BOX = re.compile(r"[\s(]\b(NB|SDB|DB)\)?\s*$")
+_BOX_OF_SKU = re.compile(r"\d(SDB|NB|DB)$")
+
+
+@dataclass(frozen=True, slots=True)
+class NameFacts:
+    """What a product's name tells; None where it does not say."""
+
+    release_year: int | None = None
+    series: str | None = None
+    series_number: int | None = None
+    box: str | None = None
+
+
+def read_name(name: str) -> NameFacts:
+    """Read a name such as ``2018 Snowtop Lodge, Sir Snowsalot #14 NB``."""
+    found = _YEAR_FIRST.match(name) or _YEAR_ANYWHERE.search(name)
+    box = _BOX.search(name)
+    series, number = _series(_YEAR_FIRST.sub("", name, count=1))
+    return NameFacts(int(found[1]) if found else None, series, number, box[1] if box else None)
+
+
+def _series(name: str) -> tuple[str | None, int | None]:
+    if match := _ORDINAL.search(name):
+        return (match[2] or None), int(match[1])
+    if match := _HASH.search(name):
+        series = re.split(r"[,\u2013:]|\s-\s", match["series"])[-1].strip()
+        return series or None, int(match["number"])
+    return None, None
+
+
+def box_of_sku(sku: str) -> str | None:
+    """Give the box mark at the end of a SKU: ``QX1571NB`` is NB."""
+    match = _BOX_OF_SKU.search(sku)
+    return match[1] if match else None
+
+
+def key_in_url(url: str) -> str | None:
+    """Give the platform's product number in a URL; None where it names none."""
+    parts = urlsplit(url)
+    if match := _PRODUCT_FILE.search(parts.path):
+        return match[1]
+    query = {name.lower(): value for name, value in parse_qsl(parts.query)}
+    number = query.get("itemid") or query.get("product_id")
+    return number if number and number.isdigit() else None
+
+
+def url_path(url: str) -> str:
+    """Give the canonical path, with only the parts of the query that identify a page."""
+    parts = urlsplit(url)
+    path = quote(unquote(parts.path), safe="/!$&'()*+,;=:@~-._").rstrip("/") or "/"
+    query = [(name.lower(), value) for name, value in parse_qsl(parts.query) if name.lower() in _IDENTIFYING]
+    return path + (f"?{urlencode(sorted(query))}" if query else "")
