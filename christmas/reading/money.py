@@ -53,7 +53,7 @@ def read_price_text(text: str) -> PriceText:
         if re.search(_SIGN, text) and re.search(r"\d", text):
             raise PriceUnreadable(f"{text!r} looks like a price and none can be read in it.")
         return PriceText()
-    if len(matches) > 1 and _RANGE.match(text[matches[0].end() : matches[1].start()]):
+    if len(matches) > 1 and _RANGE.match(text[matches[0].end() : _without_minus(matches[1])]):
         low, high = (_decimal(m["a"] or m["b"], text) for m in matches[:2])
         return PriceText(price_min=low, price_max=high)
     if _NO_ONE_PRICE.search(text):
@@ -80,6 +80,10 @@ def _labelled(text: str, matches: list[re.Match[str]]) -> PriceText:
     price = now[0] if old else min(now)
     former = old[0] if old else max(now)
     return PriceText(price=price, list_price=former if former > price else None, currency=currency)
+
+
+def _without_minus(match: re.Match[str]) -> int:
+    return match.start("before") if match["before"] else match.start("b")
 
 
 def _currency(sign: str) -> str:
