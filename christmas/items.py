@@ -106,3 +106,14 @@ class ListingReading:
     complete: bool
     started_at: datetime
     finished_at: datetime
+
+
+@dataclass(slots=True)
+class PageUnread:
+    """A product's own page that gave no product: the shop has none there (404, 410), or nothing was readable."""
+
+    vendor: str
+    key: str
+    url: str
+    reason: str
+    read_at: datetime
