@@ -8,20 +8,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 from uuid import uuid4
+from zlib import crc32
 
 import scrapy
 from scrapy import Request
 
 from christmas import config as configuration
 from christmas.errors import ConfigurationError, NothingReadable, ReadingError
-from christmas.items import YearLink
+from christmas.items import PageUnread, YearLink
 from christmas.platforms import arguments, convert, selection
 from christmas.platforms.listing_progress import Listing, ListingProgress
 from christmas.platforms.signals import store_wanted
 from christmas.platforms.year_links import YearLinkCache
 from christmas.reading.identity import url_path
 from christmas.reading.listing import read_listing
-from christmas.reading.product import read_product
+from christmas.reading.product import read_product, read_product_fully
 from christmas.reading.year_index import read_year_index
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# On one page in so many all sources are read and compared; the others take the fast path.
+COMPARED_ONE_IN = 50
+GONE = {404, 410}
 
 
 class Integration(scrapy.Spider):
@@ -107,6 +111,7 @@ class Integration(scrapy.Spider):
             await self.progress.wait()
             await self.crawler.signals.send_catch_log_async(store_wanted)
         if self.arguments.stage != "links":
+            self._count("pages/planned", await selection.count(self.config, self.name, self.arguments))
             async for row in selection.pages(self.config, self.name, self.arguments):
                 yield self._request(row.url, self.parse_product, key=row.key)
 
@@ -139,6 +144,7 @@ class Integration(scrapy.Spider):
         if self.arguments.which != "all" and self.arguments.year is None:
             wanted = await selection.due_links(self.config, self.name, wanted)
         self._count("listings/due", len(wanted))
+        self._count("pages/planned", len(wanted))
         return [self._first_page(link) for link in wanted]
 
     def _first_page(self, link: YearLink) -> Request:
@@ -170,32 +176,43 @@ class Integration(scrapy.Spider):
         if reading:
             yield reading
 
-    def parse_product(self, response: Response, key: str) -> Iterator[Product]:
-        """Read one product page."""
+    def parse_product(self, response: Response, key: str) -> Iterator[Product | PageUnread]:
+        """Read one product page; on a sample of them all sources are compared."""
+        compared = crc32(f"{self.job_id}{key}".encode()) % COMPARED_ONE_IN == 0
+        read = read_product_fully if compared else read_product
         try:
-            facts = read_product(response.body, response.url, self._encoding(response))
+            facts = read(response.body, response.url, self._encoding(response))
+            self._count("reading/compared", int(compared))
             for sentence in facts.disagreements:
                 self._count("reading/disagreements")
                 logger.warning("%s: %s", response.url, sentence)
             product = convert.product(self, facts, key, response.url)
         except ReadingError as error:
             self._unreadable(response.url, error)
+            yield self._page_unread(response.url, key, "unreadable")
             return
         self._count("pages/read")
         yield product
 
-    def failed(self, failure: Failure) -> Iterator[ListingReading]:
-        """Note a request that brought no page; its listing is not read completely."""
+    def _page_unread(self, url: str, key: str, reason: str) -> PageUnread:
+        return PageUnread(vendor=self.name, key=key, url=self.own_url(url), reason=reason, read_at=self.now())
+
+    def failed(self, failure: Failure) -> Iterator[ListingReading | PageUnread]:
+        """Note a request that brought no page; its listing is not read completely, a missing product not asked again."""
         request: Request = failure.request  # type: ignore[attr-defined]
-        self._count("pages/failed")
+        status = getattr(getattr(failure.value, "response", None), "status", None)
+        key = request.cb_kwargs.get("key")
+        self._count("pages/missing" if key and status in GONE else "pages/failed")
         logger.warning("%s was not read: %s", request.url, failure.getErrorMessage())
+        if key and status in GONE:
+            yield self._page_unread(request.url, key, "missing")
         listing = request.cb_kwargs.get("listing")
         if listing is not None:
             listing.failed = True
             reading = self.progress.page_done(listing, self.now())
             if reading:
                 yield reading
-        elif "key" not in request.cb_kwargs:
+        elif key is None:
             self.progress.close_one()
 
     def now(self) -> datetime:

@@ -11,7 +11,7 @@ from christmas.reading.identity import url_path
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from christmas.catalog.keys import KeyRow
+    from christmas.catalog.keys import KeyRow, Wanted
     from christmas.config import Config
     from christmas.items import YearLink
     from christmas.platforms.arguments import Arguments
@@ -57,18 +57,34 @@ def _allowance(config: Config, vendor: str, arguments: Arguments) -> int:
     return min(limit, max(config.sync.pages_per_day - read_today, 0))
 
 
+async def count(config: Config, vendor: str, arguments: Arguments) -> int:
+    """Give how many pages ``pages`` is going to give, for the progress only."""
+    return await asyncio.to_thread(_count, config, vendor, arguments)
+
+
+def _count(config: Config, vendor: str, arguments: Arguments) -> int:
+    from christmas.catalog import database, keys
+
+    with database.read(database.open_engine(config.database_url)) as connection:
+        found = keys.count_pages(connection, vendor, _wanted(config, arguments))
+    return min(found, _allowance(config, vendor, arguments))
+
+
 def _chunk(config: Config, vendor: str, arguments: Arguments, after: int, size: int) -> list[KeyRow]:
     from christmas.catalog import database, keys
 
     with database.read(database.open_engine(config.database_url)) as connection:
-        return keys.select_pages(
-            connection,
-            vendor,
-            arguments.which or ("all" if arguments.keys or arguments.stage and arguments.year else "unscraped"),
-            year=arguments.year,
-            keys=arguments.keys or None,
-            limit=size,
-            after=after,
-            now=datetime.now(UTC),
-            page_max_age_days=config.sync.page_max_age_days,
-        )
+        return keys.select_pages(connection, vendor, _wanted(config, arguments), limit=size, after=after)
+
+
+def _wanted(config: Config, arguments: Arguments) -> Wanted:
+    from christmas.catalog.keys import Wanted
+
+    everything = arguments.keys or (arguments.stage and arguments.year)
+    return Wanted(
+        which=arguments.which or ("all" if everything else "unscraped"),
+        year=arguments.year,
+        keys=arguments.keys,
+        now=datetime.now(UTC),
+        page_max_age_days=config.sync.page_max_age_days,
+    )

@@ -1,0 +1,170 @@
+"""Engines, transactions and upgrades; what a database can do wrong becomes DatabaseUnavailable."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect, make_url, text
+
+from christmas.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.resources.abc import Traversable
+
+# How long a writer waits for another before it says that the database is locked.
+BUSY_SECONDS = 10
+# The newest migration; a test compares it with the migrations' own head.
+HEAD = "0001"
+_ADVISORY_LOCK = 1_225_061_973
+_CAUSES = (
+    ("locked", "another process holds it for too long: end that process, or use PostgreSQL for many writers"),
+    ("readonly", "it cannot be written: check the owner and mode of the file and of its folder"),
+    ("read-only", "it cannot be written: check the role's rights and default_transaction_read_only"),
+    ("unable to open", "the file cannot be opened: check the path, and the owner and mode of its folder"),
+    ("disk is full", "there is no space left: free some, nothing stored before is lost"),
+    ("no space left", "there is no space left: free some, nothing stored before is lost"),
+    ("disk i/o error", "the disk fails or is full"),
+    ("malformed", "the file is damaged: restore it from a backup"),
+    ("not a database", "the file is no SQLite database: move it away, or name another in CHRISTMAS__DATABASE__URL"),
+    ("no such table", "it is no catalog yet: run `christmas db upgrade`"),
+    ("does not exist", "it is no catalog yet, or not there: create it and run `christmas db upgrade`"),
+    ("refused", "the server does not answer: start it, or check CHRISTMAS__DATABASE__URL"),
+    ("authentication", "the server refuses user or password: check CHRISTMAS__DATABASE__URL"),
+)
+
+
+@cache
+def open_engine(url: str) -> Engine:
+    """Give the engine of a URL, one per process; nothing is connected yet. Raises DatabaseUnavailable for a bad URL."""
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(parsed.database or "")
+        if parsed.get_backend_name() != "postgresql":
+            raise DatabaseUnavailable(f"{parsed.get_backend_name()} is not supported: use sqlite:/// or postgresql://.")
+        # connect_timeout: an unreachable host must not hang the start.
+        arguments = {"connect_timeout": BUSY_SECONDS}
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=arguments, pool_pre_ping=True)
+    except exc.ArgumentError as error:
+        raise DatabaseUnavailable(f"CHRISTMAS__DATABASE__URL is no SQLAlchemy URL: {error}") from error
+
+
+def _sqlite(database: str) -> Engine:
+    if not database or database == ":memory:":
+        raise DatabaseUnavailable("A catalog in memory is of no use: name a file, such as sqlite:///var/christmas.db.")
+    try:
+        Path(database).absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailable(f"The folder of {database} cannot be created: {error.strerror}.") from error
+    engine = create_engine(f"sqlite:///{Path(database).absolute()}", connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, record: Any) -> None:  # noqa: ARG001
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -32000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """Give a connection for reading; raise DatabaseUnavailable where the database is away or damaged."""
+    with _explained(engine), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def begin(engine: Engine) -> Iterator[Connection]:
+    """Give a connection in a writing transaction, committed at the end; raise DatabaseUnavailable as ``read``."""
+    with _explained(engine), engine.connect().execution_options(immediate=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def _explained(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except exc.DBAPIError as error:
+        cause = str(error.orig).strip()
+        explanation = next((why for mark, why in _CAUSES if mark in cause.lower()), None)
+        away = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError)
+        if explanation is None and not away:
+            raise  # a mistake of ours, not of the database
+        url = engine.url.render_as_string(hide_password=True)
+        first = cause.splitlines()[0] if cause else type(error.orig).__name__
+        raise DatabaseUnavailable(f"The database {url} fails: {first}; {explanation or 'see its log'}.") from error
+    except sqlite3.Error as error:
+        raise DatabaseUnavailable(f"The database {engine.url.database} fails: {error}.") from error
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the tables up to date; does nothing where they are. Safe when several processes do it at once."""
+    with read(engine) as connection:
+        if _version(engine, connection) == HEAD:
+            return
+    with begin(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+        version = _version(engine, connection)
+        if version != HEAD:
+            _migrate(engine, connection, version)
+
+
+def _version(engine: Engine, connection: Connection) -> str | None:
+    names = inspect(connection).get_table_names()
+    url = engine.url.render_as_string(hide_password=True)
+    if "alembic_version" in names:
+        version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return version
+    if names:
+        raise DatabaseUnavailable(
+            f"The database {url} is no christmas catalog: it holds {', '.join(sorted(names)[:3])}."
+        )
+    return None
+
+
+def _migrate(engine: Engine, connection: Connection, version: str | None) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config()
+        config.set_main_option(
+            "script_location", str(_unpacked(files("christmas.catalog") / "migrations", Path(folder)))
+        )
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            url = engine.url.render_as_string(hide_password=True)
+            raise DatabaseUnavailable(
+                f"The database {url} is at version {version}, which this christmas does not know: install a newer one."
+            ) from error
+
+
+def _unpacked(source: Traversable, folder: Path) -> Path:
+    """Give the migrations as a folder of files; an egg stays zipped, and Alembic reads files only."""
+    if isinstance(source, Path):
+        return source
+    target = folder / source.name
+    target.mkdir()
+    for one in source.iterdir():
+        if one.is_dir():
+            _unpacked(one, target)
+        else:
+            (target / one.name).write_bytes(one.read_bytes())
+    return target

@@ -1,0 +1,141 @@
+"""Listing entries: compared with the vendor's previous entry of the key; where it is the same, only 'seen' is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Connection, bindparam, insert, select, update
+
+from christmas.catalog import apply, fingerprint, resolve
+from christmas.catalog.tables import keys, listing_keys, listings
+from christmas.items import UNREAD, Availability
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from christmas.catalog.apply import Changeset
+    from christmas.catalog.fingerprint import Difference
+    from christmas.catalog.resolve import Key
+    from christmas.catalog.written import Written
+    from christmas.items import ListingEntry
+
+# With these, a price that is no longer shown is explained.
+_NO_PRICE_EXPECTED = {Availability.OUT_OF_STOCK, Availability.DISCONTINUED, Availability.PREORDER}
+
+Changed = tuple["ListingEntry", "Key", "Difference"]
+
+
+def write(
+    connection: Connection, vendor: str, entries: Sequence[ListingEntry], *, job_id: str, written: Written
+) -> None:
+    """Write one vendor's entries, in order; raises nothing of its own."""
+    found = resolve.resolve(connection, vendor, entries)
+    paths = resolve.listing_ids(connection, vendor, {entry.listing: entry.release_year for entry in entries})
+    written.entries += len(entries)
+    written.new_keys += len({key.id for key in found if key.new})
+    changed: list[Changed] = []
+    members: dict[tuple[int, int], None] = {}
+    first: dict[int, int] = {}
+    for entry, key in zip(entries, found, strict=True):
+        listing = paths[entry.listing]
+        if key.listing_id is None:
+            key.listing_id = first[key.id] = listing
+            members[listing, key.id] = None
+        elif key.listing_id != listing:
+            members[listing, key.id] = None
+        now = fingerprint.of_entry(entry)
+        if now == key.listing_hash:
+            continue
+        difference = fingerprint.compare(now, key.listing_hash)
+        if difference.anything:
+            changed.append((entry, key, difference))
+        key.listing_hash = difference.kept
+    _remember(connection, members, first)
+    resolve.mark_seen(connection, sorted({key.id for key in found}), max(_read_at(entry) for entry in entries))
+    returned = sorted({key.id for key in found if key.gone})
+    if returned:
+        connection.execute(
+            update(keys).where(keys.c.id.in_(resolve.any_of(connection, returned, BigInteger))).values(gone_since=None)
+        )
+    written.unchanged += len(entries) - len(changed)
+    if changed:
+        _write_changed(connection, vendor, changed, paths, job_id=job_id, written=written)
+
+
+def _read_at(entry: ListingEntry) -> Any:
+    return entry.read_at
+
+
+def _remember(connection: Connection, members: dict[tuple[int, int], None], first: dict[int, int]) -> None:
+    """Note in which listings keys were seen, where that is new."""
+    further = sorted({key_id for _, key_id in members if key_id not in first})
+    if further:
+        query = select(listing_keys.c.listing_id, listing_keys.c.key_id).where(
+            listing_keys.c.key_id.in_(resolve.any_of(connection, further, BigInteger))
+        )
+        for row in connection.execute(query):
+            members.pop((row.listing_id, row.key_id), None)
+    if members:
+        connection.execute(
+            insert(listing_keys), [{"listing_id": listing, "key_id": key_id} for listing, key_id in members]
+        )
+    if first:
+        connection.execute(
+            update(keys).where(keys.c.id == bindparam("b_id")).values(listing_id=bindparam("b_listing")),
+            [{"b_id": key_id, "b_listing": listing} for key_id, listing in first.items()],
+        )
+
+
+def _write_changed(
+    connection: Connection,
+    vendor: str,
+    changed: list[Changed],
+    paths: dict[str, int],
+    *,
+    job_id: str,
+    written: Written,
+) -> None:
+    renamed = [(entry, key) for entry, key, difference in changed if difference.aliases and not key.new]
+    resolve.add_aliases(connection, vendor, renamed)
+    changeset = apply.load(connection, (key.id for _, key, _ in changed))
+    due: dict[int, bool] = {}
+    for entry, key, difference in changed:
+        due[key.id] = _apply(changeset, entry, key, difference, job_id) or due.get(key.id, False)
+    changeset.write(connection, written)
+    hashes = {key.id: key.listing_hash for _, key, _ in changed}
+    statement = update(keys).where(keys.c.id == bindparam("b_id")).values(listing_hash=bindparam("b_hash"))
+    connection.execute(statement, [{"b_id": id_, "b_hash": value} for id_, value in hashes.items()])
+    wanted = sorted(id_ for id_, is_due in due.items() if is_due)
+    if wanted:
+        connection.execute(
+            update(keys).where(keys.c.id.in_(resolve.any_of(connection, wanted, BigInteger))).values(page_due=True)
+        )
+    times = {paths[entry.listing]: _read_at(entry) for entry, _, _ in changed}
+    connection.execute(
+        update(listings).where(listings.c.id == bindparam("b_id")).values(changed_at=bindparam("b_at")),
+        [{"b_id": id_, "b_at": at} for id_, at in times.items()],
+    )
+
+
+def _apply(changeset: Changeset, entry: ListingEntry, key: Key, difference: Difference, job_id: str) -> bool:
+    """Apply what differs from the previous entry; gives whether the product's own page must be read again."""
+    state = changeset.states.get(key.id)
+    if state is None:
+        return False
+    first_entry = difference.name and difference.price and difference.availability and difference.list_price
+    new: dict[str, Any] = {}
+    due = difference.name and not first_entry
+    if difference.price and entry.price_minor is not UNREAD:
+        unexplained = entry.price_minor is None and entry.availability not in _NO_PRICE_EXPECTED
+        if unexplained and state.values["price_minor"] is not None:
+            due = True
+        elif entry.price_minor is not None or state.values["price_min_minor"] is None:
+            new |= {"price_minor": entry.price_minor}
+            if entry.price_minor is not None:
+                new |= {"currency": entry.currency, "price_min_minor": None, "price_max_minor": None}
+    if difference.list_price and entry.list_price_minor is not UNREAD:
+        new["list_price_minor"] = entry.list_price_minor
+    if difference.availability and entry.availability:
+        new["availability"] = entry.availability.value
+    changeset.apply(key.id, new, apply.Origin(_read_at(entry), job_id, entry.url, entry.source))
+    return due

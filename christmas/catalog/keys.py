@@ -1,0 +1,103 @@
+"""Keys: whose own pages are to be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Connection, Text, and_, exists, func, or_, select
+
+from christmas.catalog.resolve import SPREAD, any_of
+from christmas.catalog.tables import key_aliases, keys, products
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# The period in which every page is read once is cut into so many slots.
+SLOTS = 28
+# A page that gave no product is tried again after so long.
+FAILED_PAGE_REST = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """One key whose page is to be read."""
+
+    id: int
+    key: str
+    url: str
+    release_year: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which pages: ``unscraped``, ``scraped``, ``stale`` or ``all``, of one year, or of these keys or aliases."""
+
+    which: str
+    now: datetime
+    page_max_age_days: int
+    year: int | None = None
+    keys: Sequence[str] = ()
+
+
+def select_pages(connection: Connection, vendor: str, wanted: Wanted, *, limit: int, after: int = 0) -> list[KeyRow]:
+    """Give at most ``limit`` keys in the order of their ids, those above ``after``; [] where none is left."""
+    query = (
+        select(keys.c.id, keys.c.key, keys.c.url, keys.c.release_year)
+        .where(keys.c.id > after, *_conditions(connection, vendor, wanted))
+        .order_by(keys.c.id)
+        .limit(limit)
+    )
+    return [KeyRow(*row) for row in connection.execute(query)]
+
+
+def count_pages(connection: Connection, vendor: str, wanted: Wanted) -> int:
+    """Give how many keys ``select_pages`` would give without a limit."""
+    query = select(func.count()).select_from(keys).where(*_conditions(connection, vendor, wanted))
+    return connection.scalar(query) or 0
+
+
+def pages_read_today(connection: Connection, vendor: str, now: datetime) -> int:
+    """Give how many own pages of a vendor were read on ``now``'s UTC day."""
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    query = select(func.count()).select_from(keys).where(keys.c.vendor == vendor, keys.c.page_read_at >= midnight)
+    return connection.scalar(query) or 0
+
+
+def _conditions(connection: Connection, vendor: str, wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [keys.c.vendor == vendor]
+    if wanted.year is not None:
+        conditions.append(keys.c.release_year == wanted.year)
+    if wanted.keys:
+        names: Any = any_of(connection, list(wanted.keys), Text)
+        aliased = select(key_aliases.c.key_id).where(key_aliases.c.vendor == vendor, key_aliases.c.alias.in_(names))
+        conditions.append(or_(keys.c.key.in_(names), keys.c.id.in_(aliased)))
+    has_product = exists().where(products.c.key_id == keys.c.id)
+    rested = or_(keys.c.page_failed_at.is_(None), keys.c.page_failed_at < wanted.now - FAILED_PAGE_REST)
+    listed = keys.c.gone_since.is_(None)
+    if wanted.which == "unscraped":
+        conditions += [or_(~has_product, keys.c.page_due), listed, rested]
+    elif wanted.which == "scraped":
+        conditions.append(has_product)
+    elif wanted.which == "stale":
+        conditions += [has_product, listed, rested, or_(keys.c.page_due, _stale(wanted))]
+    return conditions
+
+
+def _stale(wanted: Wanted) -> ColumnElement[bool]:
+    """Each key has its moment in the period, by ``spread``: its page is due when that moment passed unread.
+
+    So an even share falls due each day, also when all pages were first read at once; a page read less than a day
+    ago (for a week's period) is left alone.
+    """
+    period = timedelta(days=wanted.page_max_age_days)
+    since = (wanted.now - datetime(1970, 1, 1, tzinfo=UTC)) % period
+    width = SPREAD // SLOTS + 1
+    terms = []
+    for low in range(0, SPREAD, width):
+        moment = period * (low / SPREAD)
+        passed = since - moment if moment <= since else since - moment + period
+        boundary = wanted.now - max(passed, period / 7)
+        terms.append(and_(keys.c.spread >= low, keys.c.spread < low + width, keys.c.page_read_at < boundary))
+    return or_(*terms)

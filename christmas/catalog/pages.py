@@ -1,0 +1,107 @@
+"""Product pages: the product's row, one change per field that differs, and when the page was read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid5
+
+from sqlalchemy import Connection, bindparam, insert, update
+
+from christmas.catalog import apply, resolve
+from christmas.catalog.tables import keys, products
+from christmas.items import UNREAD, Availability
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from christmas.catalog.resolve import Key
+    from christmas.catalog.written import Written
+    from christmas.items import PageUnread, Product
+
+_NAMESPACE: Final = UUID("6f2f7b52-6d0e-5a53-9c9a-8f1c7a1b1225")
+
+
+def product_id(vendor: str, key: str) -> UUID:
+    """Give the id of what a vendor sells under a key; the same wherever and whenever it is computed."""
+    return uuid5(_NAMESPACE, f"{vendor}\n{key}")
+
+
+def write(connection: Connection, vendor: str, items: Sequence[Product], *, job_id: str, written: Written) -> None:
+    """Write one vendor's product pages, in order."""
+    found = resolve.resolve(connection, vendor, items)
+    written.new_keys += len({key.id for key in found if key.new})
+    changeset = apply.load(connection, (key.id for key in found))
+    before = len(changeset.rows)
+    new: dict[int, dict[str, Any]] = {}
+    for item, key in zip(items, found, strict=True):
+        if key.id in changeset.states or key.id in new:
+            if key.id in new:  # twice in one batch: insert what was first, then compare
+                _insert(connection, new, written)
+                changeset.states |= apply.load(connection, [key.id]).states
+                new = {}
+            changeset.apply(key.id, _told(item), apply.Origin(_at(item), job_id, item.url, item.source))
+        else:
+            new[key.id] = _row(vendor, item, key)
+    _insert(connection, new, written)
+    touched = len([state for state in changeset.states.values() if state.touched and not state.changed])
+    written.unchanged += touched if len(changeset.rows) >= before else 0
+    changeset.write(connection, written)
+    resolve.add_aliases(connection, vendor, [(i, k) for i, k in zip(items, found, strict=True) if not k.new])
+    _mark_read(connection, items, found)
+
+
+def write_unread(connection: Connection, vendor: str, items: Sequence[PageUnread]) -> None:
+    """Note pages that gave no product, so that they are not asked for again in every run."""
+    found = resolve.resolve(connection, vendor, items)
+    statement = update(keys).where(keys.c.id == bindparam("b_id")).values(page_failed_at=bindparam("b_at"))
+    connection.execute(
+        statement, [{"b_id": key.id, "b_at": item.read_at} for item, key in zip(items, found, strict=True)]
+    )
+
+
+def _at(item: Product) -> Any:
+    return item.read_at
+
+
+def _told(item: Product) -> dict[str, Any]:
+    """Give the fields the page told; a name or stock that is absent is no news."""
+    told: dict[str, Any] = {}
+    for name in apply.FIELDS:
+        value = getattr(item, name)
+        if value is UNREAD or (value is None and name in {"name", "availability", "currency"}):
+            continue
+        told[name] = value.value if isinstance(value, Availability) else value
+    return told
+
+
+def _row(vendor: str, item: Product, key: Key) -> dict[str, Any]:
+    values: dict[str, Any] = dict.fromkeys(apply.FIELDS) | {"availability": Availability.UNKNOWN.value}
+    at = item.read_at
+    return (
+        values
+        | _told(item)
+        | {
+            "id": product_id(vendor, key.key),
+            "key_id": key.id,
+            "vendor": vendor,
+            "first_seen": at,
+            "last_changed": at,
+            "read_at": at,
+        }
+    )
+
+
+def _insert(connection: Connection, new: dict[int, dict[str, Any]], written: Written) -> None:
+    if new:
+        connection.execute(insert(products), list(new.values()))
+        written.new_products += len(new)
+
+
+def _mark_read(connection: Connection, items: Sequence[Product], found: list[Key]) -> None:
+    statement = (
+        update(keys)
+        .where(keys.c.id == bindparam("b_id"))
+        .values(page_read_at=bindparam("b_at"), page_due=False, page_failed_at=None)
+    )
+    times = {key.id: item.read_at for item, key in zip(items, found, strict=True)}
+    connection.execute(statement, [{"b_id": id_, "b_at": at} for id_, at in times.items()])

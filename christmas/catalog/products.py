@@ -1,0 +1,149 @@
+"""Products, for those who read the catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, String, case, cast, func, or_, select
+
+from christmas.catalog.tables import key_aliases, keys, products
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+# Rows fetched at a time while a whole catalog is streamed.
+CHUNK = 1000
+_PREFIX_MIN_CHARACTERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """One product with its key; amounts in minor units of ``currency``."""
+
+    id: UUID
+    vendor: str
+    name: str
+    sku: str | None
+    gtin: str | None
+    brand: str | None
+    price_minor: int | None
+    price_min_minor: int | None
+    price_max_minor: int | None
+    list_price_minor: int | None
+    currency: str | None
+    availability: str
+    release_year: int | None
+    series: str | None
+    series_number: int | None
+    box: str | None
+    image_url: str | None
+    first_seen: datetime
+    last_changed: datetime
+    read_at: datetime
+    key: str
+    url: str
+    gone_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class VendorCount:
+    """How many products of one vendor there are."""
+
+    vendor: str
+    products: int
+    in_stock: int
+    without_price: int
+
+
+_OWN = tuple(products.c[name] for name in ProductRow.__annotations__ if name in products.c)
+_COLUMNS = (*_OWN, keys.c.key, keys.c.url, keys.c.gone_since)
+_FROM = products.join(keys, keys.c.id == products.c.key_id)
+
+
+def find(
+    connection: Connection,
+    *,
+    vendor: str | None = None,
+    year: int | None = None,
+    availability: str | None = None,
+    text: str | None = None,
+    brand: str | None = None,
+    series: str | None = None,
+    price_min: int | None = None,
+    price_max: int | None = None,
+    limit: int | None = None,
+) -> Iterator[ProductRow]:
+    """Give products by vendor, release year, name; ``text`` must be found word by word in name or SKU."""
+    columns = products.c
+    conditions: list[ColumnElement[bool]] = [
+        column == value
+        for column, value in (
+            (columns.vendor, vendor),
+            (columns.release_year, year),
+            (columns.availability, availability),
+        )
+        if value is not None
+    ]
+    for column, given in ((columns.brand, brand), (columns.series, series)):
+        if given is not None:
+            conditions.append(func.lower(column) == given.lower())
+    for word in (text or "").split():
+        conditions.append(
+            or_(columns.name.icontains(word, autoescape=True), columns.sku.icontains(word, autoescape=True))
+        )
+    if price_min is not None:
+        conditions.append(columns.price_minor >= price_min)
+    if price_max is not None:
+        conditions.append(columns.price_minor <= price_max)
+    query = (
+        select(*_COLUMNS)
+        .select_from(_FROM)
+        .where(*conditions)
+        .order_by(columns.vendor, columns.release_year, columns.name, columns.id)
+        .limit(limit)
+        .execution_options(yield_per=CHUNK)
+    )
+    for row in connection.execute(query):
+        yield ProductRow(*row)
+
+
+def get(connection: Connection, name: str) -> ProductRow | None:
+    """Give one product by its id, by the first characters of its id where they are unique, or by ``vendor:key``."""
+    query = select(*_COLUMNS).select_from(_FROM).where(_named(name)).limit(2)
+    rows = connection.execute(query).all()
+    return ProductRow(*rows[0]) if len(rows) == 1 else None
+
+
+def _named(name: str) -> ColumnElement[bool]:
+    vendor, colon, key = name.partition(":")
+    if colon:
+        aliased = select(key_aliases.c.key_id).where(key_aliases.c.vendor == vendor, key_aliases.c.alias == key)
+        match: Any = (products.c.vendor == vendor) & or_(keys.c.key == key, keys.c.id.in_(aliased))
+        return match  # type: ignore[no-any-return]
+    try:
+        return products.c.id == UUID(name)
+    except ValueError:
+        digits = name.replace("-", "").lower()
+        usable = digits if len(digits) >= _PREFIX_MIN_CHARACTERS else "none"
+        return func.replace(cast(products.c.id, String), "-", "").startswith(usable, autoescape=True)
+
+
+def count_by_vendor(connection: Connection) -> list[VendorCount]:
+    """Give one row per vendor that has products, by name; what is gone is not counted."""
+    columns = products.c
+    query = (
+        select(
+            columns.vendor,
+            func.count(),
+            func.sum(case((columns.availability.in_(("in_stock", "low_stock")), 1), else_=0)),
+            func.sum(case((columns.price_minor.is_(None), 1), else_=0)),
+        )
+        .select_from(_FROM)
+        .where(keys.c.gone_since.is_(None))
+        .group_by(columns.vendor)
+        .order_by(columns.vendor)
+    )
+    return [VendorCount(row[0], int(row[1]), int(row[2]), int(row[3])) for row in connection.execute(query)]

@@ -1,0 +1,151 @@
+"""Which key an item belongs to: by its own name, else by any of its aliases, else a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from sqlalchemy import ARRAY, BigInteger, Connection, Text, bindparam, func, insert, select, text
+
+from christmas.catalog.tables import key_aliases, keys, listings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from christmas.items import ListingEntry, PageUnread, Product
+
+SPREAD = 1000
+
+
+@dataclass(slots=True)
+class Key:
+    """What the store needs to know of one key."""
+
+    id: int
+    key: str
+    listing_id: int | None = None
+    listing_hash: bytes | None = None
+    gone: bool = False
+    new: bool = False
+
+
+def any_of(connection: Connection, values: Sequence[Any], column_type: Any) -> Any:
+    """Give the right side of ``IN`` for many values in one parameter: json_each on SQLite, unnest on PostgreSQL."""
+    if connection.dialect.name == "sqlite":
+        import json
+
+        return select(text("value")).select_from(func.json_each(bindparam(None, json.dumps(list(values)), Text)))
+    return select(func.unnest(bindparam(None, list(values), ARRAY(column_type))))
+
+
+def resolve(connection: Connection, vendor: str, items: Sequence[ListingEntry | Product | PageUnread]) -> list[Key]:
+    """Give the key of each item, in order; what is unknown by name and aliases is created with its aliases."""
+    known = _by_name(connection, vendor, {item.key for item in items})
+    unknown = [item for item in items if item.key not in known]
+    if unknown:
+        known |= _by_alias(connection, vendor, unknown)
+        created = {item.key: item for item in unknown if item.key not in known}
+        known |= _create(connection, vendor, list(created.values()))
+    return [known[item.key] for item in items]
+
+
+def _by_name(connection: Connection, vendor: str, names: Iterable[str]) -> dict[str, Key]:
+    columns = keys.c
+    query = select(columns.id, columns.key, columns.listing_id, columns.listing_hash, columns.gone_since).where(
+        columns.vendor == vendor, columns.key.in_(any_of(connection, sorted(names), Text))
+    )
+    return {
+        row[1]: Key(row[0], row[1], row[2], None if row[3] is None else bytes(row[3]), row[4] is not None)
+        for row in connection.execute(query)
+    }
+
+
+def _by_alias(connection: Connection, vendor: str, items: list[Any]) -> dict[str, Key]:
+    """Find items whose name is another's alias, or one of whose aliases is a key or an alias of a known one."""
+    names = {name for item in items for name in _names(item)}
+    query = select(key_aliases.c.alias, keys.c.key).join(keys, keys.c.id == key_aliases.c.key_id).where(
+        key_aliases.c.vendor == vendor, key_aliases.c.alias.in_(any_of(connection, sorted(names), Text))
+    )  # fmt: skip
+    meant: dict[str, str] = {row.alias: row.key for row in connection.execute(query)}
+    found = _by_name(connection, vendor, names | set(meant.values()))
+    result: dict[str, Key] = {}
+    for item in items:
+        for name in _names(item):
+            key = found.get(name) or found.get(meant.get(name, ""))
+            if key:
+                result[item.key] = key
+                break
+    return result
+
+
+def _names(item: Any) -> tuple[str, ...]:
+    return (item.key, *getattr(item, "aliases", ()))
+
+
+def _create(connection: Connection, vendor: str, items: list[Any]) -> dict[str, Key]:
+    if not items:
+        return {}
+    rows = [
+        {
+            "vendor": vendor,
+            "key": item.key,
+            "url": item.url,
+            "release_year": _year(item),
+            "first_seen": item.read_at,
+            "last_seen": item.read_at,
+            "spread": crc32(f"{vendor}\n{item.key}".encode()) % SPREAD,
+        }
+        for item in items
+    ]
+    connection.execute(insert(keys), rows)
+    created = _by_name(connection, vendor, [item.key for item in items])
+    for key in created.values():
+        key.new = True
+    add_aliases(connection, vendor, [(item, created[item.key]) for item in items])
+    return created
+
+
+def _year(item: Any) -> int | None:
+    year = getattr(item, "release_year", None)
+    return year or None  # UNREAD is false
+
+
+def add_aliases(connection: Connection, vendor: str, pairs: list[tuple[Any, Key]]) -> None:
+    """Remember the other names under which an item was seen; a name that is another key's already stays there."""
+    rows = {name: key.id for item, key in pairs for name in _names(item) if name != key.key}
+    if not rows:
+        return
+    taken = select(key_aliases.c.alias).where(
+        key_aliases.c.vendor == vendor, key_aliases.c.alias.in_(any_of(connection, sorted(rows), Text))
+    )
+    for name in connection.scalars(taken).all():
+        rows.pop(name, None)
+    values = [{"vendor": vendor, "alias": name, "key_id": key_id} for name, key_id in rows.items()]
+    if values:
+        connection.execute(insert(key_aliases), values)
+
+
+def listing_ids(connection: Connection, vendor: str, found: dict[str, int | None]) -> dict[str, int]:
+    """Give the id of each listing path; an unknown one is created with its release year."""
+    query = select(listings.c.path, listings.c.id).where(
+        listings.c.vendor == vendor, listings.c.path.in_(any_of(connection, sorted(found), Text))
+    )
+    ids: dict[str, int] = {row.path: row.id for row in connection.execute(query)}
+    missing = [path for path in found if path not in ids]
+    if missing:
+        rows = [{"vendor": vendor, "path": path, "release_year": found[path]} for path in missing]
+        connection.execute(insert(listings), rows)
+        ids |= {row.path: row.id for row in connection.execute(query)}
+    return ids
+
+
+def mark_seen(connection: Connection, ids: Sequence[int], at: datetime) -> None:
+    """Note that keys were seen in a listing; never goes back in time."""
+    statement = (
+        keys.update()
+        .where(keys.c.id.in_(any_of(connection, ids, BigInteger)), keys.c.last_seen < at)
+        .values(last_seen=at)
+    )
+    connection.execute(statement)

@@ -1,0 +1,260 @@
+"""The ``christmas`` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from christmas import config as configuration
+from christmas.errors import ArgumentError, ChristmasError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from christmas.config import Config
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A price guide for collectible Christmas ornaments that keeps itself up to date.",
+    epilog="Configuration: config/default.json or CHRISTMAS__* variables; `christmas doctor` checks it.",
+)
+db = typer.Typer(no_args_is_help=True, help="The catalog's database.")
+app.add_typer(db, name="db")
+
+Demo = Annotated[bool, typer.Option("--demo", help="Look at the demonstration's catalog instead of your own.")]
+Output = Annotated[str, typer.Option("--format", help="table, json, csv or parquet.")]
+
+
+def main() -> None:
+    """Run a command; every expected error is one clear text on stderr and exit status 1."""
+    try:
+        app()
+    except ChristmasError as error:
+        print(f"christmas: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("christmas: interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    size: Annotated[int, typer.Option(min=1, max=100_000, help="Ornaments per sample shop.")] = 300,
+) -> None:
+    """Crawl three bundled sample shops, let prices change, refresh, and show what changed."""
+    from rich.console import Console
+
+    from christmas.demo import run
+
+    run.run(_demo_folder(configuration.current()), Console(), size=size)
+
+
+@app.command()
+def live(
+    vendors: Annotated[list[str] | None, typer.Argument(help="Vendors to read; all when none is named.")] = None,
+    year: Annotated[int | None, typer.Option(help="Release year; the current one unless told.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Product pages per vendor.")] = 50,
+) -> None:
+    """Read the real shops, carefully: one release year and a few product pages each."""
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from christmas import crawls
+
+    config = configuration.current()
+    names = _known_vendors(vendors)
+    if not config.contact_url:
+        raise ChristmasError(
+            "Reading real shops needs a contact their owners can reach: set CHRISTMAS__CONTACT_URL to a page or a "
+            "mailto: address, such as CHRISTMAS__CONTACT_URL=mailto:you@example.org make live"
+        )
+    engine = _catalog(config)
+    chosen = year or datetime.now(UTC).year
+    for title, arguments in (
+        (f"1/2  Listings of {chosen}", {"stage": "links", "year": chosen}),
+        (
+            f"2/2  At most {limit} product pages",
+            {"stage": "products", "which": "unscraped", "year": chosen, "limit": limit},
+        ),
+    ):
+        done = crawls.run(
+            engine, names, arguments, environment={}, logs=config.var_path / "logs", console=Console(), title=title
+        )
+        crawls.raise_if_failed(done)
+    vendors_table(engine)
+
+
+@app.command()
+def vendors(demo: Demo = False) -> None:
+    """List the vendors: products known, last run and how it ended."""
+    vendors_table(_catalog(configuration.current(), demo=demo))
+
+
+@app.command()
+def products(
+    vendor: Annotated[str | None, typer.Option(help="Only this vendor.")] = None,
+    year: Annotated[int | None, typer.Option(help="Only this release year.")] = None,
+    availability: Annotated[str | None, typer.Option(help="in_stock, low_stock, out_of_stock, preorder ...")] = None,
+    text: Annotated[str | None, typer.Option(help="Words in the name or SKU.")] = None,
+    brand: Annotated[str | None, typer.Option(help="Only this brand.")] = None,
+    series: Annotated[str | None, typer.Option(help="Only this series.")] = None,
+    min_price: Annotated[str | None, typer.Option(help="At least this price, such as 12.50.")] = None,
+    max_price: Annotated[str | None, typer.Option(help="At most this price.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    output: Output = "table",
+    file: Annotated[Path | None, typer.Option(help="Write to this file instead of the screen.")] = None,
+    demo: Demo = False,
+) -> None:
+    """List products, as a table or for other programs (json, csv, parquet)."""
+    from christmas import output as writers
+    from christmas.catalog import database
+    from christmas.catalog import products as store
+
+    writers.check(output, file)
+    low, high = _minor("--min-price", min_price), _minor("--max-price", max_price)
+    with database.read(_catalog(configuration.current(), demo=demo)) as connection:
+        rows = store.find(
+            connection, vendor=vendor, year=year, availability=_availability(availability), text=text, brand=brand,
+            series=series, price_min=low, price_max=high, limit=limit,
+        )  # fmt: skip
+        writers.products(rows, output, file)
+
+
+@app.command()
+def history(
+    id: Annotated[str, typer.Argument(help="A product's ID, its first characters, or vendor:key.")],  # noqa: A002
+    output: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    demo: Demo = False,
+) -> None:
+    """Show every change of one product: field, old, new, when, by which job, and where it was read."""
+    from christmas import output as writers
+    from christmas.catalog import changes, database
+    from christmas.catalog import products as store
+
+    if output not in {"table", "json"}:
+        raise ArgumentError(f"--format {output} is not known here: use table or json.")
+    with database.read(_catalog(configuration.current(), demo=demo)) as connection:
+        product = store.get(connection, id)
+        if product is None:
+            raise ArgumentError(f"No product {id!r}: give an ID from `christmas products`, or vendor:key.")
+        rows = changes.history(connection, product.id)
+    writers.history(product, rows, output)
+
+
+@app.command()
+def read(
+    pages: Annotated[list[str], typer.Argument(help="Files or http(s) addresses of product pages.")],
+    url: Annotated[str, typer.Option(help="The address a file was saved from; it may hold the key.")] = "",
+    output: Annotated[str, typer.Option("--format", help="table or json (one object a line).")] = "table",
+) -> None:
+    """Show what the readers read from any page; needs no database and no Redis."""
+    from christmas import probe
+
+    if output not in {"table", "json"}:
+        raise ArgumentError(f"--format {output} is not known here: use table or json.")
+    if not probe.show(pages, url, output):
+        raise typer.Exit(1)
+
+
+@db.command()
+def upgrade() -> None:
+    """Create the catalog's tables, or bring them up to date."""
+    config = configuration.current()
+    _catalog(config)
+    typer.echo(f"The catalog is up to date: {_shown(config.database_url)}")
+
+
+@app.command()
+def doctor() -> None:
+    """Check configuration, database, Redis and browser; say what is wrong and how to mend it."""
+    from christmas import checkup
+
+    if not checkup.run():
+        raise typer.Exit(1)
+
+
+def vendors_table(engine: Engine) -> None:
+    """Print one line per vendor."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from christmas.catalog import database, jobs
+    from christmas.catalog import products as store
+
+    table = Table("Vendor", "Products", "In stock", "Without price", "Last run", "Result")
+    with database.read(engine) as connection:
+        counts = {row.vendor: row for row in store.count_by_vendor(connection)}
+        for name in _known_vendors(None):
+            row, job = counts.get(name), jobs.last(connection, name)
+            numbers = [str(n) for n in (row.products, row.in_stock, row.without_price)] if row else ["0", "0", "0"]
+            when = job.started_at.strftime("%Y-%m-%d %H:%M UTC") if job else "never"
+            result = (
+                (job.state + (f": {job.outcome['error']}" if (job.outcome or {}).get("error") else "")) if job else ""
+            )
+            table.add_row(name, *numbers, when, result)
+    Console().print(table)
+
+
+def _known_vendors(wanted: list[str] | None) -> list[str]:
+    import os
+
+    os.environ.setdefault("SCRAPY_SETTINGS_MODULE", "christmas.settings")
+    from scrapy.spiderloader import SpiderLoader
+    from scrapy.utils.project import get_project_settings
+
+    known = sorted(SpiderLoader.from_settings(get_project_settings()).list())
+    for name in wanted or []:
+        if name not in known:
+            raise ArgumentError(f"No vendor {name!r}; there are {', '.join(known)}.")
+    return wanted or known
+
+
+def _catalog(config: Config, *, demo: bool = False) -> Engine:
+    from christmas.catalog import database
+
+    if demo:
+        path = _demo_folder(config) / "christmas.db"
+        if not path.exists():
+            raise ChristmasError("There is no demonstration yet: `christmas demo` makes one.")
+        return database.open_engine(f"sqlite:///{path}")
+    engine = database.open_engine(config.database_url)
+    database.upgrade(engine)
+    return engine
+
+
+def _demo_folder(config: Config) -> Path:
+    return config.var_path / "demo"
+
+
+def _availability(text: str | None) -> str | None:
+    from christmas.items import Availability
+
+    if text is not None and text not in {one.value for one in Availability}:
+        raise ArgumentError(f"--availability {text} is not known: use {', '.join(one.value for one in Availability)}.")
+    return text
+
+
+def _minor(name: str, text: str | None) -> int | None:
+    from christmas.errors import PriceUnreadable
+    from christmas.reading.money import amount, to_minor
+
+    try:
+        value = amount(text)
+    except PriceUnreadable as error:
+        raise ArgumentError(f"{name}: {error}") from error
+    return None if value is None else to_minor(value, "USD")
+
+
+def _shown(url: str) -> Any:
+    from sqlalchemy import make_url
+
+    return make_url(url).render_as_string(hide_password=True)

@@ -1,0 +1,51 @@
+"""Scrapy's settings; each says "default X, because Y". The pipelines' dict is their table of contents."""
+
+from importlib.metadata import version
+
+from christmas import config
+
+_config = config.current()
+
+BOT_NAME = "christmas"
+SPIDER_MODULES = ["spiders"]
+NEWSPIDER_MODULE = "spiders"
+# Default scrapybot, because a shop's owner must see who reads and where to complain.
+USER_AGENT = f"christmas/{version('christmas')} (+{_config.contact_url or 'no contact configured: sample shops only'})"
+
+# The order in which an item passes.
+ITEM_PIPELINES = {
+    "pipelines.validate.Validate": 100,
+    "pipelines.deduplicate.Deduplicate": 200,
+    "pipelines.store.Store": 400,
+}
+DOWNLOADER_MIDDLEWARES = {
+    # Default on, because it drops silently what it refuses; PolitenessMiddleware refuses with a reason.
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
+    "christmas.middlewares.blocked.BlockedMiddleware": 580,  # behind decompression (590), before retries (550)
+    "christmas.middlewares.politeness.PolitenessMiddleware": 890,  # nearest to the network: sees every answer
+}
+EXTENSIONS = {"christmas.extensions.run_report.RunReport": 100}
+
+ROBOTSTXT_OBEY = True  # default False, because politeness is not negotiable
+AUTOTHROTTLE_ENABLED = True  # default False, because a slow shop must be read more slowly
+AUTOTHROTTLE_MAX_DELAY = 120.0  # default 60, because a Crawl-delay of a minute is met in the wild
+DOWNLOAD_DELAY = _config.politeness.download_delay_seconds  # default 0; each vendor may say otherwise
+CONCURRENT_REQUESTS_PER_DOMAIN = _config.politeness.concurrency  # default 8, because shops are small
+COOKIES_ENABLED = False  # default True, because a visitor without a cart needs none
+DOWNLOAD_TIMEOUT = 30  # default 180, because a page that takes longer is as good as away
+DOWNLOAD_MAXSIZE = 8 * 2**20  # default 1 GB, because the largest listing is 3 MB
+DOWNLOAD_WARNSIZE = 0  # default 32 MB, never reached
+RETRY_TIMES = _config.politeness.retries  # default 2
+RETRY_HTTP_CODES = [408, 429, 500, 502, 503, 504, 522, 524]
+RETRY_PRIORITY_ADJUST = 0  # default -1, because a listing's retry must not wait for all other pages
+REDIRECT_MAX_TIMES = 5  # default 20, because more is a loop
+
+TELNETCONSOLE_ENABLED = False  # default True, because it runs code on request
+REMOTE_CONTROL_ENABLED = False  # default True, because it runs code on request
+ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # default asyncio's own, because uvloop reads a third more pages a second
+LOG_LEVEL = _config.log_level  # default DEBUG, because it logs every item
+LOG_FORMATTER = "christmas.extensions.log_formatter.LogFormatter"  # default logs every dropped item as a warning
+LOGSTATS_INTERVAL = 60.0
+STATS_DUMP = True
+HTTPERROR_ALLOW_ALL = False
+FEED_EXPORT_ENCODING = "utf-8"

@@ -1,0 +1,123 @@
+"""Last step: write items to the catalog, in batches, in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from christmas import config as configuration
+from christmas.errors import DatabaseUnavailable
+from christmas.platforms.signals import store_wanted
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from sqlalchemy import Engine
+
+    from christmas.config import Config
+
+logger = logging.getLogger(__name__)
+
+# A thousand items a transaction is where the rate per item stops growing (see the README's table).
+BATCH_ITEMS = 1000
+# A run that is killed loses at most so much work.
+FLUSH_SECONDS = 5.0
+
+
+class Store:
+    """Buffers items and writes them in order; a database that is away closes the run as ``store_failed``."""
+
+    def __init__(self, crawler: Crawler, config: Config) -> None:
+        self.crawler = crawler
+        self.config = config
+        self.buffer: list[Any] = []
+        self.writing = asyncio.Lock()
+        self.failure: DatabaseUnavailable | None = None
+        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self.engine: Engine | None = None
+        self.timer: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Build from the crawler and the process's configuration."""
+        store = cls(crawler, configuration.current())
+        crawler.signals.connect(store.flush, signal=store_wanted)
+        return store
+
+    async def open_spider(self) -> None:
+        """Open the catalog and bring it up to date; raise DatabaseUnavailable where that is impossible."""
+        self.engine = await self._in_thread(self._open)
+        self.timer = asyncio.get_running_loop().create_task(self._flush_now_and_then())
+
+    async def process_item(self, item: Any) -> Any:
+        """Take one item; waits while a full batch is being written."""
+        self.buffer.append(item)
+        if len(self.buffer) >= BATCH_ITEMS:
+            await self.flush()
+        return item
+
+    async def flush(self) -> None:
+        """Write what is buffered; what is not written for want of a database is counted and reported."""
+        async with self.writing:
+            batch, self.buffer = self.buffer, []
+            if not batch:
+                return
+            if self.failure is None:
+                try:
+                    written = await self._in_thread(self._write, batch)
+                except DatabaseUnavailable as error:
+                    self._fail(error)
+                else:
+                    self._count(written)
+                    return
+            self._inc("store/lost", len(batch))
+
+    async def close_spider(self) -> None:
+        """Write the rest."""
+        if self.timer:
+            self.timer.cancel()
+        await self.flush()
+        self.executor.shutdown()
+
+    async def _flush_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self.flush()
+
+    async def _in_thread(self, function: Any, *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
+
+    def _open(self) -> Engine:
+        from christmas.catalog import database
+
+        engine = database.open_engine(self.config.database_url)
+        database.upgrade(engine)
+        return engine
+
+    def _write(self, batch: list[Any]) -> Any:
+        from christmas.catalog import database, store
+
+        assert self.engine is not None  # noqa: S101  # opened before the first item
+        with database.begin(self.engine) as connection:
+            spider: Any = self.crawler.spider
+            return store.write(connection, batch, job_id=spider.job_id, now=datetime.now(UTC))
+
+    def _fail(self, error: DatabaseUnavailable) -> None:
+        self.failure = error
+        logger.error("%s Nothing more is fetched; what was stored before stands.", error)
+        self._inc("store/failed")
+        if self.crawler.engine:
+            self.crawler.engine.close_spider(self.crawler.spider, "store_failed")
+
+    def _count(self, written: Any) -> None:
+        for name, number in vars(written).items() if hasattr(written, "__dict__") else written.counts():
+            if number:
+                self._inc(f"store/{name}", number)
+
+    def _inc(self, what: str, by: int = 1) -> None:
+        if self.crawler.stats:
+            self.crawler.stats.inc_value(what, by)
