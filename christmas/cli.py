@@ -14,6 +14,7 @@ from christmas.errors import ArgumentError, ChristmasError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from christmas.catalog.jobs import JobRow
     from christmas.config import Config
 
 app = typer.Typer(
@@ -197,11 +198,14 @@ def vendors_table(engine: Engine) -> None:
             row, job = counts.get(name), jobs.last(connection, name)
             numbers = [str(n) for n in (row.products, row.in_stock, row.without_price)] if row else ["0", "0", "0"]
             when = job.started_at.strftime("%Y-%m-%d %H:%M UTC") if job else "never"
-            result = (
-                (job.state + (f": {job.outcome['error']}" if (job.outcome or {}).get("error") else "")) if job else ""
-            )
+            result = _result(job) if job else ""
             table.add_row(name, *numbers, when, result)
     Console().print(table)
+
+
+def _result(job: JobRow) -> str:
+    error = (job.outcome or {}).get("error")
+    return f"{job.state}: {error}" if error else job.state
 
 
 def _known_vendors(wanted: list[str] | None) -> list[str]:

@@ -24,56 +24,71 @@ PREFIX = "CHRISTMAS__"
 class Section(BaseModel):
     """A part of the configuration; an unknown key is an error, so that a misspelt one is not silently ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DatabaseConfig(Section):
     """Where the catalog is kept."""
 
-    url: str = Field("", description="SQLAlchemy URL, SQLite or PostgreSQL; empty means `christmas.db` in `var_path`")
+    url: str = Field(
+        default="", description="SQLAlchemy URL, SQLite or PostgreSQL; empty means `christmas.db` in `var_path`"
+    )
 
 
 class RedisConfig(Section):
     """Where year links are cached."""
 
-    url: str = Field("", description="Redis or Valkey URL; empty starts the embedded Valkey in `var_path`")
+    url: str = Field(default="", description="Redis or Valkey URL; empty starts the embedded Valkey in `var_path`")
 
 
 class SyncConfig(Section):
     """When pages are read again."""
 
     page_max_age_days: int = Field(
-        7, ge=1, le=365, description="a product's own page is read again once in so many days, spread evenly over them"
+        default=7,
+        ge=1,
+        le=365,
+        description="a product's own page is read again once in so many days, spread evenly over them",
     )
     pages_per_day: int = Field(
-        2000,
+        default=2000,
         ge=0,
         description="at most so many product pages of one vendor are read per UTC day because they are stale",
     )
-    year_links_days: float = Field(7, gt=0, description="how long a vendor's year links are cached")
+    year_links_days: float = Field(default=7, gt=0, description="how long a vendor's year links are cached")
 
 
 class PolitenessConfig(Section):
     """How gently every vendor is read."""
 
-    download_delay_seconds: float = Field(1.5, ge=0, description="least pause between two requests to one vendor")
-    concurrency: int = Field(1, ge=1, le=16, description="requests to one vendor at the same time")
-    retry_after_max_seconds: float = Field(900, gt=0, description="the longest pause a Retry-After header can ask for")
-    backoff_base_seconds: float = Field(
-        5, ge=0, description="the first pause after a 5xx or 429 answer without Retry-After; it doubles each time"
+    download_delay_seconds: float = Field(
+        default=1.5, ge=0, description="least pause between two requests to one vendor"
     )
-    retries: int = Field(3, ge=0, le=10, description="how often one request is tried again")
+    concurrency: int = Field(default=1, ge=1, le=16, description="requests to one vendor at the same time")
+    retry_after_max_seconds: float = Field(
+        default=900, gt=0, description="the longest pause a Retry-After header can ask for"
+    )
+    backoff_base_seconds: float = Field(
+        default=5,
+        ge=0,
+        description="the first pause after a 5xx or 429 answer without Retry-After; it doubles each time",
+    )
+    retries: int = Field(default=3, ge=0, le=10, description="how often one request is tried again")
     challenges_before_stop: int = Field(
-        3, ge=1, description="so many challenge pages in a row close the run as `blocked`"
+        default=3, ge=1, description="so many challenge pages in a row close the run as `blocked`"
     )
 
 
 class VendorConfig(Section):
     """What differs for one vendor; null keeps the vendor's own or the common value."""
 
-    base_url: str | None = Field(None, description="address to read instead of the vendor's own, e.g. a sample shop")
-    download_delay_seconds: float | None = Field(None, ge=0, description="pause between two requests to this vendor")
-    concurrency: int | None = Field(None, ge=1, le=16, description="requests to this vendor at the same time")
+    base_url: str | None = Field(
+        default=None, description="address to read instead of the vendor's own, e.g. a sample shop"
+    )
+    download_delay_seconds: float | None = Field(
+        default=None, ge=0, description="pause between two requests to this vendor"
+    )
+    concurrency: int | None = Field(default=None, ge=1, le=16, description="requests to this vendor at the same time")
 
     @field_validator("base_url")
     @classmethod
@@ -81,7 +96,7 @@ class VendorConfig(Section):
         if value is None:
             return None
         parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
             raise ValueError("expected an absolute http(s) address such as https://shop.example")
         return value.rstrip("/")
 
@@ -91,13 +106,17 @@ class Config(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
 
-    var_path: Path = Field(Path("var"), description="folder for the database, the embedded Valkey and other state")
-    contact_url: str = Field(
-        "", description="page or mailto: address named in the User-Agent; needed before any real vendor is read"
+    var_path: Path = Field(
+        default=Path("var"), description="folder for the database, the embedded Valkey and other state"
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
+    contact_url: str = Field(
+        default="", description="page or mailto: address named in the User-Agent; needed before any real vendor is read"
+    )
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR"
+    )
     browser_path: str = Field(
-        "", description="Chromium for vendors that need a browser; empty looks in the usual places"
+        default="", description="Chromium for vendors that need a browser; empty looks in the usual places"
     )
     database: DatabaseConfig = DatabaseConfig()
     redis: RedisConfig = RedisConfig()
@@ -123,8 +142,8 @@ class Config(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Give environment variables precedence over the file, whose values come in as arguments."""
         return env_settings, init_settings
@@ -139,12 +158,11 @@ class Config(BaseSettings):
         return self.vendors.get(name, VendorConfig())
 
 
-def load(environ: dict[str, str] | None = None) -> Config:
+def load() -> Config:
     """Read file and environment; raise ConfigurationError naming the path, the key and what was expected."""
-    environment = dict(os.environ) if environ is None else environ
-    path = _path(environment)
+    path = _path()
     values = _read(path) if path else {}
-    _refuse_unknown_variables(environment)
+    _refuse_unknown_variables()
     try:
         return Config(**values)
     except ValidationError as error:
@@ -160,13 +178,11 @@ def current() -> Config:
     return load()
 
 
-def _path(environment: dict[str, str]) -> Path | None:
-    named = environment.get("CONFIG_PATH")
-    if named:
+def _path() -> Path | None:
+    if named := os.environ.get("CONFIG_PATH"):
         return _existing(Path(named), "CONFIG_PATH")
-    environment_name = environment.get("ENV")
-    if environment_name:
-        return _existing(Path("config") / f"{environment_name}.json", "ENV")
+    if environment := os.environ.get("ENV"):
+        return _existing(Path("config") / f"{environment}.json", "ENV")
     default = Path("config/default.json")
     return default if default.is_file() else None
 
@@ -187,9 +203,9 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
-def _refuse_unknown_variables(environment: dict[str, str]) -> None:
+def _refuse_unknown_variables() -> None:
     known = {name.upper() for name in Config.model_fields}
-    for variable in environment:
+    for variable in os.environ:
         if variable.startswith(PREFIX) and variable.removeprefix(PREFIX).split("__")[0] not in known:
             raise ConfigurationError(
                 f"The variable {variable} names no key of the configuration; the keys are {', '.join(sorted(known))}."
@@ -199,6 +215,8 @@ def _refuse_unknown_variables(environment: dict[str, str]) -> None:
 def _explain(error: ValidationError) -> str:
     def one(problem: Any) -> str:
         key = ".".join(str(part) for part in problem["loc"])
-        return f"{key}: {problem['msg']} (found {problem['input']!r})"
+        # The value of an unknown key is not shown: a misplaced password must not get into a log.
+        found = "" if problem["type"] == "extra_forbidden" else f" (found {problem['input']!r})"
+        return f"{key}: {problem['msg']}{found}"
 
     return "; ".join(one(problem) for problem in error.errors(include_url=False, include_context=False))

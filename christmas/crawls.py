@@ -111,17 +111,18 @@ def _watch(engine: Engine, crawls: list[Crawl], console: Console) -> None:
         started = time.monotonic()
         tasks = {one.job_id: progress.add_task(one.vendor, total=None, products=0, rate=0.0) for one in crawls}
         while True:
-            alive = any([one.process.poll() is None for one in crawls])
+            alive = bool([one for one in crawls if one.process.poll() is None])
             for one in crawls:
                 _look(engine, one)
                 pages, planned = _pages(one)
-                seconds = max(time.monotonic() - started, 0.1)
+                ended = one.process.poll() is not None
+                products = one.outcome.get("store_new_products", 0) or one.outcome.get("store_entries", 0)
                 progress.update(
                     tasks[one.job_id],
                     completed=pages,
-                    total=pages if one.process.poll() is not None else planned,
-                    products=one.outcome.get("store_new_products", 0),
-                    **({"rate": pages / seconds} if one.process.poll() is None else {}),
+                    total=pages if ended else planned,
+                    products=products,
+                    rate=pages / max(time.monotonic() - started, 0.1),
                 )
             if not alive:
                 return

@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import os
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 # A Unix socket's path must fit into 104 bytes on macOS and 108 on Linux.
 SOCKET_PATH_MAX_BYTES = 100
+# Not TMPDIR: processes with different ones would start two servers on one folder.
+SHORT_FOLDER = Path("/tmp")  # noqa: S108  # the folder made in it is checked to be private
 START_TIMEOUT_SECONDS = 10.0
 
 _users: dict[Path, IO[bytes]] = {}
@@ -41,7 +42,12 @@ def connect(config: Config) -> Redis:
             client.ping()
             return client
         return _embedded(config.var_path / "valkey")
-    except (RedisError, OSError, ValueError) as error:
+    except ValueError as error:  # its text may quote a part of the password
+        raise RedisUnavailable(
+            f"The address of Redis ({_without_password(url)}) cannot be read: "
+            "expected redis://host:port/0, rediss://... or unix:///path."
+        ) from error
+    except (RedisError, OSError) as error:
         where = _without_password(url) if url else f"the embedded Valkey in {config.var_path / 'valkey'}"
         raise RedisUnavailable(
             f"Redis does not answer ({where}): {error}. Check CHRISTMAS__REDIS__URL, or unset it for the embedded one."
@@ -57,8 +63,9 @@ def _client_options() -> dict[str, object]:
 
 
 def _without_password(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    return f"{head.split('//')[0]}//***@{tail}" if at else url
+    address = url.partition("?")[0]
+    scheme, at, tail = address.partition("//")[0], *address.rpartition("@")[1:]
+    return f"{scheme}//***@{tail}" if at else address
 
 
 def _embedded(folder: Path) -> Redis:
@@ -79,12 +86,12 @@ def _embedded(folder: Path) -> Redis:
 
 
 def socket_path(folder: Path) -> Path:
-    """Give the socket's path: in the folder, or, where that is too long, in a private temporary folder named after it."""
+    """Give the socket's path: in the folder, or, where that is too long, in a private folder of /tmp named after it."""
     path = folder / "valkey.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_MAX_BYTES:
         return path
     name = hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
-    short = Path(tempfile.gettempdir()) / f"christmas-{os.getuid()}-{name}"
+    short = SHORT_FOLDER / f"christmas-{os.getuid()}-{name}"
     short.mkdir(mode=0o700, exist_ok=True)
     status = short.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077 or short.is_symlink():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final, Literal, TypeAlias, TypeVar
 
 
@@ -23,10 +23,10 @@ class Unread(Enum):
 UNREAD: Final = Unread.UNREAD
 T = TypeVar("T")
 # A value, None (absent: the page says there is none), or UNREAD (the page does not say).
-Read: TypeAlias = T | None | Literal[Unread.UNREAD]
+Read: TypeAlias = T | Literal[Unread.UNREAD] | None
 
 
-class Availability(str, Enum):
+class Availability(StrEnum):
     """What a shop says of its stock. ``unknown`` is for display only: a reader says UNREAD instead."""
 
     IN_STOCK = "in_stock"

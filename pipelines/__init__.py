@@ -1,0 +1,1 @@
+"""Item pipelines, one step per file; the order is in settings.py."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from itemadapter import ItemAdapter
 from scrapy.exceptions import DropItem
 
-from christmas.items import ListingEntry, Product
+from christmas.items import UNREAD, Availability, ListingEntry, Product
 
 if TYPE_CHECKING:
     from typing import Self
@@ -20,6 +21,7 @@ AMOUNTS = ("price_minor", "price_min_minor", "price_max_minor", "list_price_mino
 # The dearest Keepsake ornaments sell for some thousands; a price over a million is a misread number.
 AMOUNT_MAX_MINOR = 100_000_000
 TEXT_MAX_CHARACTERS = 1000
+_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 class Validate:
@@ -40,16 +42,22 @@ class Validate:
             return item
         adapter = ItemAdapter(item)
         self._texts(adapter)
-        if not item.key or len(item.key) > TEXT_MAX_CHARACTERS:
+        if not item.key.isprintable() or not 0 < len(item.key) <= TEXT_MAX_CHARACTERS:
             self._drop("key", item)
-        if not item.url.startswith(("http://", "https://")):
+        if not item.url.isprintable() or not item.url.startswith(("http://", "https://")):
             self._drop("url", item)
         if isinstance(item, Product) and not item.name:
             self._drop("name", item)
         for field in AMOUNTS:
             value = adapter.get(field)
-            if isinstance(value, int) and not 0 < value <= AMOUNT_MAX_MINOR:
+            if value is None or value is UNREAD:
+                continue
+            if type(value) is not int or not 0 < value <= AMOUNT_MAX_MINOR:
                 self._drop(field, item)
+        if item.currency and not _CURRENCY.fullmatch(item.currency):
+            self._drop("currency", item)
+        if item.availability is Availability.UNKNOWN:
+            item.availability = UNREAD  # what nobody knows must not replace what is known
         if item.read_at is None or item.read_at.tzinfo is None:
             self._drop("read_at", item)
         if item.price_minor and item.list_price_minor and item.list_price_minor <= item.price_minor:
@@ -61,6 +69,8 @@ class Validate:
         for field in TEXTS:
             value = adapter.get(field)
             if isinstance(value, str):
+                if not value.isprintable():  # NUL and lone surrogates would make PostgreSQL refuse the whole batch
+                    value = "".join(letter for letter in value if letter.isprintable() or letter.isspace())
                 adapter[field] = " ".join(value.split())[:TEXT_MAX_CHARACTERS] or None
 
     def _drop(self, reason: str, item: ListingEntry | Product) -> None:

@@ -119,4 +119,5 @@ def load(connection: Connection, key_ids: Iterable[int]) -> Changeset:
 
 
 def _state(row: Row[Any]) -> State:
-    return State(row[1], dict(zip(FIELDS, row[4:], strict=True)), row[2], row[3])
+    _, id_, read_at, last_changed, *values = tuple(row)
+    return State(id_, dict(zip(FIELDS, values, strict=True)), read_at, last_changed)

@@ -66,7 +66,7 @@ def _sqlite(database: str) -> Engine:
     engine = create_engine(f"sqlite:///{Path(database).absolute()}", connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, record: Any) -> None:  # noqa: ARG001
+    def _prepare(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -32000"):
             connection.execute(f"PRAGMA {pragma}")

@@ -1,4 +1,4 @@
-"""Listing entries: compared with the vendor's previous entry of the key; where it is the same, only 'seen' is written."""
+"""Listing entries, compared with the vendor's previous entry of the key: the same one writes only that it was seen."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A listing entry in 28 bytes, to be compared with the vendor's previous entry of the same key.
 
-Name and aliases are 32-bit checksums (a change is overlooked once in four billion); amounts and stock stand as they are.
+Name and aliases are 32-bit checksums, which overlook one change in four billion; amounts and stock stand as they are.
 """
 
 from __future__ import annotations

@@ -59,4 +59,4 @@ def last(connection: Connection, vendor: str) -> JobRow | None:
 
 
 def _row(row: Row[Any] | None) -> JobRow | None:
-    return None if row is None else JobRow(*row)
+    return None if row is None else JobRow(*tuple(row))

@@ -1,0 +1,1 @@
+"""Sample shops on loopback, and the demonstration that reads them."""

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
+    from sqlalchemy import Engine
+
+    from christmas.catalog.changes import ChangeRow
 
 CHANGES_PER_SHOP = 8
 
@@ -53,10 +56,10 @@ def run(folder: Path, console: Console, *, size: int = 300, seed: int = 1973) ->
     _report(engine, console)
 
 
-def _report(engine: object, console: Console) -> None:
+def _report(engine: Engine, console: Console) -> None:
     from christmas.catalog import changes, database, products
 
-    with database.read(engine) as connection:  # type: ignore[arg-type]
+    with database.read(engine) as connection:
         counts = products.count_by_vendor(connection)
         latest = changes.latest(connection, limit=100)
     table = Table("Vendor", "Products", "In stock", "Without price", title="Products")
@@ -69,10 +72,10 @@ def _report(engine: object, console: Console) -> None:
     )
 
 
-def changes_table(rows: list[object]) -> Table:
+def changes_table(rows: list[ChangeRow]) -> Table:
     """Lay changes out as a table, newest first."""
     table = Table("When", "Vendor", "Product", "Field", "Old", "New", title=f"Changes ({len(rows)})")
     for row in rows:
-        when = row.at.strftime("%Y-%m-%d %H:%M:%S")  # type: ignore[attr-defined]
-        table.add_row(when, row.vendor, row.name, row.field, row.old or "-", row.new or "-")  # type: ignore[attr-defined]
+        when = row.at.strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(when, row.vendor, row.name, row.field, row.old or "-", row.new or "-")
     return table

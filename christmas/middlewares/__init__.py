@@ -1,0 +1,1 @@
+"""Scrapy downloader middlewares: they touch requests and responses."""

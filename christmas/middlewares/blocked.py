@@ -44,7 +44,7 @@ class BlockedMiddleware:
             if self.crawler.stats:
                 self.crawler.stats.inc_value("pages/blocked")
             logger.warning("%s", error)
-            if self.in_a_row == self.limit and self.crawler.engine:
+            if self.in_a_row == self.limit and self.crawler.engine and self.crawler.spider:
                 logger.error("%d challenges in a row: the vendor blocks us, stopping", self.limit)
                 self.crawler.engine.close_spider(self.crawler.spider, "blocked")
             raise IgnoreRequest(str(error)) from error

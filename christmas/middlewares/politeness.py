@@ -39,7 +39,7 @@ def retry_after_seconds(value: bytes | None, now: datetime, maximum: float) -> f
         return min(float(text), maximum)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)

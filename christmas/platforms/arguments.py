@@ -14,6 +14,8 @@ STAGES: tuple[str, ...] = get_args(Stage)
 WHICH: tuple[str, ...] = get_args(Which)
 # The first Keepsake ornaments are from 1973; a shop may list older pieces by other makers.
 YEARS = range(1900, 2101)
+# Python refuses to read numbers of thousands of digits, with an error of its own.
+DIGITS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _number(name: str, value: str | int | None, accepted: str, values: range) ->
     if value is None:
         return None
     text = str(value).strip()
-    if not (text.isascii() and text.isdigit() and int(text) in values):
+    if not (text.isascii() and text.isdigit() and len(text) < DIGITS_MAX and int(text) in values):
         raise ArgumentError(f"{name}={value!r} is not accepted: give {accepted}.")
     return int(text)
 

@@ -198,7 +198,7 @@ class Integration(scrapy.Spider):
         return PageUnread(vendor=self.name, key=key, url=self.own_url(url), reason=reason, read_at=self.now())
 
     def failed(self, failure: Failure) -> Iterator[ListingReading | PageUnread]:
-        """Note a request that brought no page; its listing is not read completely, a missing product not asked again."""
+        """Note a request that brought no page: its listing is incomplete, a missing product is not asked for again."""
         request: Request = failure.request  # type: ignore[attr-defined]
         status = getattr(getattr(failure.value, "response", None), "status", None)
         key = request.cb_kwargs.get("key")

@@ -35,12 +35,18 @@ class YearLinkCache:
         text = self._try(lambda client: client.get(self.name), "read")
         if not isinstance(text, bytes):
             return []
-        return [YearLink(self.vendor, int(year), str(url)) for year, url in json.loads(text)]
+        try:
+            return [YearLink(self.vendor, int(year), str(url)) for year, url in json.loads(text)]
+        except (ValueError, TypeError) as error:
+            logger.warning(
+                "The kept year links of %s are read again, because they make no sense: %s", self.vendor, error
+            )
+            return []
 
     def save(self, links: list[YearLink]) -> None:
         """Keep the links for ``sync.year_links_days``."""
         text = json.dumps([(link.year, link.url) for link in links])
-        seconds = int(self.config.sync.year_links_days * SECONDS_A_DAY)
+        seconds = max(1, int(self.config.sync.year_links_days * SECONDS_A_DAY))
         self._try(lambda client: client.set(self.name, text, ex=seconds), "kept")
 
     def _try(self, act: Callable[[Redis], object], verb: str) -> object:

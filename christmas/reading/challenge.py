@@ -15,9 +15,11 @@ _TITLES = (
     b"human verification", b"checking your browser",
 )  # fmt: skip
 _MARKS = (
-    b"_cf_chl_opt", b"cf-challenge-running", b"cf_chl_", b"_Incapsula_Resource", b"px-captcha", b"captcha-delivery.com",
-    b"Request unsuccessful. Incapsula", b"geo.captcha", b"sucuri_cloudproxy",
+    b"_cf_chl_opt", b"cf-challenge-running", b"cf_chl_", b"px-captcha", b"captcha-delivery.com",
+    b"Request unsuccessful. Incapsula", b"sucuri_cloudproxy",
 )  # fmt: skip
+# This firm puts its script into every page it lets through; a page of nothing else has no title.
+_SCRIPT_ALONE = b"_Incapsula_Resource"
 # What a page of a shop has and a challenge has not.
 _SHOP = (b"application/ld+json", b"schema.org/Product", b"product-item", b"productView", b'class="card')
 
@@ -28,6 +30,7 @@ def raise_if_challenge(body: bytes, url: str) -> None:
         return
     title = _TITLE.search(body)
     words = title[1].lower() if title else b""
-    if any(known in words for known in _TITLES) or any(mark in body for mark in _MARKS):
+    alone = not title and _SCRIPT_ALONE in body
+    if alone or any(known in words for known in _TITLES) or any(mark in body for mark in _MARKS):
         shown = words.decode("utf-8", "replace").strip() or "no title"
         raise BlockedByVendor(f"{url} answered with a bot challenge ({shown}) instead of the shop's page.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
 
 _PRODUCT_FILE = re.compile(r"_p_(\d+)\.html?$", re.IGNORECASE)
 _IDENTIFYING = {"itemid", "product_id", "cat", "catid", "page", "viewall"}
 _YEAR_FIRST = re.compile(r"\s*((?:19[5-9]|20\d)\d)\b")
-_YEAR_ANYWHERE = re.compile(r"(?<![\d#$.])((?:19[5-9]|20\d)\d)(?![\d.])")
+_YEAR_ANYWHERE = re.compile(r"(?<![\w#$.])((?:19[5-9]|20\d)\d)(?!\w|\.\d)")
 _ORDINAL = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th)\s+(?:and\s+final\s+)?in\s+(?:the\s+)?(?:(.+?)\s+)?series\b", re.I)
 _HASH = re.compile(r"^(?P<series>.*?)\s*#\s?(?P<number>\d{1,3})\b")
 _BOX = re.compile(r"[\s(]\b(NB|SDB|DB)\)?\s*$")
@@ -39,7 +39,8 @@ def _series(name: str) -> tuple[str | None, int | None]:
         return (match[2] or None), int(match[1])
     if match := _HASH.search(name):
         series = re.split(r"[,\u2013:]|\s-\s", match["series"])[-1].strip()
-        return series or None, int(match["number"])
+        if series:  # "#1 Teacher" is praise, not a series
+            return series, int(match["number"])
     return None, None
 
 
@@ -56,12 +57,13 @@ def key_in_url(url: str) -> str | None:
         return match[1]
     query = {name.lower(): value for name, value in parse_qsl(parts.query)}
     number = query.get("itemid") or query.get("product_id")
-    return number if number and number.isdigit() else None
+    return number if number and number.isascii() and number.isdigit() else None
 
 
 def url_path(url: str) -> str:
     """Give the canonical path, with only the parts of the query that identify a page."""
     parts = urlsplit(url)
-    path = quote(unquote(parts.path), safe="/!$&'()*+,;=:@~-._").rstrip("/") or "/"
+    # As bytes: in an old shop's URLs %E9 and %E8 are not UTF-8 and must stay two letters.
+    path = quote(unquote_to_bytes(parts.path), safe="/!$&'()*+,;=:@~-._").rstrip("/") or "/"
     query = [(name.lower(), value) for name, value in parse_qsl(parts.query) if name.lower() in _IDENTIFYING]
     return path + (f"?{urlencode(sorted(query))}" if query else "")

@@ -43,7 +43,7 @@ def _lenient(text: str) -> Any:
     if text.count("{") > DEPTH_MAX**2 or not text.startswith(("{", "[", "/")):
         return None
     try:
-        return chompjs.parse_js_object(text, json_params={"strict": False, "parse_float": Decimal})
+        return chompjs.parse_js_object(text, loader_kwargs={"strict": False, "parse_float": Decimal})
     except (ValueError, RecursionError):
         return None
 

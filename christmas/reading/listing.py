@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from lxml import etree, html
 
 from christmas.errors import NothingReadable, PriceUnreadable
 from christmas.items import UNREAD
+from christmas.reading import json_ld, schema_org
 from christmas.reading.challenge import raise_if_challenge
 from christmas.reading.facts import EntryFacts, ListingFacts
 from christmas.reading.identity import key_in_url
-from christmas.reading.markup import absolute, has_class, parse, text_of
+from christmas.reading.markup import absolute, decode, has_class, parse, text_of
 from christmas.reading.money import read_price_text
 from christmas.reading.stock import availability_of
 
 _CARDS = etree.XPath(f"//article[{has_class('card')}]")
-_CARD_LINK = etree.XPath(f".//*[{has_class('card-title')}]//a[@href] | .//a[@href][{has_class('card-figure__link')}]")
-_CARD_PRICES = etree.XPath(f".//*[@data-product-price-without-tax][{has_class('price')}]")
-_CARD_OLD = etree.XPath(".//*[@data-product-non-sale-price-without-tax or @data-product-rrp-price-without-tax]")
+_CARD_TITLE = etree.XPath(f".//*[{has_class('card-title')}]//a[@href]")
+_CARD_FIGURE = etree.XPath(f".//*[{has_class('card-figure')}]//a[@href][not({has_class('button')})]")
+_CARD_PRICES = etree.XPath(".//*[@data-product-price-without-tax or @data-product-price-with-tax]")
+_CARD_OLD = etree.XPath(
+    ".//*[@data-product-non-sale-price-without-tax or @data-product-non-sale-price-with-tax"
+    " or @data-product-rrp-price-without-tax or @data-product-rrp-with-tax]"
+)
 _CARD_BUTTONS = etree.XPath(f".//*[{has_class('button')} or {has_class('card-figcaption-button')}]")
 _CARD_IMAGE_ID = re.compile(r"/products/(\d+)/")
 _CART_ID = re.compile(r"[?&]product_id=(\d+)")
@@ -35,9 +41,11 @@ _ITEM_STOCK = etree.XPath(f".//*[{has_class('availability')}]")
 
 _NEXT = etree.XPath(f"//link[@rel='next']/@href | //*[{has_class('pagination-item--next')}]//a/@href")
 _PAGING = etree.XPath(f"//*[{has_class('paging')}]//a[@href]")
-_VIEW_ALL = etree.XPath(f"//a[@href][{has_class('category-viewall')} or contains(@href, 'viewall=1')]/@href")
+_ALL = "viewall=1"
+_VIEW_ALL = etree.XPath(f"//a[@href][{has_class('category-viewall')} or contains(@href, '{_ALL}')]/@href")
 _SUBCATEGORIES = etree.XPath(
     f"//*[{has_class('sub-categories')}]//a/@href | //*[{has_class('subcategories')}]//li//a/@href"
+    f" | //a[{has_class('subcat')}]/@href"
 )
 _PAGE_NUMBER = re.compile(r"_c_\d+-(\d+)-\d+\.html|[?&]page=(\d+)", re.IGNORECASE)
 _EMPTY = re.compile(rb"no products (?:listed|found|in this)|there are no products", re.IGNORECASE)
@@ -49,28 +57,30 @@ def read_listing(body: bytes, url: str, encoding: str = "utf-8") -> ListingFacts
     document = parse(body, encoding)
     cards = _CARDS(document)
     entries = [_card(card, url) for card in cards] or [_item(item, url) for item in _main_items(document)]
+    subcategories = dict.fromkeys(absolute(url, href) for href in _SUBCATEGORIES(document))
     facts = ListingFacts(
         entries=[entry for entry in entries if entry],
         next_url=_next(document, url),
-        view_all_url=next((absolute(url, href) for href in _VIEW_ALL(document)), None),
-        subcategories=list(dict.fromkeys(absolute(url, href) for href in _SUBCATEGORIES(document))),
+        view_all_url=next(filter(None, (absolute(url, href) for href in _VIEW_ALL(document))), None),
+        subcategories=[target for target in subcategories if target],
         source="cards" if cards else "items",
     )
+    if not facts.entries:
+        listed = (entry for entry in _item_lists(body, url, encoding) if entry.url not in subcategories)
+        facts.entries, facts.source = list(listed), "json-ld"
     if not facts.entries and not facts.subcategories and not _EMPTY.search(body):
-        raise NothingReadable(f"{url} lists nothing: looked for article.card and .product-item.")
+        raise NothingReadable(f"{url} lists nothing: looked for article.card, .product-item and an ItemList.")
     return facts
 
 
 def _card(card: html.HtmlElement, base: str) -> EntryFacts | None:
-    links = _CARD_LINK(card)
-    if not links:
+    titles = _CARD_TITLE(card)
+    url = next((target for link in (*titles, *_CARD_FIGURE(card)) if (target := absolute(base, link.get("href")))), "")
+    if not url:
         return None
-    url = absolute(base, links[0].get("href"))
-    named = next((link for link in links if text_of(link)), links[0])
-    entry = EntryFacts(url=url, ids=_card_ids(card), name=text_of(named) or card.get("data-name") or UNREAD)
-    prices = [text for element in _CARD_PRICES(card) if (text := text_of(element))]
-    old = [text for element in _CARD_OLD(card) if (text := text_of(element))]
-    _prices(entry, prices, old)
+    name = next((text for link in titles if (text := text_of(link))), card.get("data-name"))
+    entry = EntryFacts(url=url, ids=_card_ids(card), name=name or UNREAD)
+    _prices(entry, _texts(_CARD_PRICES(card)), _texts(_CARD_OLD(card)))
     buttons = [text_of(button) for button in _CARD_BUTTONS(card)]
     stocks = [stock for text in buttons if (stock := availability_of(text))]
     # Pre-order and Add to Cart may both be shown; the first says more.
@@ -97,16 +107,14 @@ def _main_items(document: html.HtmlElement) -> list[html.HtmlElement]:
 
 
 def _item(item: html.HtmlElement, base: str) -> EntryFacts | None:
-    links = _ITEM_LINK(item)
+    links = [link for link in _ITEM_LINK(item) if absolute(base, link.get("href"))]
     if not links:
         return None
     url = absolute(base, links[0].get("href"))
     number = item.get("data-catalogid") or key_in_url(url)
     entry = EntryFacts(url=url, ids=(number,) if number else (), name=text_of(links[0]) or UNREAD)
-    sale = [text_of(element) for element in _SALE(item)]
-    regular = [text_of(element) for element in _REGULAR(item)]
-    whole = [text_of(element) for element in _ITEM_PRICE(item)]
-    _prices(entry, sale or regular or whole[:1], regular if sale else [])
+    sale, regular, whole = (_texts(find(item)) for find in (_SALE, _REGULAR, _ITEM_PRICE))
+    _prices(entry, sale or regular or whole, regular if sale else [])
     stocks = [stock for element in _ITEM_STOCK(item) if (stock := availability_of(text_of(element)))]
     entry.availability = next(iter(stocks), UNREAD)
     return entry
@@ -121,16 +129,60 @@ def _prices(entry: EntryFacts, prices: list[str], old: list[str]) -> None:
     except PriceUnreadable:
         return  # this entry's price stays unread; the page is not lost for it
     entry.price = found.price
-    if found.price is not None:
-        entry.currency = found.currency or UNREAD
-        entry.list_price = former if former and former > found.price else None
+    entry.list_price = former if former and found.price and former > found.price else None
+    entry.currency = found.currency or UNREAD
+
+
+def _texts(elements: list[html.HtmlElement]) -> list[str]:
+    """Give the texts of those elements that have one; themes leave an empty one where there is no sale."""
+    return [text for element in elements if (text := text_of(element))]
+
+
+def _item_lists(body: bytes, base: str, encoding: str) -> list[EntryFacts]:
+    nodes = json_ld.nodes(json_ld.blocks(decode(body, encoding).encode()))
+    nodes += [node["mainEntity"] for node in nodes if isinstance(node.get("mainEntity"), dict)]
+    entries: dict[str, EntryFacts] = {}
+    for node in nodes:
+        elements = node.get("itemListElement")
+        if "ItemList" in str(node.get("@type")) and isinstance(elements, list):
+            for element in elements:
+                entry = _list_item(element, base) if isinstance(element, dict) else None
+                if entry:
+                    entries.setdefault(entry.url, entry)
+    return list(entries.values())
+
+
+def _list_item(element: dict[str, Any], base: str) -> EntryFacts | None:
+    """Read a ListItem, with a Product in it or with a name and URL only, or a Product in its place."""
+    item = element.get("item", element)
+    item = item if isinstance(item, dict) else {"url": item}
+    if item is not element and "@type" in item and not schema_org.products([item]):
+        return None
+    href = item.get("url") or element.get("url") or item.get("@id")
+    url = absolute(base, href) if isinstance(href, str) else ""
+    if not url:
+        return None
+    found = schema_org.facts_of(item, url, "json-ld")
+    number = key_in_url(url)
+    return EntryFacts(
+        url=url,
+        ids=(number,) if number else (),
+        name=found.name or schema_org.facts_of(element, url, "json-ld").name,
+        price=found.price,
+        list_price=found.list_price,
+        currency=found.currency,
+        availability=found.availability,
+    )
 
 
 def _next(document: html.HtmlElement, url: str) -> str | None:
-    for href in _NEXT(document):
-        return absolute(url, href)
+    if target := next(filter(None, (absolute(url, href) for href in _NEXT(document))), None):
+        return target
     current = _page(url)
-    following = [absolute(url, link.get("href")) for link in _PAGING(document)]
+    # A View All page still shows the paging of the others.
+    following = [
+        target for link in _PAGING(document) if (_ALL in (target := absolute(url, link.get("href")))) == (_ALL in url)
+    ]
     return next((target for target in following if _page(target) == current + 1), None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from urllib.parse import urljoin
 
 from lxml import etree, html
@@ -32,12 +31,16 @@ def decode(body: bytes, encoding: str) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        pass
-    try:
-        codecs.lookup(encoding)
-    except LookupError:
+        text = body.decode("utf-8-sig", "replace")
+    wrong = text.count("\ufffd")
+    if sum(not letter.isascii() for letter in text) > 2 * wrong:
+        return text  # a few broken letters, such as a page cut within one, must not spoil all the others
+    if encoding.replace("_", "-").lower() in {"utf-8", "utf8"}:
         encoding = "cp1252"
-    return body.decode("cp1252" if encoding.replace("_", "-").lower() in {"utf-8", "utf8"} else encoding, "replace")
+    try:
+        return body.decode(encoding, "replace")
+    except LookupError:
+        return body.decode("cp1252", "replace")
 
 
 def text_of(element: html.HtmlElement) -> str:
@@ -51,5 +54,9 @@ def has_class(name: str) -> str:
 
 
 def absolute(base: str, href: str) -> str:
-    """Resolve a link as it stands in the page."""
-    return urljoin(base, href.strip())
+    """Resolve a link as it stands in the page; '' where it leads to no web page."""
+    try:
+        url = urljoin(base, href.strip())
+    except ValueError:
+        return ""
+    return url if url.startswith(("http://", "https://")) else ""

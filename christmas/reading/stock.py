@@ -31,10 +31,16 @@ _SENTENCES = [
     for pattern, availability in [
         (r"\bdiscontinued\b|\bno longer (available|sold)\b", Availability.DISCONTINUED),
         (r"\bpre[- ]?orders?\b|\bpre[- ]?sale\b", Availability.PREORDER),
-        (r"\b(sold|out)[- ]?(of[- ]stock|out)\b|\bnot (currently )?(in stock|available)\b", Availability.OUT_OF_STOCK),
+        (
+            r"\b(sold|out)[- ]?(of[- ]stock|out)\b|(\bnot|n['\u2019]t) (currently )?(in stock|available)\b",
+            Availability.OUT_OF_STOCK,
+        ),
         (r"\bunavailable\b|\bback[- ]?order(ed)?\b|\bnotify me\b|\bwaiting list\b", Availability.OUT_OF_STOCK),
-        (r"\bin stock soon\b|\b(coming|back) soon\b|\b(no|zero|0) (left|in stock)\b", Availability.OUT_OF_STOCK),
-        (r"\bonly \d+ (left|remaining|available|in stock)\b|\blow (in )?stock\b", Availability.LOW_STOCK),
+        (r"\bin stock soon\b|\b(coming|back) soon\b|\b(no|zero|0) (left|(in )?stock)\b", Availability.OUT_OF_STOCK),
+        (
+            r"\bonly \d+ (left|remaining|available|in stock)\b|\blow (in )?stock\b|\b[1-9] left\b",
+            Availability.LOW_STOCK,
+        ),
         (r"\bin stock\b|\badd to (cart|bag|basket)\b|\bchoose options\b|\bbuy now\b", Availability.IN_STOCK),
         (r"\bships? (today|tomorrow|next|within|in \d)", Availability.IN_STOCK),
     ]

@@ -1,0 +1,41 @@
+"""``python -m christmas.demo``: the sample shops alone, until their input is closed or they are told to end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+
+from christmas.demo.server import DemoServer
+
+
+def main() -> None:
+    """Print the shops' addresses as one JSON line, then serve."""
+    parser = argparse.ArgumentParser(prog="python -m christmas.demo", description=__doc__)
+    parser.add_argument("--size", type=int, default=300, help="ornaments per shop")
+    parser.add_argument("--seed", type=int, default=1973)
+    parser.add_argument("--per-page", type=int, default=12, help="products on one listing page")
+    parser.add_argument("--generation", action="append", default=[], metavar="VENDOR=NAME", help="template generation")
+    arguments = parser.parse_args()
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    with DemoServer(arguments.size, arguments.seed, arguments.per_page) as server:
+        for choice in arguments.generation:
+            vendor, _, name = choice.partition("=")
+            server.shops[vendor].set_generation(name)
+        sys.stdout.write(json.dumps({vendor: shop.base_url for vendor, shop in server.shops.items()}) + "\n")
+        sys.stdout.flush()
+        threading.Thread(target=_end_with_input, args=[ended], daemon=True).start()
+        ended.wait()
+
+
+def _end_with_input(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Sample shops over real HTTP on loopback: one port per shop, in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from christmas.demo import bigcommerce, shift4shop
+from christmas.demo.faults import CHALLENGE, HUGE_BYTES
+from christmas.demo.shops import KINDS, Hit, Shop
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from christmas.demo.faults import Fault
+
+_REASONS = {200: "OK", 302: "Found", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests", 503: "Unavailable"}
+_S4_LISTING = re.compile(r"/(\d{4})_c_\d+(?:-(\d+)-\d+)?\.html")
+_S4_PRODUCT = re.compile(r"_p_(\d+)\.html")
+_BC_LISTING = re.compile(r"/(\d{4})-hallmark-ornaments/")
+_BC_PRODUCT = re.compile(r"/.*-(\d+)/")
+
+
+def page(shop: Shop, target: str) -> str | None:
+    """Render what a shop has at a path; None where it has nothing."""
+    parts = urlsplit(target)
+    query = parse_qs(parts.query)
+    if parts.path == "/robots.txt":
+        return shop.robots
+    if parts.path == "/sitemap.xml":
+        return _sitemap(shop)
+    if shop.kind.platform == "shift4shop":
+        return _shift4shop(shop, parts.path, query)
+    return _bigcommerce(shop, parts.path, query)
+
+
+def _shift4shop(shop: Shop, path: str, query: dict[str, list[str]]) -> str | None:
+    if path == shop.kind.year_index:
+        return shift4shop.year_index(shop)
+    if match := _S4_LISTING.fullmatch(path):
+        year = int(match[1])
+        if year in shop.release_years():
+            return shift4shop.listing(shop, year, int(match[2] or 1), "viewall" in query)
+    key = match[1] if (match := _S4_PRODUCT.search(path)) else query.get("itemid", [""])[0]
+    number = shop.number_of_key(key)
+    return None if number is None else shift4shop.product(shop, shop.offer(number))
+
+
+def _bigcommerce(shop: Shop, path: str, query: dict[str, list[str]]) -> str | None:
+    if path == shop.kind.year_index:
+        return bigcommerce.year_index(shop)
+    if match := _BC_LISTING.fullmatch(path):
+        year = int(match[1])
+        return (
+            bigcommerce.listing(shop, year, int(query.get("page", ["1"])[0])) if year in shop.release_years() else None
+        )
+    if match := _BC_PRODUCT.fullmatch(path):
+        number = shop.number_of_key(str(shop.kind.first_key + int(match[1])))
+        if number is not None and (offer := shop.offer(number)).path == path:
+            return bigcommerce.product(shop, offer)
+    return None
+
+
+def _sitemap(shop: Shop) -> str:
+    links = "".join(f"<url><loc>{shop.base_url}{shop.offer(number).path}</loc></url>\n" for number in shop.numbers())
+    return f'<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{links}</urlset>'
+
+
+class DemoServer:
+    """The sample shops: ``with DemoServer(size=300) as server: server.shops["ornament_shop_com"].base_url``."""
+
+    def __init__(self, size: int = 300, seed: int = 1973, per_page: int = 12) -> None:
+        self.shops = {kind.vendor: Shop(kind, size, seed, per_page) for kind in KINDS}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sample shops", daemon=True)
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[asyncio.Transport] = set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _listen(self) -> None:
+        for shop in self.shops.values():
+            server = await self._loop.create_server(
+                lambda shop=shop: _Connection(shop, self._connections), "127.0.0.1", 0
+            )  # type: ignore[misc]
+            self._servers.append(server)
+            shop.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    async def _close(self) -> None:
+        for server in self._servers:
+            server.close()
+        for transport in list(self._connections):
+            transport.abort()
+        await asyncio.sleep(0)  # the transports say goodbye to their protocols
+
+
+class _Connection(asyncio.Protocol):
+    """One client: requests without a body, answered one after the other on a kept-alive connection."""
+
+    def __init__(self, shop: Shop, connections: set[asyncio.Transport]) -> None:
+        self.shop = shop
+        self.connections = connections
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # what a stream server gives
+        self.transport = transport
+        self.connections.add(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connections.discard(self.transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while b"\r\n\r\n" in self.buffer:
+            head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+            self._answer(head.decode("latin-1"))
+
+    def _answer(self, head: str) -> None:
+        first, *lines = head.split("\r\n")
+        method, target, _ = first.split(" ", 2)
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        agent = headers.get("user-agent", "")
+        fault = self.shop.take_fault(target)
+        if fault is not None:
+            self._misbehave(fault, target, agent)
+            return
+        text = page(self.shop, target)
+        status = 404 if text is None else 200
+        body = (text if text is not None else "<html><body><h1>Page not found</h1></body></html>").encode()
+        kind = "text/plain" if target == "/robots.txt" else "text/html; charset=utf-8"
+        self._send(status, b"" if method == "HEAD" else body, target, agent, {"Content-Type": kind}, length=len(body))
+
+    def _misbehave(self, fault: Fault, target: str, agent: str) -> None:
+        body = (page(self.shop, target) or "").encode()
+        loop = asyncio.get_running_loop()
+        if fault.kind == "status":
+            self._send(fault.status, b"<html><body>Try again later</body></html>", target, agent, fault.headers)
+        elif fault.kind == "slow":
+            loop.call_later(fault.seconds, self._send, 200, body, target, agent)
+        elif fault.kind == "slow_body":
+            half = len(body) // 2
+            self._send(200, body[:half], target, agent, length=len(body))
+            loop.call_later(fault.seconds, self.transport.write, body[half:])
+        elif fault.kind == "truncated":
+            self._send(200, body[: len(body) // 2], target, agent, length=len(body))
+            self.transport.close()
+        elif fault.kind == "challenge":
+            self._send(403, CHALLENGE, target, agent)
+        elif fault.kind == "huge":
+            self._send(200, b"<html><body>" + b"x" * (HUGE_BYTES - 12), target, agent)
+        elif fault.kind == "charset":
+            declared = {"Content-Type": "text/html; charset=utf-16"}
+            self._send(200, body.decode().encode("cp1252", "replace"), target, agent, declared)
+        elif fault.kind == "elsewhere":
+            self._send(302, b"", target, agent, {"Location": "http://other-shop.invalid/"})
+        else:
+            self._send(200, {"empty": b"", "binary": bytes(range(256)) * 64}[fault.kind], target, agent)
+
+    def _send(
+        self,
+        status: int,
+        body: bytes,
+        target: str,
+        agent: str,
+        headers: dict[str, str] | None = None,
+        length: int | None = None,
+    ) -> None:
+        if self.transport.is_closing():
+            return
+        self.shop.requests.append(Hit(time.monotonic(), target, status, agent))
+        fields = {"Content-Type": "text/html; charset=utf-8", **(headers or {})}
+        fields["Content-Length"] = str(len(body) if length is None else length)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        start = f"HTTP/1.1 {status} {_REASONS.get(status, 'Error')}\r\n{lines}\r\n".encode("latin-1")
+        self.transport.write(start + body)

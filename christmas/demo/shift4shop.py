@@ -1,0 +1,187 @@
+"""Pages of a Shift4Shop shop, in the generations of its templates from 2015 to 2026."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import TYPE_CHECKING
+
+from christmas.demo.shops import money, plain
+from christmas.demo.surroundings import footer, head, navigation
+from christmas.items import Availability
+
+if TYPE_CHECKING:
+    from christmas.demo.shops import Offer, Shop
+
+_STOCK = {
+    Availability.IN_STOCK: ("InStock", "In Stock - Ships Next Business Day"),
+    Availability.LOW_STOCK: ("LimitedAvailability", "Only 2 left"),
+    Availability.OUT_OF_STOCK: ("OutOfStock", "Sold Out"),
+    Availability.PREORDER: ("PreOrder", "Pre-Order"),
+    Availability.DISCONTINUED: ("Discontinued", "Discontinued"),
+}
+
+
+def year_path(year: int) -> str:
+    """Give a year's listing; its number follows no rule that a reader could use."""
+    return f"/{year}_c_{year * 37 % 1009}.html"
+
+
+def year_index(shop: Shop) -> str:
+    """Render the index of years, each shop in its own form."""
+    years = shop.release_years()
+    if shop.kind.marks_boxes:
+        links = "".join(
+            f'<li><a href="{year_path(y)}"><img src="/thumb/{y}.jpg" alt="{y} Keepsake Ornaments"></a></li>'
+            for y in years
+        )
+        body = f'<ul class="columns-5">{links}</ul>'
+    else:
+        body = "".join(f'<a class="subcat" href="{year_path(y)}">{y} Hallmark Ornaments</a>\n' for y in years)
+    return f"{head('Ornaments by year')}<body>{_nav(shop)}<main>{body}</main>{footer()}"
+
+
+def listing(shop: Shop, year: int, page: int, view_all: bool) -> str | None:
+    """Render one page of a year; None past its end."""
+    numbers = shop.numbers(year)
+    pages = max(-(-len(numbers) // shop.per_page), 1)
+    if page > pages:
+        return None
+    shown = numbers if view_all else numbers[(page - 1) * shop.per_page : page * shop.per_page]
+    items = "".join(_item(shop, shop.offer(number)) for number in shown)
+    path = year_path(year)
+    stem = path.removesuffix(".html")
+    paging = viewall = ""
+    if pages > 1 and not view_all:
+        links = "".join(f'<a href="{stem}-{n}-3.html">{n}</a> ' for n in range(1, pages + 1) if n != page)
+        paging = f'<div class="paging">{links}</div>'
+        viewall = f'<a class="category-viewall" href="{path}?viewall=1">View All</a>'
+    nothing = "" if items else "<p>There are no products in this category.</p>"
+    return (
+        f"{head(f'{year} Hallmark Ornaments')}<body>{_nav(shop)}<main>{viewall}{paging}"
+        f'<div class="category-products">{items}{nothing}</div>{paging}</main>{_related()}{footer()}'
+    )
+
+
+def product(shop: Shop, offer: Offer) -> str:
+    """Render one product's page in the shop's generation."""
+    render = {"2015": _product_2015, "2018": _product_2018}.get(shop.generation, _product_2023)
+    extra = ""
+    if shop.generation in {"2023", "2026"}:
+        item = {
+            "catalogid": int(offer.key), "id": offer.sku, "name": escape(offer.name),
+            "price": (offer.price_minor or 0) / 100,
+            "availability": "0" if offer.availability is Availability.OUT_OF_STOCK else "1",
+        }  # fmt: skip
+        extra = f"<script>var _3d_item = {json.dumps(item)};</script>"
+    if shop.generation == "2026":
+        extra += _json_ld(shop, offer)
+    body = render(offer)
+    return f"{head(offer.name, extra)}<body>{_nav(shop)}{body}{_related()}{footer()}"
+
+
+def _nav(shop: Shop) -> str:
+    return navigation([(year, year_path(year)) for year in shop.release_years()])
+
+
+def _item(shop: Shop, offer: Offer) -> str:
+    number = f' data-catalogid="{offer.key}"' if shop.generation in {"2023", "2026"} else ""
+    price = money(offer.price_minor) if offer.price_minor else ""
+    if offer.list_price_minor:
+        price = (
+            f'<span class="regular-price">{money(offer.list_price_minor)}</span> '
+            f'<span class="sale-price">{money(offer.price_minor or 0)}</span>'
+        )
+    return (
+        f'<div class="product-item"{number}><div class="img"><a href="{offer.path}"><img src="/thumb/{offer.key}.jpg">'
+        f'</a></div><div class="name"><a href="{offer.path}">{escape(offer.name)}</a></div>'
+        f'<div class="price">{price}</div><div class="status"><div class="availability">'
+        f"{_STOCK[offer.availability][1]}</div></div></div>\n"
+    )
+
+
+def _related() -> str:
+    return (
+        '<aside class="related"><h3>You may also like</h3><div class="product-item"><div class="name">'
+        '<a href="/Another-Piece_p_9.html">1999 Another Piece</a></div><div class="price">$7.77</div></div></aside>'
+    )
+
+
+def _shown_price(offer: Offer, price_attributes: str = "") -> str:
+    if offer.price_minor is None:
+        return '<span class="call">Call for pricing</span>'
+    price = money(offer.price_minor)
+    if offer.list_price_minor:
+        return (
+            f'<del class="original-price">{money(offer.list_price_minor)}</del> '
+            f'<span {price_attributes}id="price" class="sale-price">{price}</span>'
+        )
+    return f'<span {price_attributes}id="price" class="price">{price}</span>'
+
+
+def _product_2015(offer: Offer) -> str:
+    word, sentence = _STOCK[offer.availability]
+    offers = ""
+    price = _shown_price(offer, 'itemprop="price" ')
+    if offer.price_minor is not None:
+        offers = (
+            f'<div itemprop="offers" itemscope itemtype="http://schema.org/Offer">'
+            f'{price}<link itemprop="availability" href="http://schema.org/{word}">'
+            f'<div id="availability">{sentence}</div></div>'
+        )
+    return (
+        f'<div itemscope itemtype="http://schema.org/Product"><form id="add" action="/add_cart.asp">'
+        f'<input type="hidden" name="item_id" value="{offer.key}"><h1 itemprop="name">{escape(offer.name)}</h1>'
+        f'<div>Part Number: <span id="product_id">{escape(offer.sku)}</span></div>{offers}</form></div>'
+    )
+
+
+def _product_2018(offer: Offer) -> str:
+    word, sentence = _STOCK[offer.availability]
+    price = plain(offer.price_minor or 0)
+    return (
+        f'<div itemscope itemtype="https://schema.org/Product"><form id="add">'
+        f'<input type="hidden" id="availability" name="av" value="">'
+        f'<input type="hidden" name="item_id" value="{offer.key}">'
+        f'<h1 itemprop="name" class="page_headers">{escape(offer.name)}</h1>'
+        f'<span id="product_id">{escape(offer.sku)}</span>'
+        f'<div itemprop="offers" itemscope itemtype="https://schema.org/Offer">'
+        f'<meta itemprop="priceCurrency" content="USD"><meta itemprop="price" content="{price}">'
+        f'<meta itemprop="availability" href="https://schema.org/{word}">{_shown_price(offer)}'
+        f'<span id="availability">{sentence}</span></div></form></div>'
+    )
+
+
+def _product_2023(offer: Offer) -> str:
+    word, sentence = _STOCK[offer.availability]
+    price = plain(offer.price_minor or 0)
+    return (
+        f'<div itemscope itemtype="https://schema.org/Product"><h1 itemprop="name">{escape(offer.name)}</h1>'
+        f'<input type="hidden" name="item_id" value="{offer.key}">'
+        f'<meta itemprop="sku" content="{escape(offer.sku)}"><meta itemprop="mpn" content="{escape(offer.sku)}">'
+        f'<meta itemprop="brand" content="Hallmark">'
+        f'<div itemprop="offers" itemscope itemtype="https://schema.org/Offer">'
+        f'<meta itemprop="url" content="{offer.path}"><meta itemprop="priceCurrency" content="USD">'
+        f'<meta itemprop="price" content="{price}"><meta itemprop="priceValidUntil" content="2050-12-31">'
+        f'<meta itemprop="availability" content="{word}">{_shown_price(offer)}'
+        f'<span id="availability">{sentence}</span></div></div>'
+    )
+
+
+def _json_ld(shop: Shop, offer: Offer) -> str:
+    data = {
+        "@context": "https://schema.org",
+        "@type": "Product",
+        "name": escape(offer.name),
+        "sku": offer.sku,
+        "brand": {"@type": "Brand", "name": "Hallmark"},
+        "image": f"{shop.base_url}/images/{offer.key}.jpg",
+        "url": shop.base_url + offer.path,
+        "offers": {
+            "@type": "Offer",
+            "priceCurrency": "USD",
+            "price": plain(offer.price_minor or 0),
+            "availability": f"https://schema.org/{_STOCK[offer.availability][0]}",
+        },
+    }
+    return f'<script type="application/ld+json">{json.dumps(data)}</script>'

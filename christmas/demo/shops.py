@@ -1,0 +1,231 @@
+"""The state of one sample shop: what it sells, for how much, and what a correct reader must end with."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from christmas.demo.ornaments import LAST_YEAR, ornament, years_of
+from christmas.items import Availability
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from christmas.demo.faults import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One ornament in one shop; amounts in US cents. ``key`` is the platform's own number, as text."""
+
+    number: int
+    key: str
+    path: str
+    name: str
+    sku: str
+    release_year: int
+    price_minor: int | None
+    price_min_minor: int | None
+    price_max_minor: int | None
+    list_price_minor: int | None
+    availability: Availability
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One request that a shop answered; ``at`` is monotonic seconds."""
+
+    at: float
+    path: str
+    status: int
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What tells one shop from another: its platform, its share of the ornaments, how it prices and names them."""
+
+    vendor: str
+    platform: str
+    generations: tuple[str, ...]
+    year_index: str
+    first_key: int
+    price_percent: int
+    marks_boxes: bool = False
+    has_ranges: bool = False
+
+
+KINDS = (
+    Kind("hallmark_ornaments_com", "shift4shop", ("2026", "2015", "2018", "2023"),
+         "/Hallmark-Ornaments-By-Year_c_200.html", 20_000, 100),
+    Kind("hookedonhallmark_com", "shift4shop", ("2023", "2015", "2018", "2026"),
+         "/keepsake-hallmark-ornaments-by-year.html", 4_000, 85, marks_boxes=True),
+    Kind("ornament_shop_com", "bigcommerce", ("json-ld", "microdata"),
+         "/hallmark-ornaments-by-year.html", 1_000, 130, has_ranges=True),
+)  # fmt: skip
+
+
+@dataclass
+class Shop:
+    """One shop; everything may be changed while it is being read."""
+
+    kind: Kind
+    size: int
+    seed: int
+    per_page: int = 12
+    generation: str = ""
+    robots: str = "User-agent: *\nDisallow: /cart.php\nDisallow: /checkout\n"
+    base_url: str = ""
+    requests: list[Hit] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    _changes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _removed: set[int] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.generation = self.generation or self.kind.generations[0]
+        self.years = years_of(self.size)
+        # The shops' catalogues overlap by two thirds.
+        self.first = [kind.vendor for kind in KINDS].index(self.kind.vendor) * (self.size // 6)
+
+    @property
+    def vendor(self) -> str:
+        """The vendor whose shop this stands for."""
+        return self.kind.vendor
+
+    def set_generation(self, name: str) -> None:
+        """Switch the template generation; raise ValueError naming the known ones."""
+        if name not in self.kind.generations:
+            raise ValueError(
+                f"{self.vendor} has no generation {name!r}: use one of {', '.join(self.kind.generations)}."
+            )
+        self.generation = name
+
+    def numbers(self, year: int | None = None) -> list[int]:
+        """Give the ornaments sold, of one release year or all, in the shop's order."""
+        start, step = self.first, 1
+        if year is not None:
+            step = self.years
+            start += (LAST_YEAR - year - self.first) % step
+        return [n for n in range(start, self.first + self.size, step) if n not in self._removed]
+
+    def release_years(self) -> list[int]:
+        """Give the release years, the newest first."""
+        return [LAST_YEAR - offset for offset in range(self.years)]
+
+    def offer(self, number: int) -> Offer:
+        """Give what one ornament costs here now."""
+        offer = _offer(self.kind, number, self.seed, self.years)
+        changed = self._changes.get(number)
+        return replace(offer, **changed) if changed else offer
+
+    def number_of_key(self, key: str) -> int | None:
+        """Give the ornament sold under a key; None where there is none."""
+        if not key.isdigit():
+            return None
+        number = int(key) - self.kind.first_key
+        known = self.first <= number < self.first + self.size and number not in self._removed
+        return number if known else None
+
+    def truth(self) -> dict[str, Offer]:
+        """Give every offer by its key."""
+        return {offer.key: offer for offer in map(self.offer, self.numbers())}
+
+    def change(self, key: str, **values: Any) -> None:
+        """Change ``price_minor``, ``list_price_minor`` or ``availability`` of one offer."""
+        number = self.number_of_key(key)
+        if number is None:
+            raise KeyError(key)
+        with self._lock:
+            self._changes[number] = self._changes.get(number, {}) | values
+
+    def change_some(self, random: Random, count: int) -> list[str]:
+        """Change price or stock of ``count`` offers that have a price; gives their keys."""
+        offers = [offer for offer in map(self.offer, self.numbers()) if offer.price_minor]
+        chosen = random.sample(offers, min(count, len(offers)))
+        for place, offer in enumerate(chosen):
+            price = offer.price_minor or 0
+            if place % 3 == 2:
+                sold_out = offer.availability is Availability.OUT_OF_STOCK
+                stock = Availability.IN_STOCK if sold_out else Availability.OUT_OF_STOCK
+                self.change(offer.key, availability=stock)
+                continue
+            price = price + 200 if place % 3 else max(price - 150, 99)
+            former = price + 500 if offer.list_price_minor else None
+            self.change(offer.key, price_minor=price, list_price_minor=former)
+        return [offer.key for offer in chosen]
+
+    def remove(self, key: str) -> None:
+        """Take one offer out of the shop: its page answers 404 and no listing names it."""
+        number = self.number_of_key(key)
+        if number is None:
+            raise KeyError(key)
+        with self._lock:
+            self._removed.add(number)
+
+    def fault(self, fault: Fault) -> None:
+        """Let coming requests fail; the first fault that matches a request and is not used up is taken."""
+        with self._lock:
+            self.faults.append(fault)
+
+    def take_fault(self, path: str) -> Fault | None:
+        """Give the fault for a request, and count it."""
+        with self._lock:
+            for fault in self.faults:
+                if fault.times > 0 and re.search(fault.pattern, path):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def clear(self) -> None:
+        """Forget the requests and faults so far."""
+        with self._lock:
+            self.requests.clear()
+            self.faults.clear()
+
+
+def slug(name: str) -> str:
+    """Write a name as a URL has it."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _offer(kind: Kind, number: int, seed: int, years: int) -> Offer:
+    one = ornament(number, seed, years)
+    chance = crc32(f"{kind.vendor}{seed}{number}".encode())
+    name, sku = f"{one.year} {one.title}", one.sku
+    if kind.marks_boxes and number % 9 == 0:
+        mark = ("NB", "DB", "SDB")[number % 3]
+        name, sku = f"{name} {mark}", f"{sku}{mark}"
+    age_percent = 100 + (LAST_YEAR - one.year) * 4
+    price: int | None = one.retail_minor * kind.price_percent * age_percent // 10_000 + chance % 500
+    low = high = former = None
+    if kind.has_ranges and number % 97 == 5:
+        low, high, price = price, (price or 0) + 700, None
+    elif kind.has_ranges and number % 101 == 7:
+        price = None
+    elif number % 7 == 3:
+        former = (price or 0) * 14 // 10
+    stock = Availability.OUT_OF_STOCK if chance % 100 < 15 else Availability.IN_STOCK
+    if kind.platform == "bigcommerce" and one.year == LAST_YEAR and number % 2:
+        stock = Availability.PREORDER
+    elif kind.platform == "shift4shop" and chance % 100 > 96:
+        stock = Availability.LOW_STOCK
+    key = str(kind.first_key + number)
+    if kind.platform == "bigcommerce":
+        path = f"/{slug(name)}-{number}/"
+    else:
+        path = f"/{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}_p_{key}.html"
+    return Offer(number, key, path, name, sku, one.year, price, low, high, former, stock)
+
+
+def money(minor: int) -> str:
+    """Write cents as a shop does: ``$1,249.50``."""
+    return f"${minor // 100:,}.{minor % 100:02}"
+
+
+def plain(minor: int) -> str:
+    """Write cents as structured data does: ``1249.50``."""
+    return f"{minor // 100}.{minor % 100:02}"
