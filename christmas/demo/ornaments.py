@@ -8,13 +8,13 @@ from random import Random
 LAST_YEAR = 2026
 FIRST_YEAR = 1973
 _SERIES = (
-    "Frosty Friends", "Rocking Horse", "Tin Locomotive", "Mary's Angels", "Here Comes Santa", 
-    "Nostalgic Houses & Shops",    "Puppy Love", "Snowtop Lodge", "Cooking with \"Mrs. Claus\"", "Café Lumière", "Star Voyagers™", "Kiddie Car Classics",
+    "Frosty Friends", "Rocking Horse", "Tin Locomotive", "Mary's Angels", "Here Comes Santa", "Puppy Love",
+    "Nostalgic Houses & Shops", "Snowtop Lodge", 'Cooking with "Mrs. Claus"', "Café Lumière", "Star Voyagers™",
+    "Kiddie Car Classics",
 )  # fmt: skip
 _WHO = (
-    "Betsey", "Santa's Helper", "Snow Mouse", "Gingerbread Baker", "Little Drummer",
-    "Penguin Postman", "Yarn Snowman",
-    "Old-World Angel", "Christmas Goose", "Sugarplum Fairy", "Skating Bear", "Owl & Lantern", "Noël Bell",
+    "Betsey", "Santa's Helper", "Snow Mouse", "Gingerbread Baker", "Little Drummer", "Penguin Postman", "Noël Bell",
+    "Yarn Snowman", "Old-World Angel", "Christmas Goose", "Sugarplum Fairy", "Skating Bear", "Owl & Lantern",
 )  # fmt: skip
 _WHAT = (
     "with Candy Cane", "on Sled", "in the Chimney", "and Holly Wreath", "(Adorable)", "at the Window", "Going Home",

@@ -94,9 +94,8 @@ class DemoServer:
 
     async def _listen(self) -> None:
         for shop in self.shops.values():
-            server = await self._loop.create_server(
-                lambda shop=shop: _Connection(shop, self._connections), "127.0.0.1", 0
-            )  # type: ignore[misc]
+            connect = partial(_Connection, shop, self._connections)
+            server = await self._loop.create_server(connect, "127.0.0.1", 0)
             self._servers.append(server)
             shop.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
