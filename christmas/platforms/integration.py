@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from christmas.config import Config
     from christmas.items import ListingEntry, ListingReading, Product
+    from christmas.reading.facts import ListingFacts
 
 logger = logging.getLogger(__name__)
 
@@ -158,8 +159,9 @@ class Integration(scrapy.Spider):
             facts = read_listing(response.body, response.url, self._encoding(response))
             self._count("pages/read")
             following = [facts.next_url] if facts.next_url else []
-            if self.follows_view_all and facts.next_url and facts.view_all_url and len(listing.visited) == 1:
-                following = [facts.view_all_url]
+            if self._prefers_view_all(facts, listing):
+                listing.paged_from = response.url
+                following = [str(facts.view_all_url)]
             else:
                 for entry in facts.entries:
                     listing.entries += 1
@@ -175,6 +177,10 @@ class Integration(scrapy.Spider):
         reading = self.progress.page_done(listing, self.now())
         if reading:
             yield reading
+
+    def _prefers_view_all(self, facts: ListingFacts, listing: Listing) -> bool:
+        several = bool(facts.next_url and facts.view_all_url)
+        return self.follows_view_all and several and len(listing.visited) == 1
 
     def parse_product(self, response: Response, key: str) -> Iterator[Product | PageUnread]:
         """Read one product page; on a sample of them all sources are compared."""
@@ -197,7 +203,7 @@ class Integration(scrapy.Spider):
     def _page_unread(self, url: str, key: str, reason: str) -> PageUnread:
         return PageUnread(vendor=self.name, key=key, url=self.own_url(url), reason=reason, read_at=self.now())
 
-    def failed(self, failure: Failure) -> Iterator[ListingReading | PageUnread]:
+    def failed(self, failure: Failure) -> Iterator[ListingReading | PageUnread | Request]:
         """Note a request that brought no page: its listing is incomplete, a missing product is not asked for again."""
         request: Request = failure.request  # type: ignore[attr-defined]
         status = getattr(getattr(failure.value, "response", None), "status", None)
@@ -207,8 +213,14 @@ class Integration(scrapy.Spider):
         if key and status in GONE:
             yield self._page_unread(request.url, key, "missing")
         listing = request.cb_kwargs.get("listing")
-        if listing is not None:
+        if listing is not None and listing.paged_from:
+            # The View All page failed or is too large: read page by page after all.
+            again, listing.paged_from = listing.paged_from, ""
+            listing.pending += 1
+            yield self._request(again, self.parse_listing, listing=listing)
+        elif listing is not None:
             listing.failed = True
+        if listing is not None:
             reading = self.progress.page_done(listing, self.now())
             if reading:
                 yield reading

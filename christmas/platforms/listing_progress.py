@@ -22,6 +22,7 @@ class Listing:
     entries: int = 0
     failed: bool = False
     pending: int = 0
+    paged_from: str = ""  # the first page, while the View All page is being read instead of the others
     visited: set[str] = field(default_factory=set)
 
     def visit(self, url: str) -> bool:
