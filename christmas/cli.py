@@ -11,7 +11,10 @@ import typer
 from christmas import config as configuration
 from christmas.errors import ArgumentError, ChristmasError
 
+PLAIN_WIDTH = 120
+
 if TYPE_CHECKING:
+    from rich.console import Console
     from sqlalchemy import Engine
 
     from christmas.catalog.jobs import JobRow
@@ -49,13 +52,12 @@ def main() -> None:
 @app.command()
 def demo(
     size: Annotated[int, typer.Option(min=1, max=100_000, help="Ornaments per sample shop.")] = 300,
+    once: Annotated[bool, typer.Option("--once", help="End after the first refresh.")] = False,
 ) -> None:
     """Crawl three bundled sample shops, let prices change, refresh, and show what changed."""
-    from rich.console import Console
-
     from christmas.demo import run
 
-    run.run(_demo_folder(configuration.current()), Console(), size=size)
+    run.run(_demo_folder(configuration.current()), _console(), size=size, once=once)
 
 
 @app.command()
@@ -66,8 +68,6 @@ def live(
 ) -> None:
     """Read the real shops, carefully: one release year and a few product pages each."""
     from datetime import UTC, datetime
-
-    from rich.console import Console
 
     from christmas import crawls
 
@@ -88,7 +88,7 @@ def live(
         ),
     ):
         done = crawls.run(
-            engine, names, arguments, environment={}, logs=config.var_path / "logs", console=Console(), title=title
+            engine, names, arguments, environment={}, logs=config.var_path / "logs", console=_console(), title=title
         )
         crawls.raise_if_failed(done)
     vendors_table(engine)
@@ -185,7 +185,6 @@ def doctor() -> None:
 
 def vendors_table(engine: Engine) -> None:
     """Print one line per vendor."""
-    from rich.console import Console
     from rich.table import Table
 
     from christmas.catalog import database, jobs
@@ -200,7 +199,15 @@ def vendors_table(engine: Engine) -> None:
             when = job.started_at.strftime("%Y-%m-%d %H:%M UTC") if job else "never"
             result = _result(job) if job else ""
             table.add_row(name, *numbers, when, result)
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console()
+    # Into a file or a pipe, lines need not fit a terminal of 80 characters.
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def _result(job: JobRow) -> str:

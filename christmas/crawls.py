@@ -99,11 +99,11 @@ def _watch(engine: Engine, crawls: list[Crawl], console: Console) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     with Progress(
-        TextColumn("{task.description:24}"),
-        BarColumn(),
+        TextColumn("{task.description:22}"),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("pages"),
-        TextColumn("{task.fields[products]:>6} products {task.fields[rate]:>6.1f} pages/s"),
+        TextColumn("{task.fields[products]:>4} products {task.fields[rate]:>5.1f}/s"),
         TimeRemainingColumn(),
         console=console,
         refresh_per_second=5,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
+from itertools import count
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -20,10 +22,15 @@ if TYPE_CHECKING:
     from christmas.catalog.changes import ChangeRow
 
 CHANGES_PER_SHOP = 8
+REFRESH_SECONDS = 30
+SHOWN_CHANGES = 30
 
 
-def run(folder: Path, console: Console, *, size: int = 300, seed: int = 1973) -> None:
-    """Run the demonstration in ``folder`` (emptied first); raise ChristmasError where a crawl fails."""
+def run(folder: Path, console: Console, *, size: int = 300, seed: int = 1973, once: bool = False) -> None:
+    """Run the demonstration in ``folder`` (emptied first); raise ChristmasError where a crawl fails.
+
+    Unless ``once``, the shops go on changing and are refreshed every half minute, until Ctrl-C.
+    """
     from christmas.catalog import database
 
     shutil.rmtree(folder, ignore_errors=True)
@@ -47,13 +54,17 @@ def run(folder: Path, console: Console, *, size: int = 300, seed: int = 1973) ->
             )
             crawls.raise_if_failed(done)
 
-        crawl("1/2  Reading three sample shops: listings, then every product's own page")
-        changed = 0
-        for vendor, shop in server.shops.items():
-            changed += len(shop.change_some(random.Random(f"{seed}{vendor}"), CHANGES_PER_SHOP))  # noqa: S311
-        console.print(f"     The shops change {changed} prices and stocks.")
-        crawl("2/2  Refreshing from the listings alone", stage="links", which="all")
-    _report(engine, console)
+        crawl("1  Reading three sample shops: listings, then every product's own page")
+        chance = random.Random(seed)  # noqa: S311  # made-up prices, not secrets
+        for round_ in count(2):
+            changed = sum(len(shop.change_some(chance, CHANGES_PER_SHOP)) for shop in server.shops.values())
+            console.print(f"     {changed} pieces in the shops get another price or stock.")
+            crawl(f"{round_}  Refreshing from the listings alone", stage="links", which="all")
+            _report(engine, console)
+            if once:
+                return
+            console.print(f"The next refresh begins in {REFRESH_SECONDS} s; Ctrl-C ends.")
+            time.sleep(REFRESH_SECONDS)
 
 
 def _report(engine: Engine, console: Console) -> None:
@@ -61,21 +72,25 @@ def _report(engine: Engine, console: Console) -> None:
 
     with database.read(engine) as connection:
         counts = products.count_by_vendor(connection)
-        latest = changes.latest(connection, limit=100)
+        latest = changes.latest(connection, limit=SHOWN_CHANGES)
     table = Table("Vendor", "Products", "In stock", "Without price", title="Products")
     for row in counts:
         table.add_row(row.vendor, str(row.products), str(row.in_stock), str(row.without_price))
     console.print(table)
     console.print(changes_table(latest))
     console.print(
-        "Look further: [bold]christmas products --demo[/], [bold]christmas history ID --demo[/] with an ID from there."
+        "Look further: [bold].venv/bin/christmas products --demo[/] and, with an ID from there, history ID --demo"
     )
 
 
 def changes_table(rows: list[ChangeRow]) -> Table:
     """Lay changes out as a table, newest first."""
-    table = Table("When", "Vendor", "Product", "Field", "Old", "New", title=f"Changes ({len(rows)})")
+    table = Table(title=f"Changes, the newest first ({len(rows)})", expand=True)
+    table.add_column("At (UTC)", no_wrap=True)
+    table.add_column("Vendor", no_wrap=True)
+    table.add_column("Product", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("Change", no_wrap=True)
     for row in rows:
-        when = row.at.strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(when, row.vendor, row.name, row.field, row.old or "-", row.new or "-")
+        change = f"{row.field}: {row.old or '-'} -> {row.new or '-'}"
+        table.add_row(row.at.strftime("%H:%M:%S"), row.vendor, row.name, change)
     return table

@@ -5,11 +5,11 @@ from __future__ import annotations
 from html import escape
 
 _STYLE = "".join(
-    f".theme-{n}{{display:block;margin:{n}px;padding:{n % 7}px;color:#{n * 4099 % 0xFFFFFF:06x}}}\n" for n in range(240)
+    f".theme-{n}{{display:block;margin:{n}px;padding:{n % 7}px;color:#{n * 4099 % 0xFFFFFF:06x}}}\n" for n in range(270)
 )
 _FOOTER = "".join(
     f'<li class="footer-link"><a href="/pages/help-{n}.html">Shipping, returns and care, part {n}</a></li>\n'
-    for n in range(90)
+    for n in range(150)
 )
 
 

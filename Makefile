@@ -1,0 +1,53 @@
+# Two commands do all the set-up: `make run` shows christmas on three sample shops, `make test` tests it.
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+# The first of these that is a supported Python; PYTHON=/path/to/python chooses another.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& { command -v $$p; break; }; done)
+
+.PHONY: help run live test lint bench clean
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+run: $(VENV)/.installed ## crawl three sample shops, let prices change, refresh (ONCE=1 ends then)
+	$(BIN)/christmas demo $(if $(ONCE),--once)
+
+live: $(VENV)/.installed ## read the real shops carefully (needs CHRISTMAS__CONTACT_URL; ARGS="--limit 100")
+	$(BIN)/christmas live $(ARGS)
+
+test: $(VENV)/.installed-test lint ## run all tests (ARGS="-k name" chooses)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
+
+lint: $(VENV)/.installed-test ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check -q .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-test ## measure against the goals (QUICK=1 in under two minutes); writes bench.json
+	$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick)
+
+clean: ## remove the virtual environment and everything that was built or stored
+	rm -rf $(VENV) build dist *.egg-info var bench.json .coverage* .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "christmas needs Python 3.11, 3.12 or 3.13 and found none: install one" \
+		"(Debian: apt install python3 python3-venv; macOS: brew install python@3.13) or give PYTHON=/path/to/python." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module:" \
+		"install it (Debian: apt install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml setup.py
+	$(BIN)/pip install -q --disable-pip-version-check -e . || { echo "The packages could not be installed:" \
+		"is there a network, and does PIP_INDEX_URL name a package index?" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml setup.py
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[test]' || { echo "The packages could not be installed:" \
+		"is there a network, and does PIP_INDEX_URL name a package index?" >&2; exit 1; }
+	@touch $@ $(VENV)/.installed
