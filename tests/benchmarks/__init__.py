@@ -1,0 +1,1 @@
+"""What christmas costs, measured against the goals: ``make bench``."""

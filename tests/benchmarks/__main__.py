@@ -1,0 +1,34 @@
+"""``make bench``: every figure, as a table and in bench.json."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tests.benchmarks import memory, pages, refresh, store
+from tests.benchmarks.figures import Figure, show
+
+
+def main() -> None:
+    """Measure; exit 1 where a goal is missed."""
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("--quick", action="store_true", help="small, as a guard of ratios")
+    parser.add_argument("--only", choices=("refresh", "pages", "store", "memory"), help="one group of figures")
+    arguments = parser.parse_args()
+    quick = arguments.quick
+    groups = {
+        "refresh": lambda: refresh.measure(2_160 if quick else 10_270),
+        "pages": lambda: pages.measure(1_000 if quick else 4_000, 1 if quick else 3),
+        "store": lambda: store.measure(10_000 if quick else 50_000, 20_000 if quick else 1_000_000, 1 if quick else 3),
+        "memory": lambda: memory.measure(20_000 if quick else 1_000_000),
+    }
+    figures: list[Figure] = []
+    for name, measure in groups.items():
+        if arguments.only in {None, name}:
+            sys.stderr.write(f"measuring {name} ...\n")
+            figures += measure()
+    show(figures, Path("bench.json"))
+    sys.exit(any(one.met is False for one in figures))
+
+
+if __name__ == "__main__":
+    main()

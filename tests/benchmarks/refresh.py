@@ -1,0 +1,59 @@
+"""How many requests a full refresh costs, and whether every price and stock is right afterwards."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from pathlib import Path
+
+from christmas.catalog import database, products
+from christmas.demo.server import DemoServer
+
+from tests.benchmarks.crawling import crawl
+from tests.benchmarks.figures import Figure, against
+
+PAGE_SIZES = (12, 24, 100)
+VENDORS = ("hallmark_ornaments_com", "ornament_shop_com")
+
+
+def measure(size: int) -> list[Figure]:
+    """Crawl shops of ``size`` once, then refresh them at several page sizes after prices have changed."""
+    figures = []
+    with tempfile.TemporaryDirectory() as name, DemoServer(size=size, per_page=100) as server:
+        for vendor in VENDORS:
+            folder = Path(name) / vendor
+            shop = server.shops[vendor]
+            crawl(folder, vendor, shop.base_url)
+            chance = random.Random(vendor)
+            for per_page in PAGE_SIZES:
+                shop.per_page = per_page
+                shop.change_some(chance, size // 20)
+                shop.clear()
+                crawl(folder, vendor, shop.base_url, stage="links", which="all")
+                spent = len([hit for hit in shop.requests if hit.path not in {"/robots.txt", shop.kind.year_index}])
+                wrong = _wrong(folder, shop.truth())
+                if wrong:
+                    raise AssertionError(f"{vendor} at {per_page} a page: {wrong} of {size} products are wrong")
+                figures.append(
+                    against(
+                        f"refresh {size:,} of {vendor}, {per_page} a page, all right: listing requests / ceil(n/page)",
+                        [float(spent)],
+                        "requests",
+                        float(-(-size // per_page)),
+                        1.05,
+                        more_is_better=False,
+                    )  # fmt: skip
+                )
+    return figures
+
+
+def _wrong(folder: Path, truth: dict[str, object]) -> int:
+    with database.read(database.open_engine(f"sqlite:///{folder / 'christmas.db'}")) as connection:
+        stored = {
+            row.key: (row.price_minor, row.list_price_minor, row.availability) for row in products.find(connection)
+        }
+    right = {
+        key: (offer.price_minor, offer.list_price_minor, offer.availability.value)  # type: ignore[attr-defined]
+        for key, offer in truth.items()
+    }
+    return sum(stored.get(key) != value for key, value in right.items()) + len(stored.keys() - right.keys())
