@@ -15,7 +15,7 @@ from scrapy.utils.httpobj import urlparse_cached
 if TYPE_CHECKING:
     from typing import Self
 
-    from scrapy import Request, Spider
+    from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from scrapy.robotstxt import RobotParser
@@ -86,13 +86,13 @@ class PolitenessMiddleware:
         logger.warning("%s answered %d: pausing for %.1f s", request.url, response.status, pause)
         return response
 
-    def robots_parsed(self, robotparser: RobotParser, request: Request, spider: Spider) -> None:
+    def robots_parsed(self, robotparser: RobotParser, request: Request) -> None:
         """Take robots.txt's Crawl-delay as the least delay of the vendor, never shortening the configured one."""
         user_agent = self.crawler.settings["USER_AGENT"]
         seconds = robotparser.crawl_delay(user_agent)
         if not seconds:
             return
-        logger.info("robots.txt of %s asks for %.1f s between requests", spider.name, seconds)
+        logger.info("%s asks for %.1f s between requests", request.url, seconds)
         self._count("crawl_delay")
         self._raise_least_delay(float(seconds), request)
 

