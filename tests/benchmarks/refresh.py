@@ -41,7 +41,7 @@ def measure(size: int, vendors: tuple[str, ...]) -> list[Figure]:
                         float(-(-size // per_page)),
                         1.05,
                         more_is_better=False,
-                    )  # fmt: skip
+                    )
                 )
     return figures
 

@@ -61,7 +61,7 @@ def fill(engine: Engine, size: int) -> None:
 
 
 def measure(size: int, large: int, runs: int) -> list[Figure]:
-    """Measure new, unchanged and changed on SQLite, unchanged on PostgreSQL, and a large catalog against a small one."""
+    """Measure new, unchanged and changed products on both databases, and a large catalog against a small one."""
     figures = []
     with tempfile.TemporaryDirectory() as name:
         rates = _rates(lambda turn: f"sqlite:///{Path(name) / f'{turn}.db'}", size, runs)
