@@ -88,6 +88,8 @@ class Integration(scrapy.Spider):
         spider = cls(configuration.current(), kwargs.pop("_job", None), *args, **kwargs)
         spider._set_crawler(crawler)
         crawler.signals.connect(spider.progress.abandon, signal=scrapy.signals.spider_closed)
+        for done in (scrapy.signals.item_scraped, scrapy.signals.item_dropped, scrapy.signals.item_error):
+            crawler.signals.connect(spider.progress.item_taken, signal=done)
         return spider
 
     @classmethod
@@ -165,6 +167,7 @@ class Integration(scrapy.Spider):
             else:
                 for entry in facts.entries:
                     listing.entries += 1
+                    self.progress.item_given()
                     yield convert.entry(self, entry, listing)
             if not facts.entries:
                 following += facts.subcategories

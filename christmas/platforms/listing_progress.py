@@ -35,12 +35,18 @@ class Listing:
 
 
 class ListingProgress:
-    """The listings of one run; ``wait`` returns when every one has ended and the index is done."""
+    """The listings of one run; ``wait`` returns when every one has ended, the index is done and all items are stored.
+
+    Scrapy takes a callback's items after the callback has given them, so they are counted on both sides.
+    """
 
     def __init__(self, vendor: str) -> None:
         self.vendor = vendor
         self.open = 1  # the index itself
-        self._finished = asyncio.Event()
+        self.items_given = 0
+        self.items_taken = 0
+        self._ended = False
+        self._moved = asyncio.Event()
 
     def begin(self, path: str, year: int | None, now: datetime) -> Listing:
         """Open one listing."""
@@ -52,6 +58,7 @@ class ListingProgress:
         listing.pending -= 1
         if listing.pending:
             return None
+        self.item_given()
         self.close_one()
         return ListingReading(
             vendor=self.vendor,
@@ -63,16 +70,27 @@ class ListingProgress:
             finished_at=now,
         )
 
+    def item_given(self) -> None:
+        """Note that a callback is about to give one item."""
+        self.items_given += 1
+
+    def item_taken(self) -> None:
+        """Note that the pipelines are done with one item, stored or dropped."""
+        self.items_taken += 1
+        self._moved.set()
+
     def close_one(self) -> None:
         """Note that the index, or one listing, has ended."""
         self.open -= 1
-        if self.open <= 0:
-            self._finished.set()
+        self._moved.set()
 
     def abandon(self) -> None:
         """Stop waiting: the run is being closed."""
-        self._finished.set()
+        self._ended = True
+        self._moved.set()
 
     async def wait(self) -> None:
         """Return when everything has ended."""
-        await self._finished.wait()
+        while not self._ended and (self.open > 0 or self.items_taken < self.items_given):
+            self._moved.clear()
+            await self._moved.wait()
