@@ -78,9 +78,11 @@ class RunReport:
         return report
 
     async def spider_opened(self, spider: Any) -> None:
-        """Start the record."""
+        """Start the record; a spider that is no integration, such as the shell's, has none."""
         from christmas.catalog import jobs
 
+        if not hasattr(spider, "job_id"):
+            return
         await self._write(
             lambda connection: jobs.start(
                 connection,
@@ -97,8 +99,9 @@ class RunReport:
         """Write the outcome; where the database is away, say so: no report means failed."""
         from christmas.catalog import jobs
 
-        if self.timer:
-            self.timer.cancel()
+        if self.timer is None:
+            return
+        self.timer.cancel()
         state, outcome = outcome_of(self._stats(), reason)
         if state == "failed":
             logger.error("%s failed: %s", spider.name, outcome["error"])

@@ -18,7 +18,7 @@ def main() -> None:
     groups = {
         "refresh": lambda: refresh.measure(10_270, refresh.VENDORS[:1] if quick else refresh.VENDORS),
         "pages": lambda: pages.measure(1_000 if quick else 4_000, 1 if quick else 3),
-        "store": lambda: store.measure(10_000 if quick else 50_000, 20_000 if quick else 1_000_000, 1 if quick else 3),
+        "store": lambda: store.measure(10_000 if quick else 50_000, 100_000 if quick else 1_000_000, 1 if quick else 3),
         "memory": lambda: memory.measure(20_000 if quick else 1_000_000),
     }
     figures: list[Figure] = []

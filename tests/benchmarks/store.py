@@ -92,7 +92,7 @@ def _rates(address: Callable[[int], str], size: int, runs: int) -> dict[str, lis
 
 
 def _growth(large_url: str, small_url: str, large: int, runs: int) -> list[Figure]:
-    small = max(large // 100, BATCH_ITEMS)
+    small = 10_000
     engines = {size: database.open_engine(url) for size, url in ((large, large_url), (small, small_url))}
     for size, engine in engines.items():
         database.upgrade(engine)
@@ -101,8 +101,9 @@ def _growth(large_url: str, small_url: str, large: int, runs: int) -> list[Figur
     for turn in range(max(runs, 3)):
         at = START + timedelta(days=turn + 1)
         for size, engine in engines.items():
-            # As many products of each, spread over the whole of the large catalog.
-            chosen = range(0, size, size // small)
+            # As many listings of each, spread over the whole of the large catalog.
+            stride = PER_LISTING * (size // small)
+            chosen = [number for low in range(0, size, stride) for number in range(low, low + PER_LISTING)]
             for what, cents in (("unchanged", 1000 + turn), ("changed", 1001 + turn)):
                 made = lambda place, at=at, cents=cents, chosen=chosen: entry(chosen[place], at, cents)  # noqa: E731
                 found = rate(engine, range(len(chosen)), made)
