@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, insert, select, update
 
-from christmas.catalog import apply, fingerprint, resolve
-from christmas.catalog.tables import keys, listing_keys, listings
+from christmas.catalog import apply, fingerprint, listings, resolve
+from christmas.catalog.tables import keys, listing_keys
+from christmas.catalog.tables import listings as listings_table
 from christmas.items import UNREAD, Availability
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def write(
     changed: list[Changed] = []
     members: dict[tuple[int, int], None] = {}
     first: dict[int, int] = {}
+    returned: set[int] = set()
     for entry, key in zip(entries, found, strict=True):
         listing = paths[entry.listing]
         if key.listing_id is None:
@@ -43,20 +45,24 @@ def write(
             members[listing, key.id] = None
         elif key.listing_id != listing:
             members[listing, key.id] = None
+        at = _read_at(entry)
+        if at < key.last_seen:
+            continue  # read before what is stored
+        if at > key.last_seen:
+            key.last_seen = at
+            if key.gone:
+                returned.add(key.id)
         now = fingerprint.of_entry(entry)
         if now == key.listing_hash:
             continue
         difference = fingerprint.compare(now, key.listing_hash)
-        if difference.anything:
+        if difference.kept != key.listing_hash:
             changed.append((entry, key, difference))
-        key.listing_hash = difference.kept
+            key.listing_hash = difference.kept
     _remember(connection, members, first)
     resolve.mark_seen(connection, sorted({key.id for key in found}), max(_read_at(entry) for entry in entries))
-    returned = sorted({key.id for key in found if key.gone})
     if returned:
-        connection.execute(
-            update(keys).where(keys.c.id.in_(resolve.any_of(connection, returned, BigInteger))).values(gone_since=None)
-        )
+        listings.take_back(connection, sorted(returned))
     written.unchanged += len(entries) - len(changed)
     if changed:
         _write_changed(connection, vendor, changed, paths, job_id=job_id, written=written)
@@ -95,8 +101,8 @@ def _write_changed(
     job_id: str,
     written: Written,
 ) -> None:
-    renamed = [(entry, key) for entry, key, difference in changed if difference.aliases and not key.new]
-    resolve.add_aliases(connection, vendor, renamed)
+    renamed = [(entry, key) for entry, key, difference in changed if difference.identity and not key.new]
+    resolve.rename(connection, vendor, renamed)
     changeset = apply.load(connection, (key.id for _, key, _ in changed))
     due: dict[int, bool] = {}
     for entry, key, difference in changed:
@@ -112,7 +118,7 @@ def _write_changed(
         )
     times = {paths[entry.listing]: _read_at(entry) for entry, _, _ in changed}
     connection.execute(
-        update(listings).where(listings.c.id == bindparam("b_id")).values(changed_at=bindparam("b_at")),
+        update(listings_table).where(listings_table.c.id == bindparam("b_id")).values(changed_at=bindparam("b_at")),
         [{"b_id": id_, "b_at": at} for id_, at in times.items()],
     )
 
@@ -120,20 +126,17 @@ def _write_changed(
 def _apply(changeset: Changeset, entry: ListingEntry, key: Key, difference: Difference, job_id: str) -> bool:
     """Apply what differs from the previous entry; gives whether the product's own page must be read again."""
     state = changeset.states.get(key.id)
-    if state is None:
+    if state is None or _read_at(entry) < state.read_at:
         return False
-    first_entry = difference.name and difference.price and difference.availability and difference.list_price
     new: dict[str, Any] = {}
-    due = difference.name and not first_entry
-    if difference.price and entry.price_minor is not UNREAD:
-        unexplained = entry.price_minor is None and entry.availability not in _NO_PRICE_EXPECTED
-        if unexplained and state.values["price_minor"] is not None:
-            due = True
-        elif entry.price_minor is not None or state.values["price_min_minor"] is None:
-            new |= {"price_minor": entry.price_minor}
-            if entry.price_minor is not None:
-                new |= {"currency": entry.currency, "price_min_minor": None, "price_max_minor": None}
-    if difference.list_price and entry.list_price_minor is not UNREAD:
+    due = difference.name
+    if difference.price and entry.price_minor is None:
+        # A card without a price, as sold-out ones often are, is no word on the price: the last one known stands.
+        due |= state.values["price_minor"] is not None and entry.availability not in _NO_PRICE_EXPECTED
+    elif difference.price:
+        new |= {"price_minor": entry.price_minor, "currency": entry.currency}
+        new |= {"price_min_minor": None, "price_max_minor": None}
+    if difference.list_price:
         new["list_price_minor"] = entry.list_price_minor
     if difference.availability and entry.availability:
         new["availability"] = entry.availability.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, case, exists, or_, select, update
+from sqlalchemy import BigInteger, Connection, case, exists, or_, select, update
 
 from christmas.catalog import resolve
 from christmas.catalog.tables import keys, listing_keys, listings
@@ -49,8 +49,8 @@ def record(connection: Connection, reading: ListingReading, *, now: datetime) ->
     if not reading.complete:
         return
     row = connection.execute(select(listings).where(listings.c.id == id_)).one()
-    if row.read_at is not None and row.read_at > reading.finished_at:
-        return  # an older reading, written late
+    if any(at is not None and at >= reading.finished_at for at in (row.read_at, row.shrunk_at)):
+        return  # known already, or an older one, written late
     if (
         row.entries is not None
         and reading.entries < row.entries * LEAST_SHARE
@@ -67,7 +67,7 @@ def record(connection: Connection, reading: ListingReading, *, now: datetime) ->
             interval_seconds=_interval(row.interval_seconds, changed=changed),
             shrunk=0,
             shrunk_days=0,
-            last_shrunk_on=None,
+            shrunk_at=None,
         )
     )
     _miss(connection, id_, reading, reading.finished_at.astimezone(UTC).date())
@@ -76,12 +76,12 @@ def record(connection: Connection, reading: ListingReading, *, now: datetime) ->
 
 def _accept(connection: Connection, row: Any, reading: ListingReading) -> bool:
     """Count a reading that is too small; the third on a second day is believed."""
-    day = reading.finished_at.astimezone(UTC).date()
     shrunk = row.shrunk + 1
-    days = row.shrunk_days + (row.last_shrunk_on != day)
+    is_new_day = row.shrunk_at is None or row.shrunk_at.date() != reading.finished_at.astimezone(UTC).date()
+    days = row.shrunk_days + is_new_day
     if shrunk >= SHRUNK_READINGS and days >= SHRUNK_DAYS:
         return True
-    values = {"shrunk": shrunk, "shrunk_days": days, "last_shrunk_on": day}
+    values = {"shrunk": shrunk, "shrunk_days": days, "shrunk_at": reading.finished_at}
     connection.execute(update(listings).where(listings.c.id == row.id).values(values))
     return False
 
@@ -91,6 +91,15 @@ def _interval(seconds: int | None, *, changed: bool) -> int:
         return int(SHORTEST.total_seconds())
     wanted = seconds / 2 if changed else seconds * 1.5
     return int(min(max(wanted, SHORTEST.total_seconds()), LONGEST.total_seconds()))
+
+
+def take_back(connection: Connection, key_ids: Sequence[int]) -> None:
+    """Note that keys which were gone are listed again; to be gone once more, they must be missed as often again."""
+    ids = resolve.any_of(connection, key_ids, BigInteger)
+    connection.execute(update(keys).where(keys.c.id.in_(ids)).values(gone_since=None))
+    connection.execute(
+        update(listing_keys).where(listing_keys.c.key_id.in_(ids)).values(missed=0, missed_days=0, last_missed_on=None)
+    )
 
 
 def _miss(connection: Connection, id_: int, reading: ListingReading, day: date) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Text, bindparam, func, insert, select, text
+from sqlalchemy import ARRAY, BigInteger, Connection, Text, bindparam, func, insert, select, text, update
 
 from christmas.catalog.tables import key_aliases, keys, listings
 
@@ -25,6 +25,7 @@ class Key:
 
     id: int
     key: str
+    last_seen: datetime
     listing_id: int | None = None
     listing_hash: bytes | None = None
     gone: bool = False
@@ -46,18 +47,33 @@ def resolve(connection: Connection, vendor: str, items: Sequence[ListingEntry | 
     unknown = [item for item in items if item.key not in known]
     if unknown:
         known |= _by_alias(connection, vendor, unknown)
-        created = {item.key: item for item in unknown if item.key not in known}
+        same = _same(items, known)
+        created = {item.key: item for item in unknown if same[item.key] == item.key and item.key not in known}
         known |= _create(connection, vendor, list(created.values()))
+        known |= {name: known[key] for name, key in same.items() if name not in known}
+        add_aliases(connection, vendor, [(item, known[item.key]) for item in unknown])
     return [known[item.key] for item in items]
+
+
+def _same(items: Sequence[Any], known: dict[str, Key]) -> dict[str, str]:
+    """Give the key that each item's key stands for: items of one batch may name one product differently."""
+    owner: dict[str, str] = {}
+    same: dict[str, str] = {}
+    for item in sorted(items, key=lambda item: item.key not in known):
+        name = next((owner[name] for name in _names(item) if name in owner and item.key not in known), item.key)
+        same.setdefault(item.key, name)
+        for alias in _names(item):
+            owner.setdefault(alias, same[item.key])
+    return same
 
 
 def _by_name(connection: Connection, vendor: str, names: Iterable[str]) -> dict[str, Key]:
     columns = keys.c
-    query = select(columns.id, columns.key, columns.listing_id, columns.listing_hash, columns.gone_since).where(
-        columns.vendor == vendor, columns.key.in_(any_of(connection, sorted(names), Text))
-    )
+    query = select(
+        columns.id, columns.key, columns.last_seen, columns.listing_id, columns.listing_hash, columns.gone_since
+    ).where(columns.vendor == vendor, columns.key.in_(any_of(connection, sorted(names), Text)))
     return {
-        row[1]: Key(row[0], row[1], row[2], None if row[3] is None else bytes(row[3]), row[4] is not None)
+        row[1]: Key(row[0], row[1], row[2], row[3], None if row[4] is None else bytes(row[4]), row[5] is not None)
         for row in connection.execute(query)
     }
 
@@ -103,7 +119,6 @@ def _create(connection: Connection, vendor: str, items: list[Any]) -> dict[str, 
     created = _by_name(connection, vendor, [item.key for item in items])
     for key in created.values():
         key.new = True
-    add_aliases(connection, vendor, [(item, created[item.key]) for item in items])
     return created
 
 
@@ -117,14 +132,22 @@ def add_aliases(connection: Connection, vendor: str, pairs: list[tuple[Any, Key]
     rows = {name: key.id for item, key in pairs for name in _names(item) if name != key.key}
     if not rows:
         return
-    taken = select(key_aliases.c.alias).where(
-        key_aliases.c.vendor == vendor, key_aliases.c.alias.in_(any_of(connection, sorted(rows), Text))
-    )
+    names = any_of(connection, sorted(rows), Text)
+    aliased = select(key_aliases.c.alias).where(key_aliases.c.vendor == vendor, key_aliases.c.alias.in_(names))
+    taken = aliased.union_all(select(keys.c.key).where(keys.c.vendor == vendor, keys.c.key.in_(names)))
     for name in connection.scalars(taken).all():
         rows.pop(name, None)
     values = [{"vendor": vendor, "alias": name, "key_id": key_id} for name, key_id in rows.items()]
     if values:
         connection.execute(insert(key_aliases), values)
+
+
+def rename(connection: Connection, vendor: str, pairs: list[tuple[Any, Key]]) -> None:
+    """Follow known keys to other names: their aliases, and the address of their page."""
+    add_aliases(connection, vendor, pairs)
+    if pairs:
+        statement = update(keys).where(keys.c.id == bindparam("b_id")).values(url=bindparam("b_url"))
+        connection.execute(statement, [{"b_id": key.id, "b_url": item.url} for item, key in pairs])
 
 
 def listing_ids(connection: Connection, vendor: str, found: dict[str, int | None]) -> dict[str, int]:

@@ -82,7 +82,7 @@ listings = Table(
     Column("interval_seconds", Integer),
     Column("shrunk", SmallInteger, nullable=False, server_default="0", comment="readings in a row that were too small"),
     Column("shrunk_days", SmallInteger, nullable=False, server_default="0"),
-    Column("last_shrunk_on", Date),
+    Column("shrunk_at", UtcDateTime, comment="when it was last too small"),
     UniqueConstraint("vendor", "path"),
 )
 
