@@ -32,7 +32,8 @@ def measure(size: int, runs: int) -> list[Figure]:
             crawl(folder, VENDOR, address, stage="links", which="all")
             ours.append(size / crawl(folder, VENDOR, address, stage="products", which="unscraped"))
             command = [sys.executable, "-m", "scrapy", "runspider", str(HERE / "bare_spider.py")]
-            bare.append(size / run(command, {"BARE_URLS": str(urls)}, Path(name))  # outside the project: stock settings)
+            # In a folder outside the project, so with Scrapy's own settings.
+            bare.append(size / run(command, {"BARE_URLS": str(urls)}, Path(name)))
             done = subprocess.run(
                 [sys.executable, str(HERE / "bare_client.py"), str(urls)], capture_output=True, text=True, check=True
             )
