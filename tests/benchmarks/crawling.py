@@ -65,8 +65,8 @@ def run(command: list[str], variables: dict[str, str], folder: Path | None = Non
         timeout=TIMEOUT_SECONDS,
         check=True,
     )
-    if "WARNING" in done.stderr or "ERROR" in done.stderr:
-        sys.stderr.write(done.stderr)  # a benchmark of crawls that go wrong says nothing
+    if " ERROR: " in done.stderr:
+        raise RuntimeError(done.stderr)  # a benchmark of crawls that go wrong says nothing
     match = re.search(r"'elapsed_time_seconds': ([\d.]+)", done.stderr)
     if not match:
         raise RuntimeError(done.stderr[-2000:])
