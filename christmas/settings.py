@@ -31,6 +31,9 @@ AUTOTHROTTLE_ENABLED = True  # default False, because a slow shop must be read m
 AUTOTHROTTLE_MAX_DELAY = 120.0  # default 60, because a Crawl-delay of a minute is met in the wild
 DOWNLOAD_DELAY = _config.politeness.download_delay_seconds  # default 0; each vendor may say otherwise
 CONCURRENT_REQUESTS_PER_DOMAIN = _config.politeness.concurrency  # default 8, because shops are small
+# Default 100, because Scrapy starts that many tasks for every page, which costs more than reading it (measured 2026-11:
+# 419 product pages/s with 100, 675 with 1); an item takes microseconds here, and the store writes in batches.
+CONCURRENT_ITEMS = 1
 COOKIES_ENABLED = False  # default True, because a visitor without a cart needs none
 DOWNLOAD_TIMEOUT = 30  # default 180, because a page that takes longer is as good as away
 DOWNLOAD_MAXSIZE = 8 * 2**20  # default 1 GB, because the largest listing is 3 MB
