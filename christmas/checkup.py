@@ -36,6 +36,17 @@ def run() -> bool:
     return fine
 
 
+def list_keys() -> None:
+    """Print every key of the configuration with its default, its meaning and its variable."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("Key", "Default", "Meaning", title="Keys of config/<ENV>.json, or CHRISTMAS__SECTION__KEY variables")
+    for key, default, meaning in configuration.documentation():
+        table.add_row(key, default, meaning)
+    Console().print(table)
+
+
 def _database(config: Config) -> str:
     from sqlalchemy import make_url
 

@@ -175,10 +175,15 @@ def upgrade() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    keys: Annotated[bool, typer.Option("--keys", help="List every key of the configuration instead.")] = False,
+) -> None:
     """Check configuration, database, Redis and browser; say what is wrong and how to mend it."""
     from christmas import checkup
 
+    if keys:
+        checkup.list_keys()
+        return
     if not checkup.run():
         raise typer.Exit(1)
 

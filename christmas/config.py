@@ -178,6 +178,21 @@ def current() -> Config:
     return load()
 
 
+def documentation(section: type[BaseModel] = Config, prefix: str = "") -> list[tuple[str, str, str]]:
+    """Give every key with its default and what it means, in the order of the file."""
+    found: list[tuple[str, str, str]] = []
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if name == "vendors":
+            found += documentation(VendorConfig, "vendors.<name>.")
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            found += documentation(kind, f"{prefix}{name}.")
+        else:
+            default = "" if field.default is None else str(field.default)
+            found.append((f"{prefix}{name}", default, field.description or ""))
+    return found
+
+
 def _path() -> Path | None:
     if named := os.environ.get("CONFIG_PATH"):
         return _existing(Path(named), "CONFIG_PATH")

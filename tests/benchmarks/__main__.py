@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.benchmarks import memory, pages, refresh, store
-from tests.benchmarks.figures import Figure, show
+from tests.benchmarks.figures import Figure, into_readme, show
 
 
 def main() -> None:
@@ -13,7 +13,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--quick", action="store_true", help="small, as a guard of ratios")
     parser.add_argument("--only", choices=("refresh", "pages", "store", "memory"), help="one group of figures")
+    parser.add_argument("--readme", action="store_true", help="put the last bench.json into the README and end")
     arguments = parser.parse_args()
+    if arguments.readme:
+        into_readme(Path("bench.json"), Path("README.md"))
+        return
     quick = arguments.quick
     groups = {
         "refresh": lambda: refresh.measure(10_270, refresh.VENDORS[:1] if quick else refresh.VENDORS),

@@ -64,3 +64,19 @@ def show(figures: list[Figure], path: Path) -> None:
         )
     Console(width=120).print(table)
     path.write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n", encoding="utf-8")
+
+
+def into_readme(source: Path, readme: Path) -> None:
+    """Put the table of ``bench.json`` between the README's two marks."""
+    rows = ["| figure | value | versus | ratio | goal | met |", "| --- | --- | --- | --- | --- | --- |"]
+    for one in json.loads(source.read_text(encoding="utf-8")):
+        met = {True: "yes", False: "**no**", None: ""}[one["met"]]
+        versus = "" if one["versus"] is None else f"{one['versus']:,.6g}"
+        ratio = "" if one["ratio"] is None else f"{one['ratio']:.2f}"
+        goal = "" if one["goal"] is None else f"{one['goal']:g}"
+        rows.append(f"| {one['figure']} | {one['value']:,.6g} {one['unit']} | {versus} | {ratio} | {goal} | {met} |")
+    text = readme.read_text(encoding="utf-8")
+    head, _, rest = text.partition("<!-- bench -->")
+    _, _, tail = rest.partition("<!-- /bench -->")
+    table = "\n".join(rows)
+    readme.write_text(f"{head}<!-- bench -->\n{table}\n<!-- /bench -->{tail}", encoding="utf-8")
