@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, inspect, make_url, text
 
 from christmas.errors import DatabaseUnavailable
 
@@ -35,7 +35,9 @@ _CAUSES = (
     ("not a database", "the file is no SQLite database: move it away, or name another in CHRISTMAS__DATABASE__URL"),
     ("no such table", "it is no catalog yet: run `christmas db upgrade`"),
     ("does not exist", "it is no catalog yet, or not there: create it and run `christmas db upgrade`"),
-    ("refused", "the server does not answer: start it, or check CHRISTMAS__DATABASE__URL"),
+    ("is the server running", "the server does not answer: start it, or check CHRISTMAS__DATABASE__URL"),
+    ("timeout expired", "the server does not answer: start it, or check CHRISTMAS__DATABASE__URL"),
+    ("resolve host", "there is no such host: check CHRISTMAS__DATABASE__URL"),
     ("authentication", "the server refuses user or password: check CHRISTMAS__DATABASE__URL"),
 )
 
@@ -46,24 +48,35 @@ def open_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed.database or "")
+            return _sqlite(parsed)
         if parsed.get_backend_name() != "postgresql":
             raise DatabaseUnavailable(f"{parsed.get_backend_name()} is not supported: use sqlite:/// or postgresql://.")
         # connect_timeout: an unreachable host must not hang the start.
         arguments = {"connect_timeout": BUSY_SECONDS}
         return create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=arguments, pool_pre_ping=True)
-    except exc.ArgumentError as error:
-        raise DatabaseUnavailable(f"CHRISTMAS__DATABASE__URL is no SQLAlchemy URL: {error}") from error
+    except (exc.ArgumentError, ValueError):  # their texts may hold the password
+        raise DatabaseUnavailable(
+            "CHRISTMAS__DATABASE__URL is no URL: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+        ) from None
 
 
-def _sqlite(database: str) -> Engine:
+def shown(url: URL) -> str:
+    """Give a URL to be read by people: without its password."""
+    return url.difference_update_query(["password"]).render_as_string(hide_password=True)
+
+
+def _sqlite(url: URL) -> Engine:
+    database = url.database
+    if url.query:
+        raise DatabaseUnavailable("A URL of SQLite names a file and nothing else, such as sqlite:///var/christmas.db.")
     if not database or database == ":memory:":
         raise DatabaseUnavailable("A catalog in memory is of no use: name a file, such as sqlite:///var/christmas.db.")
     try:
         Path(database).absolute().parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatabaseUnavailable(f"The folder of {database} cannot be created: {error.strerror}.") from error
-    engine = create_engine(f"sqlite:///{Path(database).absolute()}", connect_args={"timeout": BUSY_SECONDS})
+    absolute = url.set(drivername="sqlite", database=str(Path(database).absolute()))
+    engine = create_engine(absolute, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:
@@ -97,17 +110,16 @@ def begin(engine: Engine) -> Iterator[Connection]:
 def _explained(engine: Engine) -> Iterator[None]:
     try:
         yield
-    except exc.DBAPIError as error:
-        cause = str(error.orig).strip()
+    except (exc.DBAPIError, sqlite3.Error) as error:  # SQLAlchemy does not wrap what fails while it connects
+        cause = str(error.orig if isinstance(error, exc.DBAPIError) else error).strip()
         explanation = next((why for mark, why in _CAUSES if mark in cause.lower()), None)
-        away = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError)
+        away = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError | sqlite3.Error)
         if explanation is None and not away:
             raise  # a mistake of ours, not of the database
-        url = engine.url.render_as_string(hide_password=True)
-        first = cause.splitlines()[0] if cause else type(error.orig).__name__
-        raise DatabaseUnavailable(f"The database {url} fails: {first}; {explanation or 'see its log'}.") from error
-    except sqlite3.Error as error:
-        raise DatabaseUnavailable(f"The database {engine.url.database} fails: {error}.") from error
+        first = next(iter(cause.splitlines()), type(error).__name__)
+        raise DatabaseUnavailable(
+            f"The database {shown(engine.url)} fails: {first}; {explanation or 'see its log'}."
+        ) from error
 
 
 def upgrade(engine: Engine) -> None:
@@ -125,15 +137,15 @@ def upgrade(engine: Engine) -> None:
 
 def _version(engine: Engine, connection: Connection) -> str | None:
     names = inspect(connection).get_table_names()
-    url = engine.url.render_as_string(hide_password=True)
-    if "alembic_version" in names:
-        version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        return version
-    if names:
+    if not names:
+        return None
+    if not {"alembic_version", "listing_keys"} <= set(names):
         raise DatabaseUnavailable(
-            f"The database {url} is no christmas catalog: it holds {', '.join(sorted(names)[:3])}."
+            f"The database {shown(engine.url)} is no christmas catalog: it holds {', '.join(sorted(names)[:3])}; "
+            "name another in CHRISTMAS__DATABASE__URL."
         )
-    return None
+    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return version
 
 
 def _migrate(engine: Engine, connection: Connection, version: str | None) -> None:
@@ -150,9 +162,8 @@ def _migrate(engine: Engine, connection: Connection, version: str | None) -> Non
         try:
             command.upgrade(config, "head")
         except CommandError as error:
-            url = engine.url.render_as_string(hide_password=True)
             raise DatabaseUnavailable(
-                f"The database {url} is at version {version}, which this christmas does not know: install a newer one."
+                f"The database {shown(engine.url)} is at version {version}, which this christmas does not know: install a newer one."
             ) from error
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, insert, select, update
 from christmas.catalog import apply, fingerprint, listings, resolve
 from christmas.catalog.tables import keys, listing_keys
 from christmas.catalog.tables import listings as listings_table
-from christmas.items import UNREAD, Availability
+from christmas.items import Availability
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

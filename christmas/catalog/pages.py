@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, update
 
 from christmas.catalog import apply, resolve
 from christmas.catalog.tables import keys, products
@@ -31,7 +31,6 @@ def write(connection: Connection, vendor: str, items: Sequence[Product], *, job_
     found = resolve.resolve(connection, vendor, items)
     written.new_keys += len({key.id for key in found if key.new})
     changeset = apply.load(connection, (key.id for key in found))
-    before = len(changeset.rows)
     new: dict[int, dict[str, Any]] = {}
     for item, key in zip(items, found, strict=True):
         if key.id in changeset.states or key.id in new:
@@ -43,17 +42,20 @@ def write(connection: Connection, vendor: str, items: Sequence[Product], *, job_
         else:
             new[key.id] = _row(vendor, item, key)
     _insert(connection, new, written)
-    touched = len([state for state in changeset.states.values() if state.touched and not state.changed])
-    written.unchanged += touched if len(changeset.rows) >= before else 0
+    written.unchanged += len([state for state in changeset.states.values() if state.touched and not state.changed])
     changeset.write(connection, written)
     resolve.add_aliases(connection, vendor, [(i, k) for i, k in zip(items, found, strict=True) if not k.new])
     _mark_read(connection, items, found)
 
 
 def write_unread(connection: Connection, vendor: str, items: Sequence[PageUnread]) -> None:
-    """Note pages that gave no product, so that they are not asked for again in every run."""
+    """Note pages that gave no product, so that they are not asked for again in every run; a later one is no news."""
     found = resolve.resolve(connection, vendor, items)
-    statement = update(keys).where(keys.c.id == bindparam("b_id")).values(page_failed_at=bindparam("b_at"))
+    statement = (
+        update(keys)
+        .where(keys.c.id == bindparam("b_id"), _before(keys.c.page_read_at), _before(keys.c.page_failed_at))
+        .values(page_failed_at=bindparam("b_at"))
+    )
     connection.execute(
         statement, [{"b_id": key.id, "b_at": item.read_at} for item, key in zip(items, found, strict=True)]
     )
@@ -100,8 +102,13 @@ def _insert(connection: Connection, new: dict[int, dict[str, Any]], written: Wri
 def _mark_read(connection: Connection, items: Sequence[Product], found: list[Key]) -> None:
     statement = (
         update(keys)
-        .where(keys.c.id == bindparam("b_id"))
+        .where(keys.c.id == bindparam("b_id"), _before(keys.c.page_read_at))
         .values(page_read_at=bindparam("b_at"), page_due=False, page_failed_at=None)
     )
-    times = {key.id: item.read_at for item, key in zip(items, found, strict=True)}
-    connection.execute(statement, [{"b_id": id_, "b_at": at} for id_, at in times.items()])
+    connection.execute(
+        statement, [{"b_id": key.id, "b_at": item.read_at} for item, key in zip(items, found, strict=True)]
+    )
+
+
+def _before(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return or_(column.is_(None), column < bindparam("b_at", type_=column.type))

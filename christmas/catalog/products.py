@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, String, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, case, false, func, or_, select
 
 from christmas.catalog.tables import key_aliases, keys, products
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 # Rows fetched at a time while a whole catalog is streamed.
 CHUNK = 1000
-_PREFIX_MIN_CHARACTERS = 4
+_ID_START = re.compile(r"[0-9a-f]{4,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def find(
     ]
     for column, given in ((columns.brand, brand), (columns.series, series)):
         if given is not None:
-            conditions.append(func.lower(column) == given.lower())
+            conditions.append(func.lower(column) == func.lower(given))
     for word in (text or "").split():
         conditions.append(
             or_(columns.name.icontains(word, autoescape=True), columns.sku.icontains(word, autoescape=True))
@@ -123,12 +124,10 @@ def _named(name: str) -> ColumnElement[bool]:
         aliased = select(key_aliases.c.key_id).where(key_aliases.c.vendor == vendor, key_aliases.c.alias == key)
         match: Any = (products.c.vendor == vendor) & or_(keys.c.key == key, keys.c.id.in_(aliased))
         return match  # type: ignore[no-any-return]
-    try:
-        return products.c.id == UUID(name)
-    except ValueError:
-        digits = name.replace("-", "").lower()
-        usable = digits if len(digits) >= _PREFIX_MIN_CHARACTERS else "none"
-        return func.replace(cast(products.c.id, String), "-", "").startswith(usable, autoescape=True)
+    digits = name.replace("-", "").lower()
+    if not _ID_START.fullmatch(digits):
+        return false()
+    return products.c.id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f")))
 
 
 def count_by_vendor(connection: Connection) -> list[VendorCount]:

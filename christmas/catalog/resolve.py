@@ -48,7 +48,10 @@ def resolve(connection: Connection, vendor: str, items: Sequence[ListingEntry | 
     if unknown:
         known |= _by_alias(connection, vendor, unknown)
         same = _same(items, known)
-        created = {item.key: item for item in unknown if same[item.key] == item.key and item.key not in known}
+        created: dict[str, Any] = {}
+        for item in unknown:
+            if item.key not in known and same[item.key] == item.key:
+                created.setdefault(item.key, item)
         known |= _create(connection, vendor, list(created.values()))
         known |= {name: known[key] for name, key in same.items() if name not in known}
         add_aliases(connection, vendor, [(item, known[item.key]) for item in unknown])

@@ -5,58 +5,149 @@ from __future__ import annotations
 import html
 import json
 import re
-from decimal import Decimal
+from collections.abc import Callable, Iterator
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import chompjs
 
-_SCRIPT = re.compile(rb"<script\b[^>]*?application/ld\+json[^>]*>(.*?)</script", re.IGNORECASE | re.DOTALL)
-_WRAPPING = re.compile(r"^\s*(?:<!--|(?://|/\*)?\s*<!\[CDATA\[\s*(?:\*/)?)|(?:(?://|/\*)?\s*\]\]>\s*(?:\*/)?|-->)\s*$")
+# Attributes are bounded and cross no other tag, so that no page can make the search slow.
+_OPENING = re.compile(rb"<script\b[^<>]{0,1000}?application/ld(?:\+|&#43;|&#x2B;)json[^<>]{0,1000}>", re.IGNORECASE)
+_MARKS = (b"ld+json", b"ld&#43;json", b"ld&#x2B;json", b"LD+JSON")
+# A string as JSON has it; and one whose inner quotes were forgotten: its end is where JSON goes on.
+_STRING = r'"(?:[^"\\]|\\.)*+"'
+_TOKENS = re.compile(
+    rf"(?P<string>{_STRING})|(?P<comment>//[^\n]*|/\*.*?\*/)|,(?P<end>\s*+[}}\]])|(?<![\w.\"'])(?P<octal>0\d[\d.]*+)",
+    re.DOTALL,
+)
+_LOOSE_STRING = re.compile(r'(?<=[{\[,:\s])"((?:[^"\\]|\\.|"(?!\s{0,20}[,:}\]]))*+)"', re.DOTALL)
+_ESCAPE = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
+_BETWEEN = " \t\r\n;,"
 # A block nested deeper than this is no product data but an attack on the parser.
 DEPTH_MAX = 40
+# Mending is for blocks that people wrote; what is longer comes from programs.
+MENDED_MAX_CHARACTERS = 500_000
 
 
-def raw_blocks(body: bytes) -> list[bytes]:
-    """Give the text of every ld+json script of a page, without building a DOM."""
-    return _SCRIPT.findall(body) if b"ld+json" in body else []
+def _number(text: str) -> Decimal | str:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond all measure
+        return text
 
 
-def blocks(body: bytes, encoding: str = "utf-8") -> list[Any]:
-    """Parse every block of a page that can be parsed, in page order."""
-    return [value for raw in raw_blocks(body) if (value := loads(raw.decode(encoding, "replace"))) is not None]
+_OPTIONS: dict[str, Any] = {"strict": False, "parse_float": _number, "parse_constant": lambda _: None}
+DECODER = json.JSONDecoder(**_OPTIONS)
+
+
+def raw_blocks(body: bytes) -> Iterator[bytes]:
+    """Give the text of every ld+json script of a page, without building a DOM; those in a comment are left out."""
+    if not any(mark in body for mark in _MARKS):
+        return
+    end = 0
+    while opening := _OPENING.search(body, end):
+        ends = [place for mark in (b"</script", b"</SCRIPT") if (place := body.find(mark, opening.end())) >= 0]
+        if not ends:
+            return
+        comment = body.rfind(b"<!--", end, opening.start())
+        end = min(ends)
+        if comment < 0 or body.find(b"-->", comment, opening.start()) >= 0:
+            yield body[opening.end() : end]
+
+
+def blocks(body: bytes) -> list[Any]:
+    """Parse every block of a page in UTF-8 that can be parsed, in page order; raises UnicodeDecodeError."""
+    return [value for raw in raw_blocks(body) if (value := loads(raw.decode("utf-8"))) is not None]
 
 
 def loads(text: str) -> Any:
-    """Parse one block leniently; None where nothing can be made of it. Numbers with a point become Decimal."""
-    text = _WRAPPING.sub("", text).strip().lstrip("\ufeff").rstrip(";").strip()
-    for candidate in (text, html.unescape(text)) if "&quot;" in text or "&#34;" in text else (text,):
+    """Parse one block leniently; None where nothing can be made of it. Numbers with a point become Decimal.
+
+    Several values one after the other become a list.
+    """
+    text = _unwrapped(text)
+    if '"' not in text and "&" in text:
+        text = html.unescape(text)
+    partial = None
+    for mended in (lambda words: words, _tidied, _requoted, _as_script):
         try:
-            return json.loads(candidate, strict=False, parse_float=Decimal)
+            values, whole = _values(mended(text))
         except (ValueError, RecursionError):
-            value = _lenient(candidate)
-            if value is not None:
+            continue
+        if values:
+            value = values if len(values) > 1 else values[0]
+            if whole:
                 return value
-    return None
+            partial = partial or value
+        if len(text) > MENDED_MAX_CHARACTERS:
+            break
+    return partial
 
 
-def _lenient(text: str) -> Any:
-    if text.count("{") > DEPTH_MAX**2 or not text.startswith(("{", "[", "/")):
-        return None
-    try:
-        return chompjs.parse_js_object(text, loader_kwargs={"strict": False, "parse_float": Decimal})
-    except (ValueError, RecursionError):
-        return None
+def _values(text: str) -> tuple[list[Any], bool]:
+    """Decode one value after the other; tells whether the text was used up."""
+    values: list[Any] = []
+    while text := text.lstrip(_BETWEEN):
+        if text[0] not in "{[":
+            return values, False
+        try:
+            value, end = DECODER.raw_decode(text)
+        except (ValueError, RecursionError):
+            if not values:
+                raise
+            return values, False
+        values.append(value)
+        if len(values) > DEPTH_MAX:
+            return values, False
+        text = text[end:]
+    return values, True
+
+
+def _unwrapped(text: str) -> str:
+    """Take off the comments and CDATA marks that once hid scripts from browsers."""
+    text = text.strip().lstrip("\ufeff")
+    for mark in ("<!--", "//", "/*", "<![CDATA[", "*/"):
+        text = text.removeprefix(mark).lstrip()
+    for mark in ("*/", "-->", "]]>", "/*", "//"):
+        text = text.removesuffix(mark).rstrip()
+    return text.removesuffix("-->").rstrip("/ \t\r\n")
+
+
+def _tidied(text: str) -> str:
+    """Drop comments and trailing commas, and quote numbers with a leading zero (a GTIN), which JSON does not know."""
+
+    def mend(match: re.Match[str]) -> str:
+        if match["string"] is not None:
+            return _ESCAPE.sub(lambda escape: escape[0] if escape[1] else "", match[0])
+        return f'"{match["octal"]}"' if match["octal"] else match["end"] or ""
+
+    return _TOKENS.sub(mend, text)
+
+
+def _requoted(text: str) -> str:
+    """Escape the quotes within strings: ``"Angel with 3" Bell"``."""
+    return _tidied(_LOOSE_STRING.sub(lambda match: '"' + re.sub(r'(?<!\\)"', r"\"", match[1]) + '"', text))
+
+
+def _as_script(text: str) -> str:
+    """Rewrite a literal as JavaScript has it (bare keys, single quotes) as JSON."""
+    if text.count("{") > DEPTH_MAX**2 or len(text) > MENDED_MAX_CHARACTERS:
+        return ""
+    value = chompjs.parse_js_object(_tidied(text), loader_kwargs=_OPTIONS)
+    return json.dumps(value, default=str)
 
 
 def nodes(values: list[Any]) -> list[dict[str, Any]]:
-    """Give the top-level nodes of all blocks: lists and graphs opened, ``@id`` references put in place."""
+    """Give the top-level nodes of all blocks: lists and graphs opened, ``@id`` references put in place.
+
+    Graphs may refer in circles, and then so do the nodes.
+    """
     found: list[dict[str, Any]] = []
-    for value in values:
-        _collect(value, found, 0)
     by_id: dict[str, dict[str, Any]] = {}
-    for node in found:
-        _index(node, by_id, 0)
-    return [_resolved(node, by_id, 0) for node in found]
+    _collect(values, found, 0)
+    _walk(values, lambda node: _index(node, by_id), 0)
+    _walk(values, lambda node: _link(node, by_id), 0)
+    return found
 
 
 def _collect(value: Any, found: list[dict[str, Any]], depth: int) -> None:
@@ -72,28 +163,34 @@ def _collect(value: Any, found: list[dict[str, Any]], depth: int) -> None:
             found.append(value)
 
 
-def _index(value: Any, by_id: dict[str, dict[str, Any]], depth: int) -> None:
+def _walk(value: Any, visit: Callable[[dict[str, Any]], None], depth: int) -> None:
+    """Visit every node, the inner ones first, so that what a visit puts in place is not walked again."""
     if depth > DEPTH_MAX:
         return
     if isinstance(value, list):
         for one in value:
-            _index(one, by_id, depth + 1)
+            _walk(one, visit, depth + 1)
     elif isinstance(value, dict):
-        name = value.get("@id")
-        if isinstance(name, str) and len(value) > len(by_id.get(name, {"@id": name})):
-            by_id[name] = value
         for one in value.values():
-            _index(one, by_id, depth + 1)
+            _walk(one, visit, depth + 1)
+        visit(value)
 
 
-def _resolved(value: Any, by_id: dict[str, dict[str, Any]], depth: int) -> Any:
-    """Put references in place; at most a few levels deep, because graphs may refer in circles."""
-    if depth > 6:  # Product -> hasVariant -> offers -> priceSpecification, and lists between them
-        return value
-    if isinstance(value, list):
-        return [_resolved(one, by_id, depth + 1) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"@id"}:
-        value = by_id.get(str(value["@id"]), value)
-    return {name: _resolved(one, by_id, depth + 1) for name, one in value.items()}
+def _index(node: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> None:
+    name = node.get("@id")
+    if isinstance(name, str) and len(node) > len(by_id.get(name, {"@id": name})):
+        by_id[name] = node
+
+
+def _link(node: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> None:
+    for name, value in node.items():
+        if isinstance(value, list):
+            node[name] = [_target(one, by_id) for one in value]
+        else:
+            node[name] = _target(value, by_id)
+
+
+def _target(value: Any, by_id: dict[str, dict[str, Any]]) -> Any:
+    if isinstance(value, dict) and value.keys() == {"@id"}:
+        return by_id.get(str(value["@id"]), value)
+    return value

@@ -44,7 +44,7 @@ def upgrade() -> None:
             comment="readings in a row that were too small",
         ),
         sa.Column("shrunk_days", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("last_shrunk_on", sa.Date(), nullable=True),
+        sa.Column("shrunk_at", UtcDateTime(), nullable=True, comment="when it was last too small"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_listings")),
         sa.UniqueConstraint("vendor", "path", name=op.f("uq_listings_vendor_path")),
     )
