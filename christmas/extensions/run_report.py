@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 PROGRESS_SECONDS = 0.5
 _REPORTED = (
     "pages/read", "pages/unreadable", "pages/blocked", "pages/failed", "pages/missing", "pages/planned",
-    "listings/known", "listings/due", "reading/disagreements", "store/entries", "store/unchanged", "store/new_keys",
+    "spider_exceptions/count", "listings/known", "listings/due", "reading/disagreements", "store/entries", "store/unchanged", "store/new_keys",
     "store/new_products", "store/changed_products", "store/changes", "store/lost", "deduplicate/dropped",
 )  # fmt: skip
 
@@ -55,6 +55,8 @@ def _error(outcome: dict[str, Any], reason: str) -> str | None:
         }.get(reason, f"The run ended early: {reason}.")
     if outcome["store_lost"]:
         return "The database could not be written."
+    if outcome["spider_exceptions_count"]:
+        return f"{outcome['spider_exceptions_count']} pages raised an unexpected error; the log has it."
     tried = sum(outcome[name] for name in ("pages_read", "pages_unreadable", "pages_blocked", "pages_failed"))
     if tried and not outcome["pages_read"]:
         return f"None of {tried} pages could be read."

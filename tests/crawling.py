@@ -1,0 +1,112 @@
+"""Whole crawls for tests: a real Scrapy process against a sample shop, and the catalog it leaves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Engine
+
+from christmas.catalog import changes, database, jobs, products
+from christmas.catalog.changes import ChangeRow
+from christmas.catalog.jobs import JobRow
+from christmas.catalog.products import ProductRow
+from christmas.demo.shops import Shop
+
+ROOT = Path(__file__).parent.parent
+TIMEOUT_SECONDS = 60
+
+
+@dataclass
+class Site:
+    """A folder with its own catalog, and the shop that is crawled into it."""
+
+    folder: Path
+    shop: Shop
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def engine(self) -> Engine:
+        engine = database.open_engine(f"sqlite:///{self.folder / 'christmas.db'}")
+        database.upgrade(engine)
+        return engine
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables of a crawl without any delay, unless ``variables`` say otherwise."""
+        name = self.shop.vendor.upper()
+        return {
+            **os.environ,
+            "CHRISTMAS__VAR_PATH": str(self.folder),
+            f"CHRISTMAS__VENDORS__{name}__BASE_URL": self.shop.base_url,
+            "CHRISTMAS__POLITENESS__DOWNLOAD_DELAY_SECONDS": "0",
+            "CHRISTMAS__POLITENESS__CONCURRENCY": "4",
+            "CHRISTMAS__POLITENESS__BACKOFF_BASE_SECONDS": "0.05",
+            **self.variables,
+        }
+
+    def command(self, job_id: str, **arguments: object) -> list[str]:
+        command = [sys.executable, "-m", "scrapy", "crawl", self.shop.vendor, "-a", f"_job={job_id}"]
+        for name, value in arguments.items():
+            command += ["-a", f"{name}={value}"]
+        return command
+
+    def crawl(self, **arguments: object) -> Result:
+        """Crawl to the end; the shop's list of requests is cleared first."""
+        self.shop.requests.clear()
+        job_id = uuid4().hex
+        done = subprocess.run(
+            self.command(job_id, **arguments),
+            env=self.environment(), cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
+        )  # fmt: skip
+        with database.read(self.engine) as connection:
+            job = jobs.get(connection, job_id)
+        return Result(done.returncode, done.stderr, job, [hit.path for hit in self.shop.requests])
+
+    def products(self) -> dict[str, ProductRow]:
+        with database.read(self.engine) as connection:
+            return {row.key: row for row in products.find(connection)}
+
+    def changes(self) -> list[ChangeRow]:
+        """Give every change, the oldest first."""
+        with database.read(self.engine) as connection:
+            return changes.latest(connection, limit=10_000)[::-1]
+
+    def differences(self) -> list[str]:
+        """Give every field of the catalog that is not what the shop sells, [] where all is right."""
+        stored, truth, found = self.products(), self.shop.truth(), []
+        for key in stored.keys() ^ truth.keys():
+            found.append(f"{key}: {'not stored' if key in truth else 'not sold'}")
+        names = ("name", "sku", "release_year", "price_minor", "price_min_minor", "price_max_minor", "list_price_minor")
+        for key in stored.keys() & truth.keys():
+            row, offer = stored[key], truth[key]
+            for name in (*names, "availability"):
+                if getattr(row, name) != getattr(offer, name):
+                    found.append(f"{key} {name}: {getattr(row, name)!r} is not {getattr(offer, name)!r}")
+        return found
+
+
+@dataclass
+class Result:
+    """How one crawl went."""
+
+    status: int
+    log: str
+    job: JobRow | None
+    paths: list[str]
+
+    @property
+    def state(self) -> str:
+        return self.job.state if self.job else "no report"
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        return (self.job.outcome or {}) if self.job else {}
+
+    def product_pages(self, shop: Shop) -> list[str]:
+        known = {offer.path for offer in shop.truth().values()}
+        return [path for path in self.paths if path in known]
