@@ -45,7 +45,7 @@ class Site:
             f"CHRISTMAS__VENDORS__{name}__BASE_URL": self.shop.base_url,
             "CHRISTMAS__POLITENESS__DOWNLOAD_DELAY_SECONDS": "0",
             "CHRISTMAS__POLITENESS__CONCURRENCY": "4",
-            "CHRISTMAS__POLITENESS__BACKOFF_BASE_SECONDS": "0.05",
+            "CHRISTMAS__POLITENESS__BACKOFF_BASE_SECONDS": "0.01",
             **self.variables,
         }
 

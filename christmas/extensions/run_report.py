@@ -50,6 +50,7 @@ def _error(outcome: dict[str, Any], reason: str) -> str | None:
     if reason != "finished":
         return {
             "blocked": "The vendor answered with bot challenges.",
+            "unavailable": "The vendor answered with nothing but errors.",
             "store_failed": "The database could not be written.",
             "shutdown": "The run was interrupted.",
         }.get(reason, f"The run ended early: {reason}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from scrapy.exceptions import IgnoreRequest
 
 from christmas.errors import BlockedByVendor
+from christmas.middlewares.stop import stop
 from christmas.reading.challenge import raise_if_challenge
 
 if TYPE_CHECKING:
@@ -44,9 +45,8 @@ class BlockedMiddleware:
             if self.crawler.stats:
                 self.crawler.stats.inc_value("pages/blocked")
             logger.warning("%s", error)
-            if self.in_a_row == self.limit and self.crawler.engine and self.crawler.spider:
-                logger.error("%d challenges in a row: the vendor blocks us, stopping", self.limit)
-                self.crawler.engine.close_spider(self.crawler.spider, "blocked")
+            if self.in_a_row == self.limit:
+                stop(self.crawler, "blocked", f"{self.limit} challenges in a row, the vendor blocks us")
             raise IgnoreRequest(str(error)) from error
         self.in_a_row = 0
         return response

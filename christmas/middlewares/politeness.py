@@ -12,6 +12,8 @@ from scrapy import signals
 from scrapy.exceptions import IgnoreRequest
 from scrapy.utils.httpobj import urlparse_cached
 
+from christmas.middlewares.stop import stop
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 TOO_MANY_REQUESTS = 429
 SERVER_ERRORS = range(500, 600)
+# So many 429 or 5xx answers in a row end the run: with the default back-off that is after 20 minutes of silence.
+FAILURES_BEFORE_STOP = 8
 # A slot without any delay does not pause; one thousandth of a second is enough to make it look at its clock.
 LEAST_DELAY_SECONDS = 0.001
 
@@ -84,6 +88,8 @@ class PolitenessMiddleware:
         self._pause(request, pause)
         self._count("retry_after" if asked is not None else "backoff")
         logger.warning("%s answered %d: pausing for %.1f s", request.url, response.status, pause)
+        if self.failures_in_a_row == FAILURES_BEFORE_STOP:
+            stop(self.crawler, "unavailable", f"{FAILURES_BEFORE_STOP} answers in a row were errors")
         return response
 
     def robots_parsed(self, robotparser: RobotParser, request: Request) -> None:
