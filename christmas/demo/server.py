@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 import time
+from base64 import b64encode
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -48,7 +49,7 @@ def _shift4shop(shop: Shop, path: str, query: dict[str, list[str]]) -> str | Non
             return shift4shop.listing(shop, year, int(match[2] or 1), "viewall" in query)
     key = match[1] if (match := _S4_PRODUCT.search(path)) else query.get("itemid", [""])[0]
     number = shop.number_of_key(key)
-    return None if number is None else shift4shop.product(shop, shop.offer(number))
+    return None if number is None else _finished(shop, shift4shop.product(shop, shop.offer(number)))
 
 
 def _bigcommerce(shop: Shop, path: str, query: dict[str, list[str]]) -> str | None:
@@ -62,8 +63,19 @@ def _bigcommerce(shop: Shop, path: str, query: dict[str, list[str]]) -> str | No
     if match := _BC_PRODUCT.fullmatch(path):
         number = shop.number_of_key(str(shop.kind.first_key + int(match[1])))
         if number is not None and (offer := shop.offer(number)).path == path:
-            return bigcommerce.product(shop, offer)
+            return _finished(shop, bigcommerce.product(shop, offer))
     return None
+
+
+def _finished(shop: Shop, text: str) -> str:
+    if not shop.scripted:
+        return text
+    hidden = b64encode(text.encode()).decode()
+    script = (
+        f"const text = new TextDecoder().decode(Uint8Array.from(atob('{hidden}'), c => c.charCodeAt(0)));"
+        "document.open(); document.write(text); document.close();"
+    )
+    return f"<!DOCTYPE html><html><head><title>Loading</title></head><body><script>{script}</script></body></html>"
 
 
 def _sitemap(shop: Shop) -> str:

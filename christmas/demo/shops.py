@@ -79,6 +79,7 @@ class Shop:
     generation: str = ""
     robots: str = "User-agent: *\nDisallow: /cart.php\nDisallow: /checkout\n"
     base_url: str = ""
+    scripted: bool = False  # product pages are put together by a script in the visitor's browser
     requests: list[Hit] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     _changes: dict[int, dict[str, Any]] = field(default_factory=dict)

@@ -1,0 +1,66 @@
+"""The egg that is deployed holds everything a crawl needs, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+LOADER = """
+import json, sys
+sys.path.insert(0, {egg!r})
+from scrapy.spiderloader import SpiderLoader
+from scrapy.utils.project import get_project_settings
+loader = SpiderLoader.from_settings(get_project_settings())
+names = loader.list()
+for name in names:
+    assert loader.load(name).base_url
+import christmas.catalog.database as database
+from christmas.catalog import jobs
+engine = database.open_engine({url!r})
+database.upgrade(engine)
+with database.read(engine) as connection:
+    assert jobs.last(connection, names[0]) is None
+import pipelines.store
+files = [database.__file__, pipelines.store.__file__, sys.modules["spiders." + names[0]].__file__]
+print(json.dumps([sorted(names), files]))
+"""
+
+
+@pytest.fixture(scope="module")
+def egg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the egg from a copy of the sources, as scrapyd-deploy does."""
+    copy = tmp_path_factory.mktemp("sources") / "christmas"
+    leave_out = shutil.ignore_patterns(".venv", ".git", "var", "__pycache__", "*.egg-info", ".*_cache", "build", "dist")
+    shutil.copytree(ROOT, copy, ignore=leave_out)
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "bdist_egg", "-d", "out"], cwd=copy, check=True, capture_output=True
+    )
+    return next((copy / "out").glob("*.egg"))
+
+
+def test_the_egg_holds_packages_only(egg: Path) -> None:
+    roots = {name.split("/")[0] for name in zipfile.ZipFile(egg).namelist()}
+    assert roots == {"EGG-INFO", "christmas", "pipelines", "spiders"}
+    assert b"settings = christmas.settings" in zipfile.ZipFile(egg).read("EGG-INFO/entry_points.txt")
+
+
+def test_every_spider_and_the_migrations_load_from_the_zipped_egg(egg: Path, tmp_path: Path) -> None:
+    program = LOADER.format(egg=str(egg), url=f"sqlite:///{tmp_path / 'christmas.db'}")
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("CHRISTMAS", "COVERAGE", "PYTHONPATH"))}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path, env=variables | {"SCRAPY_SETTINGS_MODULE": "christmas.settings"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    names, files = json.loads(done.stdout)
+    assert names == ["hallmark_ornaments_com", "hookedonhallmark_com", "ornament_shop_com"]
+    assert all(file.startswith(str(egg)) for file in files)
