@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CHANGES_PER_SHOP = 8
 REFRESH_SECONDS = 30
-SHOWN_CHANGES = 30
+SHOWN_CHANGES = 15
 
 
 def run(folder: Path, console: Console, *, size: int = 300, seed: int = 1973, once: bool = False) -> None:
