@@ -47,8 +47,8 @@ def against(
     )
 
 
-def show(figures: list[Figure], path: Path) -> None:
-    """Print the table and write ``bench.json``."""
+def show(figures: list[Figure], path: Path, *, keep: bool) -> None:
+    """Print the table and write ``bench.json``; ``keep`` leaves the figures in it that were not measured now."""
     from rich.console import Console
     from rich.table import Table
 
@@ -63,7 +63,10 @@ def show(figures: list[Figure], path: Path) -> None:
             {True: "yes", False: "NO", None: "-"}[one.met],
         )
     Console(width=120).print(table)
-    path.write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n", encoding="utf-8")
+    rows = {one.figure: asdict(one) for one in figures}
+    if keep and path.exists():
+        rows = {row["figure"]: row for row in json.loads(path.read_text(encoding="utf-8"))} | rows
+    path.write_text(json.dumps(list(rows.values()), indent=1) + "\n", encoding="utf-8")
 
 
 def into_readme(source: Path, readme: Path) -> None:
