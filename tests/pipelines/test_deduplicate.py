@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from scrapy.exceptions import DropItem
 from scrapy.utils.test import get_crawler
 
-from christmas.items import ListingEntry, Product, YearLink
+from christmas.items import ListingEntry, ListingReading, Product, YearLink
 from pipelines.deduplicate import Deduplicate
 
 
@@ -47,6 +48,14 @@ def test_other_items_pass_each_time(step: Deduplicate) -> None:
 def test_an_item_costs_a_number_only(step: Deduplicate) -> None:
     for number in range(10_000):
         step.process_item(product(str(number)))
-    bytes_each = (sys.getsizeof(step.seen) + sum(map(sys.getsizeof, step.seen))) / len(step.seen)
-    assert len(step.seen) == 10_000
+    bytes_each = (sys.getsizeof(step.products) + sum(map(sys.getsizeof, step.products))) / len(step.products)
+    assert len(step.products) == 10_000
     assert bytes_each < 100
+
+
+def test_the_keys_of_a_listing_are_forgotten_when_it_has_been_read(step: Deduplicate) -> None:
+    step.process_item(entry("1", "/1998.html"))
+    assert len(step.entries) == 1
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    step.process_item(ListingReading("ornament_shop_com", "/1998.html", 1998, 1, True, at, at))
+    assert step.entries == {}
