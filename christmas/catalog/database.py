@@ -163,7 +163,8 @@ def _migrate(engine: Engine, connection: Connection, version: str | None) -> Non
             command.upgrade(config, "head")
         except CommandError as error:
             raise DatabaseUnavailable(
-                f"The database {shown(engine.url)} is at version {version}, which this christmas does not know: install a newer one."
+                f"The database {shown(engine.url)} is at version {version}, which this christmas does not know: "
+                "install a newer one."
             ) from error
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, exists, func, or_, select
 
-from christmas.catalog.resolve import SPREAD, any_of
-from christmas.catalog.tables import key_aliases, keys, products
+from christmas.catalog.resolve import SPREAD, any_of, named
+from christmas.catalog.tables import keys, products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # The period in which every page is read once is cut into so many slots.
-SLOTS = 28
+SLOTS = 40
+# A page is never read again in the first such part of the period, unless it is due for another reason.
+REST = 7
 # A page that gave no product is tried again after so long.
 FAILED_PAGE_REST = timedelta(days=1)
 
@@ -70,9 +72,7 @@ def _conditions(connection: Connection, vendor: str, wanted: Wanted) -> list[Col
     if wanted.year is not None:
         conditions.append(keys.c.release_year == wanted.year)
     if wanted.keys:
-        names: Any = any_of(connection, list(wanted.keys), Text)
-        aliased = select(key_aliases.c.key_id).where(key_aliases.c.vendor == vendor, key_aliases.c.alias.in_(names))
-        conditions.append(or_(keys.c.key.in_(names), keys.c.id.in_(aliased)))
+        conditions.append(keys.c.id.in_(named(vendor, any_of(connection, wanted.keys, Text))))
     has_product = exists().where(products.c.key_id == keys.c.id)
     rested = or_(keys.c.page_failed_at.is_(None), keys.c.page_failed_at < wanted.now - FAILED_PAGE_REST)
     listed = keys.c.gone_since.is_(None)
@@ -86,18 +86,19 @@ def _conditions(connection: Connection, vendor: str, wanted: Wanted) -> list[Col
 
 
 def _stale(wanted: Wanted) -> ColumnElement[bool]:
-    """Each key has its moment in the period, by ``spread``: its page is due when that moment passed unread.
+    """Each key has its moment in the period, by ``spread``: its page is due when that moment has passed unread.
 
-    So an even share falls due each day, also when all pages were first read at once; a page read less than a day
-    ago (for a week's period) is left alone.
+    So an even share falls due each day, and no page is older than the period. A page read shortly before its moment
+    rests: for a seventh of the period if that was all but now, for less the longer ago it was. So pages that
+    were first read all at once fall due evenly, too, over the rest of their first period.
     """
     period = timedelta(days=wanted.page_max_age_days)
     since = (wanted.now - datetime(1970, 1, 1, tzinfo=UTC)) % period
-    width = SPREAD // SLOTS + 1
+    width = SPREAD // SLOTS
     terms = []
     for low in range(0, SPREAD, width):
         moment = period * (low / SPREAD)
         passed = since - moment if moment <= since else since - moment + period
-        boundary = wanted.now - max(passed, period / 7)
-        terms.append(and_(keys.c.spread >= low, keys.c.spread < low + width, keys.c.page_read_at < boundary))
+        boundary = wanted.now - max(passed, period - (REST - 1) * passed)
+        terms.append(and_(keys.c.spread >= low, keys.c.spread < low + width, keys.c.page_read_at <= boundary))
     return or_(*terms)

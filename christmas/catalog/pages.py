@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, insert, or_, update
 
 from christmas.catalog import apply, resolve
 from christmas.catalog.tables import keys, products
@@ -36,7 +36,7 @@ def write(connection: Connection, vendor: str, items: Sequence[Product], *, job_
         if key.id in changeset.states or key.id in new:
             if key.id in new:  # twice in one batch: insert what was first, then compare
                 _insert(connection, new, written)
-                changeset.states |= apply.load(connection, [key.id]).states
+                changeset.states |= apply.load(connection, new).states
                 new = {}
             changeset.apply(key.id, _told(item), apply.Origin(_at(item), job_id, item.url, item.source))
         else:
@@ -100,10 +100,11 @@ def _insert(connection: Connection, new: dict[int, dict[str, Any]], written: Wri
 
 
 def _mark_read(connection: Connection, items: Sequence[Product], found: list[Key]) -> None:
+    failed_at = case((_before(keys.c.page_failed_at), None), else_=keys.c.page_failed_at)
     statement = (
         update(keys)
         .where(keys.c.id == bindparam("b_id"), _before(keys.c.page_read_at))
-        .values(page_read_at=bindparam("b_at"), page_due=False, page_failed_at=None)
+        .values(page_read_at=bindparam("b_at"), page_due=False, page_failed_at=failed_at)
     )
     connection.execute(
         statement, [{"b_id": key.id, "b_at": item.read_at} for item, key in zip(items, found, strict=True)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, case, false, func, or_, select
 
-from christmas.catalog.tables import key_aliases, keys, products
+from christmas.catalog import resolve
+from christmas.catalog.tables import keys, products
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,9 +122,7 @@ def get(connection: Connection, name: str) -> ProductRow | None:
 def _named(name: str) -> ColumnElement[bool]:
     vendor, colon, key = name.partition(":")
     if colon:
-        aliased = select(key_aliases.c.key_id).where(key_aliases.c.vendor == vendor, key_aliases.c.alias == key)
-        match: Any = (products.c.vendor == vendor) & or_(keys.c.key == key, keys.c.id.in_(aliased))
-        return match  # type: ignore[no-any-return]
+        return products.c.key_id.in_(resolve.named(vendor, [key]))
     digits = name.replace("-", "").lower()
     if not _ID_START.fullmatch(digits):
         return false()

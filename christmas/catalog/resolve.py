@@ -41,12 +41,19 @@ def any_of(connection: Connection, values: Sequence[Any], column_type: Any) -> A
     return select(func.unnest(bindparam(None, list(values), ARRAY(column_type))))
 
 
+def named(vendor: str, names: Any) -> Any:
+    """Give the query for the ids of keys by name or alias; ``names`` is the right side of ``IN``."""
+    aliased = select(key_aliases.c.key_id).where(key_aliases.c.vendor == vendor, key_aliases.c.alias.in_(names))
+    return select(keys.c.id).where(keys.c.vendor == vendor, keys.c.key.in_(names)).union_all(aliased)
+
+
 def resolve(connection: Connection, vendor: str, items: Sequence[ListingEntry | Product | PageUnread]) -> list[Key]:
     """Give the key of each item, in order; what is unknown by name and aliases is created with its aliases."""
     known = _by_name(connection, vendor, {item.key for item in items})
     unknown = [item for item in items if item.key not in known]
     if unknown:
-        known |= _by_alias(connection, vendor, unknown)
+        aliased = _by_alias(connection, vendor, unknown)
+        known |= {name: known.get(key.key, key) for name, key in aliased.items()}
         same = _same(items, known)
         created: dict[str, Any] = {}
         for item in unknown:
@@ -132,7 +139,11 @@ def _year(item: Any) -> int | None:
 
 def add_aliases(connection: Connection, vendor: str, pairs: list[tuple[Any, Key]]) -> None:
     """Remember the other names under which an item was seen; a name that is another key's already stays there."""
-    rows = {name: key.id for item, key in pairs for name in _names(item) if name != key.key}
+    rows: dict[str, int] = {}
+    for item, key in pairs:
+        for name in _names(item):
+            if name != key.key:
+                rows.setdefault(name, key.id)
     if not rows:
         return
     names = any_of(connection, sorted(rows), Text)

@@ -13,14 +13,16 @@ import chompjs
 
 # Attributes are bounded and cross no other tag, so that no page can make the search slow.
 _OPENING = re.compile(rb"<script\b[^<>]{0,1000}?application/ld(?:\+|&#43;|&#x2B;)json[^<>]{0,1000}>", re.IGNORECASE)
+_CLOSING = re.compile(rb"</script", re.IGNORECASE)
 _MARKS = (b"ld+json", b"ld&#43;json", b"ld&#x2B;json", b"LD+JSON")
-# A string as JSON has it; and one whose inner quotes were forgotten: its end is where JSON goes on.
+# Strings first, so that nothing within them is taken for a comment, a comma or a number.
 _STRING = r'"(?:[^"\\]|\\.)*+"'
 _TOKENS = re.compile(
     rf"(?P<string>{_STRING})|(?P<comment>//[^\n]*|/\*.*?\*/)|,(?P<end>\s*+[}}\]])|(?<![\w.\"'])(?P<octal>0\d[\d.]*+)",
     re.DOTALL,
 )
-_LOOSE_STRING = re.compile(r'(?<=[{\[,:\s])"((?:[^"\\]|\\.|"(?!\s{0,20}[,:}\]]))*+)"', re.DOTALL)
+# A quote where neither a string can begin nor one can end stands within one.
+_INNER_QUOTE = re.compile(r'([^\s{\[,:\\]\s{0,20})"(?!\s{0,20}[,:}\]])')
 _ESCAPE = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 _BETWEEN = " \t\r\n;,"
 # A block nested deeper than this is no product data but an attack on the parser.
@@ -44,14 +46,16 @@ def raw_blocks(body: bytes) -> Iterator[bytes]:
     """Give the text of every ld+json script of a page, without building a DOM; those in a comment are left out."""
     if not any(mark in body for mark in _MARKS):
         return
-    end = 0
+    end, hidden = 0, False
     while opening := _OPENING.search(body, end):
-        ends = [place for mark in (b"</script", b"</SCRIPT") if (place := body.find(mark, opening.end())) >= 0]
-        if not ends:
+        closing = _CLOSING.search(body, opening.end())
+        if closing is None:
             return
         comment = body.rfind(b"<!--", end, opening.start())
-        end = min(ends)
-        if comment < 0 or body.find(b"-->", comment, opening.start()) >= 0:
+        if hidden or comment >= 0:
+            hidden = body.find(b"-->", max(comment, end), opening.start()) < 0
+        end = closing.start()
+        if not hidden:
             yield body[opening.end() : end]
 
 
@@ -68,20 +72,22 @@ def loads(text: str) -> Any:
     text = _unwrapped(text)
     if '"' not in text and "&" in text:
         text = html.unescape(text)
+    mendings = (_tidied, _requoted, _as_script) if len(text) <= MENDED_MAX_CHARACTERS else ()
     partial = None
-    for mended in (lambda words: words, _tidied, _requoted, _as_script):
+    for mended in (_as_it_is, *mendings):
         try:
             values, whole = _values(mended(text))
         except (ValueError, RecursionError):
             continue
-        if values:
-            value = values if len(values) > 1 else values[0]
-            if whole:
-                return value
-            partial = partial or value
-        if len(text) > MENDED_MAX_CHARACTERS:
-            break
+        value = values if len(values) > 1 else next(iter(values), None)
+        if whole and values:
+            return value
+        partial = partial or value
     return partial
+
+
+def _as_it_is(text: str) -> str:
+    return text
 
 
 def _values(text: str) -> tuple[list[Any], bool]:
@@ -126,14 +132,14 @@ def _tidied(text: str) -> str:
 
 def _requoted(text: str) -> str:
     """Escape the quotes within strings: ``"Angel with 3" Bell"``."""
-    return _tidied(_LOOSE_STRING.sub(lambda match: '"' + re.sub(r'(?<!\\)"', r"\"", match[1]) + '"', text))
+    return _tidied(_INNER_QUOTE.sub(r'\1\\"', text))
 
 
 def _as_script(text: str) -> str:
     """Rewrite a literal as JavaScript has it (bare keys, single quotes) as JSON."""
-    if text.count("{") > DEPTH_MAX**2 or len(text) > MENDED_MAX_CHARACTERS:
+    if text.count("{") > DEPTH_MAX**2:
         return ""
-    value = chompjs.parse_js_object(_tidied(text), loader_kwargs=_OPTIONS)
+    value: Any = chompjs.parse_js_object(_tidied(text), loader_kwargs=_OPTIONS)
     return json.dumps(value, default=str)
 
 

@@ -8,12 +8,15 @@ from lxml import etree, html
 
 from christmas.reading.markup import text_of
 
-_SCOPES = etree.XPath(
-    "//*[@itemscope and not(@itemprop)][not(ancestor::aside)]"
-    "[not(ancestor-or-self::*[contains(@class, 'related') or contains(@id, 'related')])]"
-)
+# Blocks of other products beside the page's own; what holds the heading is the page itself, whatever its class.
+ASIDE_CLASSES = ("related", "upsell", "up-sell", "crosssell", "cross-sell", "recommend", "recently", "also-like")
+_NAMED = " or ".join(f"contains(@class, '{name}') or contains(@id, '{name}')" for name in ASIDE_CLASSES)
+ASIDE = f"ancestor-or-self::*[self::aside or {_NAMED}][not(.//h1)]"
+_SCOPES = etree.XPath(f"//*[@itemscope and not(@itemprop)][not({ASIDE})]")
 _LINKS = {"link": "href", "img": "src", "source": "src", "object": "data", "iframe": "src"}
-DEPTH_MAX = 20
+_LINK_NAMES = {"url", "availability", "image"}
+_STRUCK = {"del", "s", "strike"}
+DEPTH_MAX = 200
 
 
 def nodes(document: html.HtmlElement) -> list[dict[str, Any]]:
@@ -22,39 +25,43 @@ def nodes(document: html.HtmlElement) -> list[dict[str, Any]]:
 
 
 def _node(scope: html.HtmlElement, depth: int) -> dict[str, Any]:
+    values: dict[str, list[Any]] = {}
+    _fill(values, scope, depth)
     node: dict[str, Any] = {"@type": (scope.get("itemtype") or "").split()}
-    _fill(node, scope, depth)
+    for name, found in values.items():
+        different = [value for value in found if value != ""] or [""]
+        node[name] = different if len(different) > 1 else different[0]
     return node
 
 
-def _fill(node: dict[str, Any], element: html.HtmlElement, depth: int) -> None:
-    if depth > DEPTH_MAX * 10:
+def _fill(values: dict[str, list[Any]], element: html.HtmlElement, depth: int) -> None:
+    if depth > DEPTH_MAX:
         return
     for child in element.iterchildren(tag=etree.Element):
-        names = (child.get("itemprop") or "").split()
         scope = child.get("itemscope") is not None
-        if names:
+        for name in (child.get("itemprop") or "").split():
             value = _node(child, depth + 1) if scope else _value(child)
-            for name in names:
-                if name not in node:
-                    node[name] = value
-                elif value not in ("", node[name]):
-                    known = node[name] if isinstance(node[name], list) else [node[name]]
-                    node[name] = [*known, value]
+            values.setdefault("strikethroughPrice" if name == "price" and _is_struck(child) else name, []).append(value)
         if not scope:
-            _fill(node, child, depth + 1)
+            _fill(values, child, depth + 1)
+
+
+def _is_struck(element: html.HtmlElement) -> bool:
+    """Tell whether a price is shown struck through: an old one."""
+    parent = element.getparent()
+    return element.tag in _STRUCK or (parent is not None and parent.tag in _STRUCK)
 
 
 def _value(element: html.HtmlElement) -> str:
-    content = element.get("content")
-    if content is not None:
-        return str(content).strip()
+    content = (element.get("content") or "").strip()
     tag = str(element.tag).lower()
+    if content:
+        return content
     if tag in _LINKS:
         return (element.get(_LINKS[tag]) or "").strip()
     if tag == "meta":  # the 2018 generation of Shift4Shop writes href where content belongs
         return (element.get("href") or "").strip()
-    if tag == "a" and element.get("itemprop") in {"url", "availability", "image"}:
+    if tag == "a" and element.get("itemprop") in _LINK_NAMES:
         return (element.get("href") or "").strip()
     if tag in {"data", "time", "input"}:
         return (element.get("value") or element.get("datetime") or text_of(element)).strip()

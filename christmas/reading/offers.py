@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -47,7 +47,7 @@ def offers_of(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 def read_offers(facts: ProductFacts, offers: list[dict[str, Any]]) -> None:
     """Set prices, currency and availability; UNREAD where no offer speaks of it. Raises PriceUnreadable."""
-    stocks = [*map(_stock, offers)]
+    stocks = {stock for offer in offers for stock in _stocks(offer)}
     facts.availability = next((stock for stock in _BEST_FIRST if stock in stocks), UNREAD)
     currencies = [currency_of(offer) for offer in offers]
     currency = next(filter(None, currencies), "")
@@ -143,9 +143,9 @@ def currency_of(offer: dict[str, Any]) -> str:
     return next((word.upper() for word in texts if re.fullmatch(r"[A-Za-z]{3}", word)), "")
 
 
-def _stock(offer: dict[str, Any]) -> Availability | None:
+def _stocks(offer: dict[str, Any]) -> Iterator[Availability]:
+    """Give what an offer, or those in an aggregate, say of the stock."""
     for one in (offer, *mappings(offer.get("offers"))):
         for word in listed(one.get("availability")):
             if stock := availability_of(text(word, LINKS)):
-                return stock
-    return None
+                yield stock

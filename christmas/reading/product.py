@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from typing import Any
 
-from lxml import html
+from lxml import etree, html
 
 from christmas.errors import NothingReadable, PriceUnreadable
 from christmas.items import UNREAD
@@ -14,34 +14,21 @@ from christmas.reading import json_ld, microdata, schema_org
 from christmas.reading.challenge import raise_if_challenge
 from christmas.reading.facts import ProductFacts
 from christmas.reading.identity import box_of_sku, key_in_url, read_name
-from christmas.reading.markup import decode, parse
+from christmas.reading.markup import absolute, decode, parse
 from christmas.reading.meta import read_meta
-from christmas.reading.money import read_price_text
+from christmas.reading.quick import markup_may_tell_more, old_price_text
 from christmas.reading.scripts import catalogid, read_scripts
-from christmas.reading.selectors import heading, read_selectors
+from christmas.reading.selectors import heading, read_selectors, set_prices
 
 _FIELDS = tuple(one.name for one in fields(ProductFacts) if one.name not in {"ids", "source", "disagreements"})
 _PRICES = ("price", "price_min", "price_max")
+_CANONICAL = etree.XPath("//link[@rel='canonical']/@href | //meta[@property='og:url']/@content")
 # The platforms' numbers of a page, in the markup's bytes; the first that is there is the key.
 _IDS = (
-    re.compile(rb"class=\"productView\"[^>]*?\bdata-entity-id=\"(\d+)\""),
-    re.compile(rb"<input[^>]*?\bname=\"product_id\"[^>]*?\bvalue=\"(\d+)\""),
-    re.compile(rb"<input[^>]*?\bname=\"item_id\"[^>]*?\bvalue=\"(\d+)\""),
+    (b"data-entity-id", re.compile(rb"class=\"productView\"[^<>]{0,1000}?\bdata-entity-id=\"(\d+)\"")),
+    (b"product_id", re.compile(rb"<input[^<>]{0,500}?\bname=\"product_id\"[^<>]{0,500}?\bvalue=\"(\d+)\"")),
+    (b"item_id", re.compile(rb"<input[^<>]{0,500}?\bname=\"item_id\"[^<>]{0,500}?\bvalue=\"(\d+)\"")),
 )
-_BC_OLD = re.compile(rb"data-product-(?:non-sale|rrp)-price-without-tax\b[^>]*>\s*([^<]*?)\s*<")
-_UPC = re.compile(rb"data-product-upc\b[^>]*>\s*[^<\s]")
-# Where the markup may tell what JSON-LD did not, the DOM has to be asked.
-_MARKS = {
-    "sku": (b"data-product-sku", b'id="product_id"', b'itemprop="sku"', b'itemprop="mpn"', b"retailer_item_id"),
-    "brand": (b"productView-brand", b'itemprop="brand"', b'itemprop="manufacturer"', b"product:brand", b"og:brand"),
-    "image_url": (b"og:image", b'itemprop="image"'),
-    "gtin": (b'itemprop="gtin', b"product:upc", b"product:ean"),
-}
-# Plain searches: a pattern of alternatives over the whole page costs a millisecond.
-_SALE_MARKS = (
-    b"original-price", b"regular-price", b'"sale-price', b" sale-price", b"'sale-price", b"sale_price:amount",
-    b"original_price:amount",
-)  # fmt: skip
 
 
 def read_product(body: bytes, url: str, encoding: str = "utf-8") -> ProductFacts:
@@ -60,111 +47,126 @@ def read_product_fully(body: bytes, url: str, encoding: str = "utf-8") -> Produc
     document = parse(body, encoding)
     text = decode(body, encoding).encode("utf-8")
     title = heading(document)
+    urls = [url, *(link for href in _CANONICAL(document) if (link := absolute(url, href)))]
     found: list[ProductFacts] = []
-    on_request = False
-    for source, nodes in (
-        ("json-ld", json_ld.nodes(json_ld.blocks(text))),
-        ("microdata", microdata.nodes(document)),
-    ):
-        node = schema_org.main_product(schema_org.products(nodes), url, title)
-        if node:
-            found.append(schema_org.facts_of(node, url, source))
-            on_request |= not schema_org.has_offers(node)
-    meta = read_meta(document)
-    found += [meta] if meta else []
-    found += read_scripts(text)
-    selected = read_selectors(document)
-    found += [selected] if selected else []
-    return _finish(_merged(found, url, on_request), text, url)
+    others = 0
+    for source, nodes in (("json-ld", json_ld.nodes(json_ld.blocks(text))), ("microdata", microdata.nodes(document))):
+        products = schema_org.products(nodes)
+        mine = schema_org.main_products(products, urls, title)
+        found += [schema_org.facts_of(node, url, source) for node in mine]
+        others += 0 if mine else len(products)
+    described = bool(found)
+    found += [one for one in (read_meta(document, title), *read_scripts(text), read_selectors(document)) if one]
+    merged = _merged(found)
+    if not merged.name:
+        raise NothingReadable(_nothing(url, others))
+    if merged.price is UNREAD and described:  # a product without a price is sold on request
+        merged.price = merged.price_min = merged.price_max = None
+    return _finish(merged, text, url)
+
+
+def _nothing(url: str, others: int) -> str:
+    if others:
+        return f"{url} describes other products ({others}) and is the page of none of them."
+    return f"{url} has no product that can be read: neither structured data nor known markup of one."
 
 
 def _read_quickly(body: bytes, url: str) -> ProductFacts | None:
+    """Read a page by its JSON-LD alone; None where the other sources have to be asked."""
     try:
-        nodes = json_ld.nodes(json_ld.blocks(body, "utf-8"))
-        found = schema_org.products(nodes)
-        if len(found) != 1:
-            return None
-        facts = schema_org.facts_of(found[0], url, "json-ld")
-        scripts = read_scripts(body)
+        found = schema_org.products(json_ld.nodes(json_ld.blocks(body)))
     except UnicodeDecodeError:
         return None
-    told = facts.name and facts.price is not UNREAD and facts.currency and facts.availability
-    if not told or "\ufffd" in str(facts.name) or _markup_may_tell_more(facts, body):
+    if len(found) != 1 or not schema_org.is_page_of(found[0], url):
         return None
-    merged = _merged([facts, *scripts], url, on_request=False)
-    if merged.price and merged.list_price is UNREAD:
-        old = next((text for text in _BC_OLD.findall(body) if text), b"")
-        former = read_price_text(html.fromstring(f"<b>{old.decode()}</b>").text_content()).price if old else None
-        if former and former > merged.price:
-            merged.list_price = former
-            merged.source += "+selectors"
-    return _finish(merged, body, url)
+    facts = schema_org.facts_of(found[0], url, "json-ld")
+    priced = facts.price or (facts.price is None and (facts.price_min or facts.price_max))
+    if not (facts.name and priced and facts.currency and facts.availability) or markup_may_tell_more(facts, body):
+        return None
+    sources = [facts, *read_scripts(body)]
+    if facts.price and (old := old_price_text(body)):
+        selected = ProductFacts(source="selectors")
+        set_prices(selected, f"${facts.price}", html.fromstring(f"<b>{old}</b>").text_content())
+        sources.append(ProductFacts(source="selectors", list_price=selected.list_price))
+    return _finish(_merged(sources), body, url)
 
 
-def _markup_may_tell_more(facts: ProductFacts, body: bytes) -> bool:
-    for name, marks in _MARKS.items():
-        if getattr(facts, name) is UNREAD and any(mark in body for mark in marks):
-            return True
-    if facts.gtin is UNREAD and _UPC.search(body):
-        return True
-    if read_name(str(facts.name)).release_year is None and facts.release_year is UNREAD and b"-info-name" in body:
-        return True
-    return any(mark in body for mark in _SALE_MARKS)
-
-
-def _merged(found: list[ProductFacts], url: str, on_request: bool) -> ProductFacts:
+def _merged(found: list[ProductFacts]) -> ProductFacts:
     """Take each field from the first source that tells it; a title of OpenGraph is the last to be believed."""
     merged = ProductFacts()
-    used: list[str] = []
+    used: set[str] = set()
     for name in _FIELDS:
         order = sorted(found, key=lambda one: one.source == "meta") if name == "name" else found
+        if name in _PRICES:
+            order = _priced(found)
         if name == "release_year" and merged.name and read_name(merged.name).release_year:
             continue  # the name's year is set at the end, whatever others say
         for one in order:
             value: Any = getattr(one, name)
-            if value is not UNREAD and not (name in _PRICES and _price_is_settled(merged, one, found)):
+            if value is not UNREAD:
                 setattr(merged, name, value)
-                used.append(one.source)
+                used.add(one.source)
                 break
-    if not merged.name:
-        raise NothingReadable(
-            f"{url} has no product that can be read: neither structured data nor known markup of one."
-        )
     unreadable = [sentence for one in found for sentence in one.disagreements]
-    if merged.price is UNREAD and unreadable:
+    if merged.name and merged.price is UNREAD and unreadable:
         raise PriceUnreadable("; ".join(unreadable))
-    if merged.price is UNREAD and on_request:
-        merged.price = merged.price_min = merged.price_max = None
-    merged.source = "+".join(one.source for one in found if one.source in used)
+    merged.source = "+".join(dict.fromkeys(one.source for one in found if one.source in used))
     merged.disagreements = (*unreadable, *_disagreements(found))
     return merged
 
 
-def _price_is_settled(merged: ProductFacts, one: ProductFacts, found: list[ProductFacts]) -> bool:
-    """Tell whether an earlier source told the price in some form, so that a later one's range is not mixed in."""
-    first = next((source for source in found if source.price is not UNREAD), None)
-    return first is not None and one is not first
+def _priced(found: list[ProductFacts]) -> list[ProductFacts]:
+    """Give the one source of all prices, so that no two are mixed: the first with one, else the first without."""
+    told = [one for one in found if one.price is not UNREAD]
+    return ([one for one in told if one.price or one.price_min or one.price_max] or told)[:1]
 
 
 def _disagreements(found: list[ProductFacts]) -> list[str]:
     told = [one for one in found if one.price is not UNREAD]
+    # Meta tags name a range's low end as the price; that contradicts nobody.
+    ends = {end for one in told for end in (one.price_min, one.price_max) if end}
+    told = [one for one in told if one.price not in ends]
     if len({one.price for one in told}) <= 1:
         return []
-    values = ", ".join(f"{one.source} says {one.price if one.price is not None else 'no price'}" for one in told)
+    values = ", ".join(f"{one.source} says {_said(one)}" for one in told)
     return [f"The sources disagree on the price: {values}."]
+
+
+def _said(facts: ProductFacts) -> str:
+    if facts.price_min or facts.price_max:
+        return f"{facts.price_min or '?'} to {facts.price_max or '?'}"
+    return str(facts.price or "no price")
 
 
 def _finish(facts: ProductFacts, body: bytes, url: str) -> ProductFacts:
     """Add what follows from name, SKU and the platform's numbers."""
     if facts.price is not UNREAD and facts.list_price is UNREAD:
         facts.list_price = None  # the page shows its price and no other
-    if facts.list_price is not None and facts.list_price and facts.price and facts.list_price <= facts.price:
+    if facts.list_price and facts.price and facts.list_price <= facts.price:
         facts.list_price = None
+    if facts.sku and _is_post_number(facts.sku, body):
+        facts.sku = UNREAD
     told = read_name(str(facts.name))
     facts.release_year = told.release_year or facts.release_year
     facts.series = told.series or facts.series
     facts.series_number = told.series_number or facts.series_number
     facts.box = told.box or (box_of_sku(facts.sku) if facts.sku else None)
-    numbers = (key_in_url(url), catalogid(body), *(m[1].decode() for pattern in _IDS if (m := pattern.search(body))))
+    marked = [pattern.search(body) for mark, pattern in _IDS if mark in body]
+    numbers = (key_in_url(url), catalogid(body), *(match[1].decode() for match in marked if match))
     facts.ids = tuple(dict.fromkeys(number for number in numbers if number))
     return facts
+
+
+def _is_post_number(sku: str, body: bytes) -> bool:
+    """Tell whether a SKU is only WordPress's number of the page, which WooCommerce gives where there is no SKU."""
+    number = sku.encode("utf-8", "replace")
+    if (
+        not number.isdigit()
+        or b"woocommerce" not in body
+        or re.search(rb"class=\"sku\"[^<>]{0,200}>\s*" + number, body)
+    ):
+        return False
+    return (
+        re.search(rb"\bpostid-%b\b|[?&;]p=%b\b|name=\"add-to-cart\" value=\"%b\"" % (number, number, number), body)
+        is not None
+    )

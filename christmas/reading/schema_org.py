@@ -2,214 +2,175 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
-from christmas.errors import NothingReadable, PriceUnreadable
-from christmas.items import UNREAD, Availability, Read
+from christmas.errors import PriceUnreadable
+from christmas.items import UNREAD, Read
 from christmas.reading.facts import ProductFacts
-from christmas.reading.identity import url_path
-from christmas.reading.money import amount
-from christmas.reading.stock import availability_of
+from christmas.reading.identity import key_in_url, url_path
+from christmas.reading.offers import offers_of, read_offers
+from christmas.reading.values import LINKS, first_text, listed, mappings, name_of, text, types
 
 _PRODUCTS = {"product", "productgroup", "productmodel", "individualproduct", "someproducts"}
 _PAGES = {"webpage", "itempage", "website"}
 _GTINS = ("gtin", "gtin13", "gtin12", "gtin14", "gtin8", "upc", "ean")
-_OLD_PRICES = ("listprice", "strikethroughprice", "msrp", "srp", "rrp", "regularprice")
-_TAG = re.compile(r"<[^>]+>")
+# What variants have in common.
+_SHARED = {"name", "brand", "manufacturer", "image", "releaseDate", "productionDate"}
+_GTIN = re.compile(r"\d{8,14}")
+_YEAR = re.compile(r"((?:19|20)\d\d)\b")
 
 
 def products(nodes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give the products among top-level nodes, those that a page is about included."""
-    found = []
-    for node in nodes:
-        if _types(node) & _PRODUCTS:
-            found.append(node)
-        elif _types(node) & _PAGES:
-            found += [one for one in _list(node.get("mainEntity")) if isinstance(one, dict) and _types(one) & _PRODUCTS]
-    return found
+    """Give the products among top-level nodes, those that a page is about first and each once."""
+    nodes = list(nodes)
+    pages = [node for node in nodes if types(node) & _PAGES]
+    about = [one for node in pages for one in mappings(node.get("mainEntity"))]
+    found = {id(node): node for node in (*about, *nodes) if types(node) & _PRODUCTS}
+    return _without_variants(list(found.values()))
 
 
-def main_product(found: list[dict[str, Any]], url: str, heading: str = "") -> dict[str, Any] | None:
-    """Give the one product a page is about; None where there is none. Raises NothingReadable where none of many is."""
-    if len(found) <= 1:
-        return found[0] if found else None
-    path = url_path(url)
+def _without_variants(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out products that are variants of a group that is there too; the group gets those it does not name."""
+    groups = {id(node): node for node in found if "productgroup" in types(node)}
+    known = {id(variant) for group in groups.values() for variant in mappings(group.get("hasVariant"))}
+    alone = []
     for node in found:
-        named = [_text(node.get("url")), _text(node.get("@id")), *(_text(o.get("url")) for o in _offers(node))]
-        if any(text and url_path(text.partition("#")[0]) == path for text in named):
-            return node
-    for node in found:
-        if heading and _text(node.get("name")) == heading:
-            return node
-    if len({(_text(node.get("name")), _text(node.get("sku"))) for node in found}) == 1:
-        return found[0]
-    raise NothingReadable(f"{url} describes {len(found)} products and is the page of none of them.")
+        owner = next((groups[id(one)] for one in mappings(node.get("isVariantOf")) if id(one) in groups), None)
+        if owner is not None and id(node) not in known:
+            owner["hasVariant"] = [*listed(owner.get("hasVariant")), node]
+        elif id(node) not in known:
+            alone.append(node)
+    return alone
+
+
+def main_products(found: list[dict[str, Any]], urls: list[str], heading: str = "") -> list[dict[str, Any]]:
+    """Give the one product a page is about, more than once where the page says it twice; [] where none of many is.
+
+    ``urls`` are the page's own and its canonical ones. Products that differ only in their variant are one group.
+    """
+    if len(found) == 1:
+        return [] if _is_of_another_page(found[0], urls, heading) else found
+    paths = {url_path(url) for url in urls}
+    named = [node for node in found if paths & {url_path(urljoin(urls[0], link)) for link in _links(node)}]
+    titled = [node for node in named or found if _same(text(node.get("name")), heading)]
+    chosen = titled or named
+    if not chosen and len({(text(node.get("name")), text(node.get("sku"))) for node in found}) == 1:
+        chosen = found
+    return [_group(chosen)] if _are_variants(chosen) else chosen
+
+
+def _are_variants(chosen: list[dict[str, Any]]) -> bool:
+    """Tell variants of one product, each with its own SKU or address, from one product said twice."""
+    skus = {text(node.get("sku")) for node in chosen} - {""}
+    names = {text(node.get("name")) for node in chosen}
+    links = {text(node.get("url"), LINKS) for node in chosen}
+    return len(skus) > 1 or (not skus and len(names) > 1 and len(links) > 1)
+
+
+def _group(variants: list[dict[str, Any]]) -> dict[str, Any]:
+    shared = {name: value for name, value in variants[0].items() if name in _SHARED}
+    return {"@type": "ProductGroup", **shared, "hasVariant": variants}
+
+
+def _links(node: dict[str, Any]) -> list[str]:
+    named = [text(one.get(name), LINKS) for one in (node, *offers_of(node)) for name in ("url", "@id")]
+    return [link.partition("#")[0] for link in named if link.partition("#")[0]]
+
+
+def is_page_of(node: dict[str, Any], url: str) -> bool:
+    """Tell whether a product names no other page as its own."""
+    return not _is_of_another_page(node, [url], None)
+
+
+def _is_of_another_page(node: dict[str, Any], urls: list[str], heading: str | None) -> bool:
+    """Tell whether the page's only product has another address and another name: a shop's advertisement."""
+    own = [url for url in urls if url.startswith(("http://", "https://"))]
+    links = [link for one in (node, *offers_of(node)) if (link := text(one.get("url"), LINKS))]
+    if not own or not links or {_last(link) for link in links} & {_last(url) for url in own}:
+        return False
+    if heading is None:
+        return True
+    name = text(node.get("name"))
+    return bool(heading) and not _same(name, heading) and name not in heading and heading not in name
+
+
+def _last(url: str) -> str:
+    """Give what names a page whatever category it is reached through: its number, else the path's last part."""
+    return key_in_url(url) or url_path(url).partition("?")[0].rpartition("/")[2].lower()
+
+
+def _same(name: str, heading: str) -> bool:
+    return bool(heading) and name.casefold() == heading.casefold()
 
 
 def facts_of(node: dict[str, Any], url: str, source: str) -> ProductFacts:
     """Read one product; a price that cannot be read is left UNREAD and named among the disagreements."""
     node = _variant_asked(node, url)
+    variants = mappings(node.get("hasVariant"))
+    offers = offers_of(node) or [offer for variant in variants for offer in offers_of(variant)]
+    if not offers and "price" in node:
+        offers = [node]
+    # What only one variant or one offer tells is the product's; with several it is none's.
+    told = [node, *(variants if len(variants) == 1 else []), *(offers if len(offers) == 1 else [])]
     facts = ProductFacts(
-        name=_given(node.get("name")),
-        sku=_first_given(node.get("sku"), node.get("mpn") if "sku" not in node else None),
-        gtin=_first_given(*(node.get(name) for name in _GTINS)),
-        brand=_given(node.get("brand")) or _given(node.get("manufacturer")),
+        name=name_of(node.get("name")) or UNREAD,
+        sku=next((sku for one in told if (sku := _sku(one))), UNREAD),
+        gtin=next((gtin for one in told if (gtin := _gtin(one))), UNREAD),
+        brand=text(node.get("brand")) or _maker(node),
         image_url=_image(node.get("image")),
         source=source,
     )
-    if year := re.match(r"((?:19|20)\d\d)\b", _text(node.get("releaseDate") or node.get("productionDate"))):
+    if year := _YEAR.match(first_text(node.get("releaseDate"), node.get("productionDate"))):
         facts.release_year = int(year[1])
-    offers = _offers(node)
-    variants = [one for one in _list(node.get("hasVariant")) if isinstance(one, dict)]
-    if not offers:
-        offers = [offer for variant in variants for offer in _offers(variant)]
-    if not offers and "price" in node:
-        offers = [node]
     try:
-        _read_offers(facts, offers)
+        read_offers(facts, offers)
     except PriceUnreadable as error:
         facts.disagreements = (f"{source}: {error}",)
-    if variants and facts.sku is UNREAD and len(variants) == 1:
-        facts.sku = _given(variants[0].get("sku"))
     return facts
 
 
-def has_offers(node: dict[str, Any]) -> bool:
-    """Tell whether a product names an offer at all; one without any is sold on request."""
-    return bool(_offers(node)) or "price" in node or bool(node.get("hasVariant"))
+def _sku(node: dict[str, Any]) -> str:
+    return text(node.get("sku")) if "sku" in node else text(node.get("mpn"))
+
+
+def _gtin(node: dict[str, Any]) -> str:
+    numbers = (re.sub(r"[\s-]", "", text(node.get(name))) for name in _GTINS)
+    return next((number for number in numbers if _GTIN.fullmatch(number)), "")
+
+
+def _maker(node: dict[str, Any]) -> Read[str]:
+    """Give the manufacturer; a plug-in's reference to the site's own organization is none."""
+    makers = [
+        one
+        for one in listed(node.get("manufacturer"))
+        if not (isinstance(one, dict) and text(one.get("@id")).endswith("#organization"))
+    ]
+    return text(makers) or UNREAD
 
 
 def _variant_asked(node: dict[str, Any], url: str) -> dict[str, Any]:
+    """Narrow a product to the variant that the page's address asks for (``?variant=123``)."""
     wanted = parse_qs(urlsplit(url).query).get("variant")
-    for variant in _list(node.get("hasVariant")) if wanted else []:
-        if isinstance(variant, dict) and wanted:
-            named = [
-                _text(variant.get("@id")),
-                _text(variant.get("url")),
-                *(_text(o.get("url")) for o in _offers(variant)),
-            ]
-            if any(f"variant={wanted[0]}" in text for text in named):
-                return {**node, "hasVariant": [], **variant}
-    return node
+    if not wanted:
+        return node
+    for variant in mappings(node.get("hasVariant")):
+        if any(_asks_for(link, wanted) for link in _links(variant)):
+            return {**node, "hasVariant": [], **variant}
+    inner = [one for offer in mappings(node.get("offers")) for one in (offer, *mappings(offer.get("offers")))]
+    asked = [offer for offer in inner if _asks_for(text(offer.get("url"), LINKS), wanted)]
+    return {**node, "offers": asked} if asked else node
 
 
-def _read_offers(facts: ProductFacts, offers: list[dict[str, Any]]) -> None:
-    lows: list[Decimal] = []
-    highs: list[Decimal] = []
-    old: list[Decimal] = []
-    stocks: list[Availability] = []
-    for offer in offers:
-        low, high, former = _offer_prices(offer)
-        if low is not None and high is not None:
-            lows.append(low)
-            highs.append(high)
-        if former is not None:
-            old.append(former)
-        if stock := availability_of(_text(offer.get("availability"))):
-            stocks.append(stock)
-        currency = _currency(offer)
-        if currency and facts.currency is UNREAD:
-            facts.currency = currency
-    if stocks:
-        facts.availability = next((s for s in stocks if s is Availability.IN_STOCK), stocks[0])
-    if not offers:
-        return
-    facts.price = facts.price_min = facts.price_max = None
-    if not lows:
-        return
-    if min(lows) == max(highs):
-        facts.price = lows[0]
-        if old and old[0] > lows[0]:
-            facts.list_price = old[0]
-    else:
-        facts.price_min, facts.price_max = min(lows), max(highs)
-
-
-def _offer_prices(offer: dict[str, Any]) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """Give the low end, the high end and the old price of one offer."""
-    price = amount(_scalar(offer.get("price")))
-    former = None
-    low = amount(_scalar(offer.get("lowPrice") or offer.get("minPrice")))
-    high = amount(_scalar(offer.get("highPrice") or offer.get("maxPrice")))
-    for specification in _list(offer.get("priceSpecification")):
-        if not isinstance(specification, dict):
-            continue
-        value = amount(_scalar(specification.get("price")))
-        kind = _text(specification.get("priceType")).rpartition("/")[2].lower()
-        if kind in _OLD_PRICES:
-            former = value
-        elif price is None:
-            price = value
-        low = low or amount(_scalar(specification.get("minPrice")))
-        high = high or amount(_scalar(specification.get("maxPrice")))
-    if price is not None and (low is None or high is None or low == high):
-        return price, price, former
-    if low is not None and high is None and "aggregateoffer" in _types(offer):
-        return low, low + 1, former  # "from" a price: a range whose end is not told is still no price
-    return low, high, former
-
-
-def _currency(offer: dict[str, Any]) -> str:
-    specifications = [one for one in _list(offer.get("priceSpecification")) if isinstance(one, dict)]
-    texts = [_text(one.get("priceCurrency")) for one in (offer, *specifications)]
-    return next((text.upper() for text in texts if re.fullmatch(r"[A-Za-z]{3}", text)), "")
-
-
-def _offers(node: dict[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for offer in _list(node.get("offers")):
-        if isinstance(offer, dict):
-            inner = [one for one in _list(offer.get("offers")) if isinstance(one, dict)]
-            whole = any(name in offer for name in ("price", "lowPrice", "minPrice", "priceSpecification"))
-            found += [offer] if whole or not inner else inner
-    return found
-
-
-def _types(node: dict[str, Any]) -> set[str]:
-    return {re.split(r"[/:#]", str(one).lower())[-1] for one in _list(node.get("@type"))}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _scalar(value: Any) -> Any:
-    value = value[0] if isinstance(value, list) and value else value
-    return value.get("@value") if isinstance(value, dict) else value
-
-
-def _text(value: Any) -> str:
-    """Give a value as one line of text: names of things, HTML entities and tags undone."""
-    if isinstance(value, list):
-        return next((text for one in value if (text := _text(one))), "")
-    if isinstance(value, dict):
-        return _text(value.get("@value") or value.get("name") or value.get("url") or value.get("@id"))
-    if value is None or isinstance(value, bool):
-        return ""
-    text = str(value)
-    if "&" in text:
-        text = html.unescape(html.unescape(text))
-    if "<" in text:
-        text = _TAG.sub(" ", text)
-    return " ".join(text.split())
-
-
-def _given(value: Any) -> Read[str]:
-    return _text(value) or UNREAD
-
-
-def _first_given(*values: Any) -> Read[str]:
-    return next((text for value in values if (text := _text(value))), UNREAD)
+def _asks_for(link: str, wanted: list[str]) -> bool:
+    return parse_qs(urlsplit(link).query).get("variant") == wanted
 
 
 def _image(value: Any) -> Read[str]:
-    for one in _list(value):
-        text = _text((one.get("contentUrl") or one.get("url") or one.get("@id")) if isinstance(one, dict) else one)
-        if text.startswith(("http://", "https://", "/")):
-            return text
+    for one in listed(value):
+        link = text((one.get("contentUrl") or one.get("url") or one.get("@id")) if isinstance(one, dict) else one)
+        if link.startswith(("http://", "https://", "/")):
+            return link
     return UNREAD

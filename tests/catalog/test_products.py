@@ -1,0 +1,185 @@
+"""Products, changes and runs, as those who read the catalog see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, update
+
+from christmas.catalog import changes, jobs, products
+from christmas.catalog.pages import product_id
+from christmas.catalog.products import VendorCount
+from christmas.catalog.tables import keys
+from christmas.items import Availability
+from tests.catalog.making import DAY, START, VENDOR, at, entry, history, product, stored, told, write
+
+
+@pytest.fixture
+def shelf(connection: Connection) -> Connection:
+    """Give a few products of two vendors."""
+    write(
+        connection,
+        product("1", name="Rocking Horse", sku="QX4073", release_year=1988, brand="Hallmark", series="Horses"),
+        product("2", name="Angel", release_year=1995, price_minor=2000, availability=Availability.OUT_OF_STOCK),
+        product("3", name="100% Wool Bear", release_year=1988, price_minor=None, brand="CAFÉ", series="HORSES"),
+        product("4", name="a_b\\c", price_minor=3000),
+        product("1", name="Zebra", vendor="another_example", release_year=2001, availability=Availability.LOW_STOCK),
+    )
+    return connection
+
+
+def names(connection: Connection, **wanted: Any) -> list[str]:
+    return [row.name for row in products.find(connection, **wanted)]
+
+
+def test_in_order_of_vendor_year_and_name(shelf: Connection) -> None:
+    found = [(row.vendor, row.release_year, row.name) for row in products.find(shelf, year=1988)]
+    assert found == [(VENDOR, 1988, "100% Wool Bear"), (VENDOR, 1988, "Rocking Horse")]
+    assert [row.vendor for row in products.find(shelf)] == ["another_example", *[VENDOR] * 4]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, {"Zebra", "100% Wool Bear", "Rocking Horse", "Angel", "a_b\\c"}),
+        ({"vendor": "another_example"}, {"Zebra"}),
+        ({"vendor": "unknown_example"}, set()),
+        ({"availability": "out_of_stock"}, {"Angel"}),
+        ({"text": "HORSE rocking"}, {"Rocking Horse"}),
+        ({"text": "horse bear"}, set()),
+        ({"text": "qx40"}, {"Rocking Horse"}),
+        ({"text": "qx40 horse"}, {"Rocking Horse"}),
+        ({"text": "%"}, {"100% Wool Bear"}),
+        ({"text": "_"}, {"a_b\\c"}),
+        ({"text": "\\"}, {"a_b\\c"}),
+        ({"text": " "}, {"Zebra", "100% Wool Bear", "Rocking Horse", "Angel", "a_b\\c"}),
+        ({"brand": "hallMARK"}, {"Rocking Horse"}),
+        ({"brand": "hall"}, set()),
+        ({"brand": "CAFÉ"}, {"100% Wool Bear"}),
+        ({"series": "horses"}, {"Rocking Horse", "100% Wool Bear"}),
+        ({"price_min": 2000}, {"Angel", "a_b\\c"}),
+        ({"price_max": 2000}, {"Angel", "Rocking Horse", "Zebra"}),
+        ({"price_min": 2000, "price_max": 2000, "year": 1995, "vendor": VENDOR}, {"Angel"}),
+        ({"limit": 0}, set()),
+        ({"limit": 1}, {"Zebra"}),
+    ],
+)
+def test_filters(shelf: Connection, wanted: dict[str, Any], found: set[str]) -> None:
+    assert set(names(shelf, **wanted)) == found
+
+
+def test_a_large_catalog_is_streamed(connection: Connection) -> None:
+    write(connection, *(product(str(number)) for number in range(2 * products.CHUNK + 1)))
+    found = products.find(connection)
+    next(found)
+    assert sum(1 for _ in found) == 2 * products.CHUNK
+
+
+def test_by_id_or_its_start_or_vendor_and_key(shelf: Connection) -> None:
+    id_ = product_id(VENDOR, "2")
+    shown = str(id_)
+    for name in (shown, shown.upper(), id_.hex, shown[:8], shown[:4], shown[:13], shown[:-1], f"{VENDOR}:2"):
+        found = products.get(shelf, name)
+        assert found is not None, name
+        assert found.id == id_
+
+
+@pytest.mark.parametrize("name", ["", "abc", "zzzz", "%%%%", "____", f"{VENDOR}:", f"{VENDOR}:9", ":2", "0" * 33])
+def test_no_such_product(shelf: Connection, name: str) -> None:
+    assert products.get(shelf, name) is None
+
+
+def test_a_start_that_several_have_names_none(connection: Connection) -> None:
+    write(connection, *(product(str(number)) for number in range(600)))
+    starts = [str(product_id(VENDOR, str(number)))[:4] for number in range(600)]
+    several = next(start for start in starts if starts.count(start) > 1)
+    assert products.get(connection, several) is None
+
+
+def test_a_key_may_hold_a_colon(connection: Connection) -> None:
+    write(connection, product("/a:b.html", aliases=("7:8",)))
+    assert stored(connection, "/a:b.html") == stored(connection, "7:8")
+
+
+def test_counts_by_vendor_leave_out_what_is_gone(shelf: Connection) -> None:
+    assert products.count_by_vendor(shelf) == [VendorCount("another_example", 1, 1, 0), VendorCount(VENDOR, 4, 3, 1)]
+    shelf.execute(update(keys).where(keys.c.vendor == VENDOR, keys.c.key == "3").values(gone_since=START))
+    assert products.count_by_vendor(shelf)[1] == VendorCount(VENDOR, 3, 2, 0)
+    assert stored(shelf, "3").gone_since == START
+
+
+def test_an_empty_catalog(connection: Connection) -> None:
+    assert list(products.find(connection)) == []
+    assert products.count_by_vendor(connection) == []
+    assert changes.latest(connection, limit=5) == []
+
+
+def test_history_is_oldest_first_and_in_decimals(connection: Connection) -> None:
+    write(connection, entry(), product(hours=1), product("8", hours=1))
+    write(connection, entry(hours=2, price_minor=100000), entry("8", hours=2, price_minor=5))
+    write(connection, product(hours=3, price_minor=None, price_min_minor=5, release_year=1995))
+    assert told(history(connection)) == [
+        ("price", "10.00", "1000.00"), ("price", "1000.00", None), ("price_min", None, "0.05"),
+        ("release_year", None, "1995"),
+    ]  # fmt: skip
+    assert history(connection, "9") == []
+
+
+def test_a_currency_without_cents(connection: Connection) -> None:
+    write(connection, product(currency="JPY"), product(hours=1, currency="JPY", price_minor=1200))
+    assert told(history(connection)) == [("price", "1000", "1200")]
+
+
+def test_latest_is_newest_first(connection: Connection) -> None:
+    other = "other_example"
+    write(connection, product(), product(vendor=other))
+    for hours in (1, 2, 3):
+        write(
+            connection, product(hours=hours, price_minor=hours), product(hours=hours, vendor=other, price_minor=hours)
+        )
+    found = changes.latest(connection, limit=5, vendor=VENDOR)
+    assert [(change.new, change.at) for change in found] == [("0.03", at(3)), ("0.02", at(2)), ("0.01", at(1))]
+    assert (found[0].product_id, found[0].vendor, found[0].name) == (product_id(VENDOR, "7"), VENDOR, "1995 Bell 7")
+    assert len(changes.latest(connection, limit=4)) == 4
+    assert {change.new for change in changes.latest(connection, limit=9, since=at(2))} == {"0.03", "0.02"}
+
+
+def _start(connection: Connection, job_id: str, hours: float, vendor: str = VENDOR) -> None:
+    jobs.start(
+        connection, job_id=job_id, name="integrator.sync_links", vendor=vendor, arguments={"year": 1995}, now=at(hours)
+    )
+
+
+def test_a_run_from_start_to_outcome(connection: Connection) -> None:
+    _start(connection, "a", 0)
+    running = jobs.get(connection, "a")
+    assert running is not None
+    assert (running.state, running.arguments, running.started_at) == ("running", {"year": 1995}, at(0))
+    assert (running.finished_at, running.outcome) == (None, None)
+    jobs.progress(connection, job_id="a", outcome={"pages": 1})
+    jobs.finish(connection, job_id="a", state="succeeded", outcome={"pages": 2}, now=at(1))
+    jobs.progress(connection, job_id="a", outcome={"pages": 1})
+    ended = jobs.get(connection, "a")
+    assert ended is not None
+    assert (ended.state, ended.outcome, ended.finished_at) == ("succeeded", {"pages": 2}, at(1))
+
+
+def test_the_last_run_of_a_vendor(connection: Connection) -> None:
+    assert jobs.last(connection, VENDOR) is None
+    assert jobs.get(connection, "a") is None
+    _start(connection, "a", 24)
+    _start(connection, "b", 0)
+    _start(connection, "c", 48, "other_example")
+    found = jobs.last(connection, VENDOR)
+    assert found is not None
+    assert found.id == "a"
+
+
+def test_a_run_started_anew_replaces_its_record(connection: Connection) -> None:
+    _start(connection, "a", 0)
+    jobs.finish(connection, job_id="a", state="failed", outcome={"reason": "x"}, now=at(0) + DAY)
+    _start(connection, "a", 48)
+    found = jobs.get(connection, "a")
+    assert found is not None
+    assert (found.state, found.outcome, found.finished_at, found.started_at) == ("running", None, None, at(48))
