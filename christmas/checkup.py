@@ -48,16 +48,13 @@ def list_keys() -> None:
 
 
 def _database(config: Config) -> str:
-    from sqlalchemy import make_url
-
     from christmas.catalog import database, products
 
     engine = database.open_engine(config.database_url)
     database.upgrade(engine)
     with database.read(engine) as connection:
         count = sum(row.products for row in products.count_by_vendor(connection))
-    shown = make_url(config.database_url).render_as_string(hide_password=True)
-    return f"{shown}, {count} products"
+    return f"{database.shown(engine.url)}, {count} products"
 
 
 def _redis(config: Config) -> str:

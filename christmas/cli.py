@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -169,9 +169,9 @@ def read(
 @db.command()
 def upgrade() -> None:
     """Create the catalog's tables, or bring them up to date."""
-    config = configuration.current()
-    _catalog(config)
-    typer.echo(f"The catalog is up to date: {_shown(config.database_url)}")
+    from christmas.catalog import database
+
+    typer.echo(f"The catalog is up to date: {database.shown(_catalog(configuration.current()).url)}")
 
 
 @app.command()
@@ -268,9 +268,3 @@ def _minor(name: str, text: str | None) -> int | None:
     except PriceUnreadable as error:
         raise ArgumentError(f"{name}: {error}") from error
     return None if value is None else to_minor(value, "USD")
-
-
-def _shown(url: str) -> Any:
-    from sqlalchemy import make_url
-
-    return make_url(url).render_as_string(hide_password=True)

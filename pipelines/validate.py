@@ -21,6 +21,8 @@ AMOUNTS = ("price_minor", "price_min_minor", "price_max_minor", "list_price_mino
 # The dearest Keepsake ornaments sell for some thousands; a price over a million is a misread number.
 AMOUNT_MAX_MINOR = 100_000_000
 TEXT_MAX_CHARACTERS = 1000
+# A number outside was misread from a name: it is not worth the product.
+NUMBERS = {"release_year": range(1900, 2101), "series_number": range(1, 1000)}
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -48,12 +50,7 @@ class Validate:
             self._drop("url", item)
         if isinstance(item, Product) and not item.name:
             self._drop("name", item)
-        for field in AMOUNTS:
-            value = adapter.get(field)
-            if value is None or value is UNREAD:
-                continue
-            if type(value) is not int or not 0 < value <= AMOUNT_MAX_MINOR:
-                self._drop(field, item)
+        self._numbers(adapter, item)
         if item.currency and not _CURRENCY.fullmatch(item.currency):
             self._drop("currency", item)
         if item.availability is Availability.UNKNOWN:
@@ -63,6 +60,18 @@ class Validate:
         if item.price_minor and item.list_price_minor and item.list_price_minor <= item.price_minor:
             item.list_price_minor = None  # an old price that is not higher is no sale
         return item
+
+    def _numbers(self, adapter: ItemAdapter, item: ListingEntry | Product) -> None:
+        for field in AMOUNTS:
+            value = adapter.get(field)
+            if value is None or value is UNREAD:
+                continue
+            if type(value) is not int or not 0 < value <= AMOUNT_MAX_MINOR:
+                self._drop(field, item)
+        for field, accepted in NUMBERS.items():
+            value = adapter.get(field)
+            if value is not None and value is not UNREAD and value not in accepted:
+                adapter[field] = UNREAD if isinstance(item, Product) else None
 
     @staticmethod
     def _texts(adapter: ItemAdapter) -> None:

@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 PROGRESS_SECONDS = 0.5
 _REPORTED = (
     "pages/read", "pages/unreadable", "pages/blocked", "pages/failed", "pages/missing", "pages/planned",
-    "spider_exceptions/count", "listings/known", "listings/due", "reading/disagreements", "store/entries", "store/unchanged", "store/new_keys",
+    "spider_exceptions/count",
+    "listings/known", "listings/due", "reading/disagreements", "store/entries", "store/unchanged", "store/new_keys",
     "store/new_products", "store/changed_products", "store/changes", "store/lost", "deduplicate/dropped",
 )  # fmt: skip
 

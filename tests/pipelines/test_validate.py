@@ -111,3 +111,10 @@ def test_an_old_price_that_is_not_higher_is_no_sale(old: int, make: Any, step: V
 
 def test_unknown_stock_is_unread(step: Validate) -> None:
     assert step.process_item(product(availability=Availability.UNKNOWN)).availability is UNREAD
+
+
+def test_a_misread_number_is_unread_and_the_rest_kept(step: Validate) -> None:
+    item = step.process_item(product(release_year=20245, series_number=40000))
+    assert item.release_year is UNREAD
+    assert item.series_number is UNREAD
+    assert step.process_item(entry(release_year=31000)).release_year is None
