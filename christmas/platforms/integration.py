@@ -173,7 +173,8 @@ class Integration(scrapy.Spider):
                 following += facts.subcategories
             for url in following:
                 if self._is_own(url) and listing.visit(url):
-                    yield self._request(url, self.parse_listing, listing=listing)
+                    # Before the first pages of other listings: few are open at a time, and each ends early.
+                    yield self._request(url, self.parse_listing, listing=listing).replace(priority=1)
         except ReadingError as error:
             listing.failed = True
             self._unreadable(response.url, error)
