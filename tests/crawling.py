@@ -32,7 +32,8 @@ class Site:
 
     @property
     def engine(self) -> Engine:
-        engine = database.open_engine(f"sqlite:///{self.folder / 'christmas.db'}")
+        url = self.variables.get("CHRISTMAS__DATABASE__URL", f"sqlite:///{self.folder / 'christmas.db'}")
+        engine = database.open_engine(url)
         database.upgrade(engine)
         return engine
 

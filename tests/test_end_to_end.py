@@ -157,3 +157,16 @@ def test_a_missing_page_is_not_asked_for_again_in_the_next_run(site: Sites) -> N
     assert first.outcome["pages_missing"] == 1
     assert offer.path in first.paths
     assert offer.path not in here.crawl(stage="products").paths
+
+
+def test_the_same_on_postgresql(site: Sites, new_postgresql: Callable[[], str]) -> None:
+    here = site("ornament_shop_com")
+    here.variables["CHRISTMAS__DATABASE__URL"] = new_postgresql()
+    assert here.crawl().state == "succeeded"
+    assert here.differences() == []
+    dearer = next(offer for offer in here.shop.truth().values() if offer.price_minor and not offer.list_price_minor)
+    here.shop.change(dearer.key, price_minor=(dearer.price_minor or 0) + 100)
+    here.crawl(stage="links", which="all")
+    assert here.differences() == []
+    assert [row.field for row in here.changes()] == ["price"]
+    assert not (here.folder / "christmas.db").exists()
