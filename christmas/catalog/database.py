@@ -76,12 +76,12 @@ def _sqlite(url: URL) -> Engine:
     except OSError as error:
         raise DatabaseUnavailable(f"The folder of {database} cannot be created: {error.strerror}.") from error
     absolute = url.set(drivername="sqlite", database=str(Path(database).absolute()))
-    engine = create_engine(absolute, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(absolute, connect_args={"timeout": BUSY_SECONDS}, pool_use_lifo=True)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -32000"):
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -16000"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
