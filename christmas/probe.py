@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
 import urllib.error
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from christmas import config as configuration
 from christmas.errors import ChristmasError, ReadingError
 from christmas.items import UNREAD
+from christmas.reading.challenge import raise_if_challenge
 from christmas.reading.facts import ProductFacts
 from christmas.reading.money import format_amount
 from christmas.reading.product import read_product_fully
@@ -50,7 +52,7 @@ def show(names: list[str], url: str, output: str) -> bool:
             fine = False
             shown = {"file": name, "error": {"type": type(error).__name__, "message": str(error)}}
         if output == "json":
-            print(json.dumps(shown, ensure_ascii=False))  # noqa: T201
+            print(_line(shown))  # noqa: T201
         else:
             _table(name, shown)
     return fine
@@ -76,6 +78,7 @@ class PageUnavailable(ChristmasError):
 
 def _open(name: str, url: str) -> Page:
     path = Path(name)
+    _check(url)
     try:
         if path.stat().st_size > PAGE_MAX_BYTES:
             raise PageUnavailable(f"{name} is larger than {PAGE_MAX_BYTES >> 20} MB; no product page is.")
@@ -85,30 +88,58 @@ def _open(name: str, url: str) -> Page:
     return Page(name, url or path.absolute().as_uri(), body)
 
 
-def _fetch(address: str) -> Page:
-    contact = configuration.current().contact_url
-    if urlsplit(address).hostname not in {"127.0.0.1", "localhost", "::1"} and not contact:
-        raise ChristmasError("Fetching a page needs a contact its owner can reach: set CHRISTMAS__CONTACT_URL.")
-    agent = f"christmas (+{contact})" if contact else "christmas"
-    request = urllib.request.Request(address, headers={"User-Agent": agent})  # noqa: S310  # http(s) only, see show
+def _check(address: str) -> None:
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+        urlsplit(address)
+    except ValueError as error:
+        raise PageUnavailable(f"{address} is no address: {error}.") from error
+
+
+def _fetch(address: str) -> Page:
+    _check(address)
+    request = urllib.request.Request(address, headers={"User-Agent": _user_agent(address)})  # noqa: S310  # http(s)
+    # A shop on this machine is reached directly, whatever proxy the environment names.
+    proxies = urllib.request.ProxyHandler({} if _is_local(address) else None)
+    try:
+        with urllib.request.build_opener(proxies).open(request, timeout=TIMEOUT_SECONDS) as response:
             body = response.read(PAGE_MAX_BYTES + 1)
-            encoding = response.headers.get_content_charset() or "utf-8"
-            final = response.url
+            announced = int(response.headers.get("Content-Length") or len(body))
+            page = Page(address, response.url, body, response.headers.get_content_charset() or "utf-8")
     except urllib.error.HTTPError as error:
         with error:
-            body, encoding, final = error.read(PAGE_MAX_BYTES), "utf-8", address
-            status = error.code
-        from christmas.reading.challenge import raise_if_challenge
-
-        raise_if_challenge(body, address)
-        raise PageUnavailable(f"{address} answered {status}.") from error
-    except (OSError, ValueError) as error:
+            raise_if_challenge(error.read(PAGE_MAX_BYTES), address)
+        raise PageUnavailable(f"{address} answered {error.code} {error.reason}.") from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise PageUnavailable(f"{address} cannot be fetched: {getattr(error, 'reason', error)}.") from error
     if len(body) > PAGE_MAX_BYTES:
         raise PageUnavailable(f"{address} is larger than {PAGE_MAX_BYTES >> 20} MB; no product page is.")
-    return Page(address, final, body, encoding)
+    if len(body) < announced:
+        raise PageUnavailable(f"{address} ended after {len(body)} of {announced} bytes.")
+    return page
+
+
+def _is_local(address: str) -> bool:
+    return urlsplit(address).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+def _user_agent(address: str) -> str:
+    """Name us and whom to ask; a shop on this machine needs no contact, nor a configuration that holds one."""
+    if _is_local(address):
+        return "christmas"
+    contact = configuration.current().contact_url
+    if not contact:
+        raise PageUnavailable("Fetching a page needs a contact its owner can reach: set CHRISTMAS__CONTACT_URL.")
+    return f"christmas (+{contact})"
+
+
+def _line(shown: dict[str, Any]) -> str:
+    """Write one object as JSON, with escapes where the screen or pipe cannot take its letters."""
+    line = json.dumps(shown, ensure_ascii=False)
+    try:
+        line.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(shown)
+    return line
 
 
 def _table(name: str, shown: dict[str, Any]) -> None:
@@ -117,9 +148,14 @@ def _table(name: str, shown: dict[str, Any]) -> None:
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("Field", "Value", title=name, show_header=False)
+    table = Table("Field", "Value", title=Text(name), show_header=False)
     for field in (*FIELDS, "disagreements"):
         if field in shown:
-            table.add_row(field, "-" if shown[field] is None else str(shown[field]))
+            table.add_row(field, Text("-" if shown[field] is None else _words(shown[field])))
     Console().print(table)
+
+
+def _words(value: Any) -> str:
+    return "\n".join(value) if isinstance(value, list) else str(value)

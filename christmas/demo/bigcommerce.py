@@ -97,6 +97,7 @@ def _card(shop: Shop, offer: Offer) -> str:
     ids = f' data-entity-id="{offer.key}" data-name="{escape(offer.name)}"' if newer else ""
     if newer and low:
         ids += f' data-product-price="{plain(low)}"'
+    # On a sold out card of the older theme no number is left: a reader has only its path.
     cart = f"/cart.php?action=add&amp;product_id={offer.key}"
     button = {
         Availability.OUT_OF_STOCK: '<span class="button button--small card-figcaption-button">Sold Out</span>',

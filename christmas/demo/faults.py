@@ -19,14 +19,15 @@ CHALLENGE = (
 class Fault:
     """One fault for the next ``times`` requests whose path matches ``pattern``.
 
-    ``status`` answers with that code and ``headers`` (Retry-After); ``slow`` waits ``seconds`` before the first byte,
-    ``slow_body`` in the middle of the body; ``truncated`` closes the connection in the middle of the body;
-    ``elsewhere`` redirects to another host.
+    ``status`` answers with the code ``status`` (500 where none is given); ``challenge`` shows a bot wall, with 403 or
+    the code given; ``slow`` waits ``seconds`` before the first byte, ``slow_body`` in the middle of the body;
+    ``truncated`` closes the connection in the middle of the body; ``huge`` sends 50 MB; ``charset`` sends another one
+    than it names; ``elsewhere`` redirects to another host. ``headers`` (Retry-After, Location) are sent with any.
     """
 
     kind: Kind
     pattern: str = ""
     times: int = 1
-    status: int = 500
+    status: int | None = None
     seconds: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)

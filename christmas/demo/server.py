@@ -47,9 +47,18 @@ def _shift4shop(shop: Shop, path: str, query: dict[str, list[str]]) -> str | Non
         year = int(match[1])
         if year in shop.release_years():
             return shift4shop.listing(shop, year, int(match[2] or 1), "viewall" in query)
+    if path == "/view_category.asp":
+        wanted = {str(shift4shop.category(year)): year for year in shop.release_years()}
+        year_asked = wanted.get(query.get("cat", [""])[0])
+        return None if year_asked is None else shift4shop.listing(shop, year_asked, _page_asked(query), False)
     key = match[1] if (match := _S4_PRODUCT.search(path)) else query.get("itemid", [""])[0]
     number = shop.number_of_key(key)
     return None if number is None else _finished(shop, shift4shop.product(shop, shop.offer(number)))
+
+
+def _page_asked(query: dict[str, list[str]]) -> int:
+    text = query.get("page", ["1"])[0]
+    return int(text) if text.isdigit() else 1
 
 
 def _bigcommerce(shop: Shop, path: str, query: dict[str, list[str]]) -> str | None:
@@ -57,9 +66,7 @@ def _bigcommerce(shop: Shop, path: str, query: dict[str, list[str]]) -> str | No
         return bigcommerce.year_index(shop)
     if match := _BC_LISTING.fullmatch(path):
         year = int(match[1])
-        return (
-            bigcommerce.listing(shop, year, int(query.get("page", ["1"])[0])) if year in shop.release_years() else None
-        )
+        return bigcommerce.listing(shop, year, _page_asked(query)) if year in shop.release_years() else None
     if match := _BC_PRODUCT.fullmatch(path):
         number = shop.number_of_key(str(shop.kind.first_key + int(match[1])))
         if number is not None and (offer := shop.offer(number)).path == path:
@@ -160,7 +167,7 @@ class _Connection(asyncio.Protocol):
         body = (page(self.shop, target) or "").encode()
         loop = asyncio.get_running_loop()
         if fault.kind == "status":
-            self._send(fault.status, b"<html><body>Try again later</body></html>", target, agent, fault.headers)
+            self._send(fault.status or 500, b"<html><body>Try again later</body></html>", target, agent, fault.headers)
         elif fault.kind == "slow":
             loop.call_later(fault.seconds, self._send, 200, body, target, agent)
         elif fault.kind == "slow_body":
@@ -171,7 +178,7 @@ class _Connection(asyncio.Protocol):
             self._send(200, body[: len(body) // 2], target, agent, length=len(body))
             self.transport.close()
         elif fault.kind == "challenge":
-            self._send(403, CHALLENGE, target, agent)
+            self._send(fault.status or 403, CHALLENGE, target, agent)
         elif fault.kind == "huge":
             self._send(200, b"<html><body>" + b"x" * (HUGE_BYTES - 12), target, agent)
         elif fault.kind == "charset":

@@ -22,9 +22,20 @@ _STOCK = {
 }
 
 
+def category(year: int) -> int:
+    """Give the number of a year's listing; it follows no rule that a reader could use."""
+    return year * 37 % 1009
+
+
 def year_path(year: int) -> str:
-    """Give a year's listing; its number follows no rule that a reader could use."""
-    return f"/{year}_c_{year * 37 % 1009}.html"
+    """Give the first page of a year's listing."""
+    return f"/{year}_c_{category(year)}.html"
+
+
+def _page_path(shop: Shop, year: int, page: int) -> str:
+    if shop.generation == "2015":
+        return f"/view_category.asp?cat={category(year)}&page={page}"
+    return f"/{year}_c_{category(year)}-{page}-3.html"
 
 
 def year_index(shop: Shop) -> str:
@@ -49,13 +60,12 @@ def listing(shop: Shop, year: int, page: int, view_all: bool) -> str | None:
         return None
     shown = numbers if view_all else numbers[(page - 1) * shop.per_page : page * shop.per_page]
     items = "".join(_item(shop, shop.offer(number)) for number in shown)
-    path = year_path(year)
-    stem = path.removesuffix(".html")
     paging = viewall = ""
     if pages > 1 and not view_all:
-        links = "".join(f'<a href="{stem}-{n}-3.html">{n}</a> ' for n in range(1, pages + 1) if n != page)
+        others = [n for n in range(1, pages + 1) if n != page]
+        links = "".join(f'<a href="{escape(_page_path(shop, year, n))}">{n}</a> ' for n in others)
         paging = f'<div class="paging">{links}</div>'
-        viewall = f'<a class="category-viewall" href="{path}?viewall=1">View All</a>'
+        viewall = f'<a class="category-viewall" href="{year_path(year)}?viewall=1">View All</a>'
     nothing = "" if items else "<p>There are no products in this category.</p>"
     return (
         f"{head(f'{year} Hallmark Ornaments')}<body>{_nav(shop)}<main>{viewall}{paging}"
@@ -86,7 +96,7 @@ def _nav(shop: Shop) -> str:
 
 def _item(shop: Shop, offer: Offer) -> str:
     number = f' data-catalogid="{offer.key}"' if shop.generation in {"2023", "2026"} else ""
-    price = money(offer.price_minor) if offer.price_minor else ""
+    price = money(offer.price_minor) if offer.price_minor is not None else "Call for price"
     if offer.list_price_minor:
         price = (
             f'<span class="regular-price">{money(offer.list_price_minor)}</span> '
@@ -119,16 +129,20 @@ def _shown_price(offer: Offer, price_attributes: str = "") -> str:
     return f'<span {price_attributes}id="price" class="price">{price}</span>'
 
 
+def _offers(offer: Offer, scheme: str, inside: str, without_price: str) -> str:
+    """Wrap what an Offer holds; without a price there is no Offer, only what the page shows instead."""
+    if offer.price_minor is None:
+        return without_price
+    return f'<div itemprop="offers" itemscope itemtype="{scheme}://schema.org/Offer">{inside}</div>'
+
+
 def _product_2015(offer: Offer) -> str:
     word, sentence = _STOCK[offer.availability]
-    offers = ""
     price = _shown_price(offer, 'itemprop="price" ')
-    if offer.price_minor is not None:
-        offers = (
-            f'<div itemprop="offers" itemscope itemtype="http://schema.org/Offer">'
-            f'{price}<link itemprop="availability" href="http://schema.org/{word}">'
-            f'<div id="availability">{sentence}</div></div>'
-        )
+    stock = f'<div id="availability">{sentence}</div>'
+    offers = _offers(
+        offer, "http", f'{price}<link itemprop="availability" href="http://schema.org/{word}">{stock}', price + stock
+    )
     return (
         f'<div itemscope itemtype="http://schema.org/Product"><form id="add" action="/add_cart.asp">'
         f'<input type="hidden" name="item_id" value="{offer.key}"><h1 itemprop="name">{escape(offer.name)}</h1>'
@@ -138,38 +152,39 @@ def _product_2015(offer: Offer) -> str:
 
 def _product_2018(offer: Offer) -> str:
     word, sentence = _STOCK[offer.availability]
-    price = plain(offer.price_minor or 0)
+    shown = f'{_shown_price(offer)}<span id="availability">{sentence}</span>'
+    metas = (
+        '<meta itemprop="priceCurrency" content="USD">'
+        f'<meta itemprop="price" content="{plain(offer.price_minor or 0)}">'
+        f'<meta itemprop="availability" href="https://schema.org/{word}">'
+    )
     return (
         f'<div itemscope itemtype="https://schema.org/Product"><form id="add">'
         f'<input type="hidden" id="availability" name="av" value="">'
         f'<input type="hidden" name="item_id" value="{offer.key}">'
         f'<h1 itemprop="name" class="page_headers">{escape(offer.name)}</h1>'
-        f'<span id="product_id">{escape(offer.sku)}</span>'
-        f'<div itemprop="offers" itemscope itemtype="https://schema.org/Offer">'
-        f'<meta itemprop="priceCurrency" content="USD"><meta itemprop="price" content="{price}">'
-        f'<meta itemprop="availability" href="https://schema.org/{word}">{_shown_price(offer)}'
-        f'<span id="availability">{sentence}</span></div></form></div>'
+        f'<span id="product_id">{escape(offer.sku)}</span>{_offers(offer, "https", metas + shown, shown)}</form></div>'
     )
 
 
 def _product_2023(offer: Offer) -> str:
     word, sentence = _STOCK[offer.availability]
-    price = plain(offer.price_minor or 0)
+    shown = f'{_shown_price(offer)}<span id="availability">{sentence}</span>'
+    metas = (
+        f'<meta itemprop="url" content="{offer.path}"><meta itemprop="priceCurrency" content="USD">'
+        f'<meta itemprop="price" content="{plain(offer.price_minor or 0)}">'
+        f'<meta itemprop="priceValidUntil" content="2050-12-31"><meta itemprop="availability" content="{word}">'
+    )
     return (
         f'<div itemscope itemtype="https://schema.org/Product"><h1 itemprop="name">{escape(offer.name)}</h1>'
         f'<input type="hidden" name="item_id" value="{offer.key}">'
         f'<meta itemprop="sku" content="{escape(offer.sku)}"><meta itemprop="mpn" content="{escape(offer.sku)}">'
-        f'<meta itemprop="brand" content="Hallmark">'
-        f'<div itemprop="offers" itemscope itemtype="https://schema.org/Offer">'
-        f'<meta itemprop="url" content="{offer.path}"><meta itemprop="priceCurrency" content="USD">'
-        f'<meta itemprop="price" content="{price}"><meta itemprop="priceValidUntil" content="2050-12-31">'
-        f'<meta itemprop="availability" content="{word}">{_shown_price(offer)}'
-        f'<span id="availability">{sentence}</span></div></div>'
+        f'<meta itemprop="brand" content="Hallmark">{_offers(offer, "https", metas + shown, shown)}</div>'
     )
 
 
 def _json_ld(shop: Shop, offer: Offer) -> str:
-    data = {
+    data: dict[str, object] = {
         "@context": "https://schema.org",
         "@type": "Product",
         "name": escape(offer.name),
@@ -177,11 +192,12 @@ def _json_ld(shop: Shop, offer: Offer) -> str:
         "brand": {"@type": "Brand", "name": "Hallmark"},
         "image": f"{shop.base_url}/images/{offer.key}.jpg",
         "url": shop.base_url + offer.path,
-        "offers": {
+    }
+    if offer.price_minor is not None:
+        data["offers"] = {
             "@type": "Offer",
             "priceCurrency": "USD",
-            "price": plain(offer.price_minor or 0),
+            "price": plain(offer.price_minor),
             "availability": f"https://schema.org/{_STOCK[offer.availability][0]}",
-        },
-    }
+        }
     return f'<script type="application/ld+json">{json.dumps(data)}</script>'

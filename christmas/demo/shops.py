@@ -12,6 +12,7 @@ from christmas.demo.ornaments import LAST_YEAR, ornament, years_of
 from christmas.items import Availability
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from random import Random
 
     from christmas.demo.faults import Fault
@@ -68,6 +69,9 @@ KINDS = (
 )  # fmt: skip
 
 
+_CHANGEABLE = {"price_minor", "list_price_minor", "availability"}
+
+
 @dataclass
 class Shop:
     """One shop; everything may be changed while it is being read."""
@@ -105,13 +109,15 @@ class Shop:
             )
         self.generation = name
 
-    def numbers(self, year: int | None = None) -> list[int]:
+    def numbers(self, year: int | None = None) -> Sequence[int]:
         """Give the ornaments sold, of one release year or all, in the shop's order."""
         start, step = self.first, 1
         if year is not None:
             step = self.years
             start += (LAST_YEAR - year - self.first) % step
-        return [n for n in range(start, self.first + self.size, step) if n not in self._removed]
+        # A range as long as it may be: a page of a shop of a million must not cost a walk through it.
+        listed = range(start, self.first + self.size, step)
+        return [n for n in listed if n not in self._removed] if self._removed else listed
 
     def release_years(self) -> list[int]:
         """Give the release years, the newest first."""
@@ -131,15 +137,28 @@ class Shop:
         known = self.first <= number < self.first + self.size and number not in self._removed
         return number if known else None
 
+    def _sold(self, key: str) -> int:
+        number = self.number_of_key(key)
+        if number is None:
+            raise KeyError(key)
+        return number
+
     def truth(self) -> dict[str, Offer]:
         """Give every offer by its key."""
         return {offer.key: offer for offer in map(self.offer, self.numbers())}
 
     def change(self, key: str, **values: Any) -> None:
-        """Change ``price_minor``, ``list_price_minor`` or ``availability`` of one offer."""
-        number = self.number_of_key(key)
-        if number is None:
-            raise KeyError(key)
+        """Change ``price_minor``, ``list_price_minor`` or ``availability`` of one offer.
+
+        A price given is the one price: a range and, where the price is None (call for price), a list price end.
+        Raise KeyError for a key that is not sold, TypeError for another field.
+        """
+        number = self._sold(key)
+        if unknown := values.keys() - _CHANGEABLE:
+            raise TypeError(f"An offer has no changeable {', '.join(sorted(unknown))}.")
+        if "price_minor" in values:
+            values |= {"price_min_minor": None, "price_max_minor": None}
+            values |= {"list_price_minor": None} if values["price_minor"] is None else {}
         with self._lock:
             self._changes[number] = self._changes.get(number, {}) | values
 
@@ -161,11 +180,9 @@ class Shop:
 
     def remove(self, key: str) -> None:
         """Take one offer out of the shop: its page answers 404 and no listing names it."""
-        number = self.number_of_key(key)
-        if number is None:
-            raise KeyError(key)
+        number = self._sold(key)
         with self._lock:
-            self._removed.add(number)
+            self._removed = self._removed | {number}  # a new set: the server may be walking through the old one
 
     def fault(self, fault: Fault) -> None:
         """Let coming requests fail; the first fault that matches a request and is not used up is taken."""
@@ -198,7 +215,7 @@ def _offer(kind: Kind, number: int, seed: int, years: int) -> Offer:
     chance = crc32(f"{kind.vendor}{seed}{number}".encode())
     name, sku = f"{one.year} {one.title}", one.sku
     if kind.marks_boxes and number % 9 == 0:
-        mark = ("NB", "DB", "SDB")[number % 3]
+        mark = ("NB", "DB", "SDB")[number // 9 % 3]
         name, sku = f"{name} {mark}", f"{sku}{mark}"
     age_percent = 100 + (LAST_YEAR - one.year) * 4
     price: int | None = one.retail_minor * kind.price_percent * age_percent // 10_000 + chance % 500

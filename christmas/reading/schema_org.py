@@ -12,7 +12,7 @@ from christmas.items import UNREAD, Read
 from christmas.reading.facts import ProductFacts
 from christmas.reading.identity import key_in_url, url_path
 from christmas.reading.offers import offers_of, read_offers
-from christmas.reading.values import LINKS, first_text, listed, mappings, name_of, text, types
+from christmas.reading.values import first_text, link_of, listed, mappings, name_of, text, types
 
 _PRODUCTS = {"product", "productgroup", "productmodel", "individualproduct", "someproducts"}
 _PAGES = {"webpage", "itempage", "website"}
@@ -66,7 +66,7 @@ def _are_variants(chosen: list[dict[str, Any]]) -> bool:
     """Tell variants of one product, each with its own SKU or address, from one product said twice."""
     skus = {text(node.get("sku")) for node in chosen} - {""}
     names = {text(node.get("name")) for node in chosen}
-    links = {text(node.get("url"), LINKS) for node in chosen}
+    links = {link_of(node.get("url")) for node in chosen}
     return len(skus) > 1 or (not skus and len(names) > 1 and len(links) > 1)
 
 
@@ -76,7 +76,7 @@ def _group(variants: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _links(node: dict[str, Any]) -> list[str]:
-    named = [text(one.get(name), LINKS) for one in (node, *offers_of(node)) for name in ("url", "@id")]
+    named = [link_of(one.get(name)) for one in (node, *offers_of(node)) for name in ("url", "@id")]
     return [link.partition("#")[0] for link in named if link.partition("#")[0]]
 
 
@@ -88,7 +88,7 @@ def is_page_of(node: dict[str, Any], url: str) -> bool:
 def _is_of_another_page(node: dict[str, Any], urls: list[str], heading: str | None) -> bool:
     """Tell whether the page's only product has another address and another name: a shop's advertisement."""
     own = [url for url in urls if url.startswith(("http://", "https://"))]
-    links = [link for one in (node, *offers_of(node)) if (link := text(one.get("url"), LINKS))]
+    links = [link for one in (node, *offers_of(node)) if (link := link_of(one.get("url")))]
     if not own or not links or {_last(link) for link in links} & {_last(url) for url in own}:
         return False
     if heading is None:
@@ -160,7 +160,7 @@ def _variant_asked(node: dict[str, Any], url: str) -> dict[str, Any]:
         if any(_asks_for(link, wanted) for link in _links(variant)):
             return {**node, "hasVariant": [], **variant}
     inner = [one for offer in mappings(node.get("offers")) for one in (offer, *mappings(offer.get("offers")))]
-    asked = [offer for offer in inner if _asks_for(text(offer.get("url"), LINKS), wanted)]
+    asked = [offer for offer in inner if _asks_for(link_of(offer.get("url")), wanted)]
     return {**node, "offers": asked} if asked else node
 
 

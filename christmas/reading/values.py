@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 # What a name may be wrapped in, and what a link may be wrapped in.
 NAMES = ("@value", "name")
@@ -57,6 +58,16 @@ def one_line(words: str) -> str:
     if not words.isprintable():
         words = _UNPRINTABLE.sub("", words)
     return " ".join(words.split())
+
+
+def link_of(value: Any) -> str:
+    """Give a link as it stands in the page; '' where it is none that can be taken apart."""
+    found = text(value, LINKS)
+    try:
+        urlsplit(found)
+    except ValueError:
+        return ""
+    return found
 
 
 def name_of(value: Any) -> str:

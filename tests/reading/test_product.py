@@ -297,6 +297,18 @@ def test_where_json_ld_is_only_of_others_the_next_source_is_read() -> None:
     assert (facts.sku, facts.source) == ("QX6226", "selectors")
 
 
+@pytest.mark.parametrize("link", ["http://[bad", "//[", "http://a]b/", "https://\u2100.example/", "javascript:void(0)"])
+def test_a_link_that_is_none_spoils_nothing(link: str) -> None:
+    own = offered() | {"url": link, "offers": OFFER | {"url": link}}
+    canonical = f'<link rel="canonical" href="{link}">'
+    assert prices(read(canonical, "<h1>1998 Frosty Friends</h1>", ld(own)))[0] == "24.95"
+    assert (
+        read(canonical, ld(own | {"url": "/other/", "name": "A"}, own, offered() | {"url": URL, "name": "B"})).name
+        == "B"
+    )
+    assert prices(read(ld(own), url=URL + "?variant=1"))[0] == "24.95"
+
+
 # Platforms
 
 
