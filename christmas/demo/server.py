@@ -95,12 +95,12 @@ class DemoServer:
 
     def __init__(self, size: int = 300, seed: int = 1973, per_page: int = 12) -> None:
         self.shops = {kind.vendor: Shop(kind, size, seed, per_page) for kind in KINDS}
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="sample shops", daemon=True)
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Transport] = set()
 
     def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sample shops", daemon=True)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
         return self

@@ -1,4 +1,4 @@
-"""The sample shops: what they show is what they say they sell, in every generation, and what they do wrong on request."""
+"""The sample shops show what they say they sell, in every generation, and do wrong what they are told to."""
 
 from __future__ import annotations
 

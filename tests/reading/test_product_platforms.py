@@ -1,4 +1,4 @@
-# ruff: noqa: E501  # markup is easier to read unbroken
+# ruff: noqa: E501, RUF001  # markup is easier to read unbroken
 """Pages as platforms write them, what the fast path leaves to the full one, and pages that attack the reader."""
 
 from __future__ import annotations
