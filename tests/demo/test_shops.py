@@ -158,9 +158,9 @@ def test_faults(fault: Fault, status: int, start: bytes, shop: Shop) -> None:
 
 def test_a_truncated_page_ends_early(shop: Shop) -> None:
     shop.fault(Fault("truncated"))
-    with urllib.request.urlopen(shop.base_url + shop.kind.year_index) as response:
-        with pytest.raises(http.client.IncompleteRead):
-            response.read()
+    address = shop.base_url + shop.kind.year_index
+    with urllib.request.urlopen(address) as response, pytest.raises(http.client.IncompleteRead):
+        response.read()
 
 
 def test_robots_and_sitemap(shop: Shop) -> None:
