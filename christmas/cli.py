@@ -201,7 +201,7 @@ def vendors_table(engine: Engine) -> None:
         for name in _known_vendors(None):
             row, job = counts.get(name), jobs.last(connection, name)
             numbers = [str(n) for n in (row.products, row.in_stock, row.without_price)] if row else ["0", "0", "0"]
-            when = job.started_at.strftime("%Y-%m-%d %H:%M UTC") if job else "never"
+            when = job.started_at.strftime("%Y-%m-%d %H:%M UTC") if job and job.started_at else "never"
             result = _result(job) if job else ""
             table.add_row(name, *numbers, when, result)
     _console().print(table)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from christmas.errors import ConfigurationError
@@ -79,6 +79,96 @@ class PolitenessConfig(Section):
     )
 
 
+class JobsConfig(Section):
+    """How jobs are run."""
+
+    lease_seconds: float = Field(
+        default=15, ge=1, le=3600, description="a run that was not heard of for so long is taken over"
+    )
+    attempts: int = Field(default=3, ge=1, le=10, description="how often a job whose run was lost is tried")
+    hook_modules: list[str] = Field(
+        default_factory=list, description="modules that register hooks of your own (JSON list of names)"
+    )
+    pre_hooks: dict[str, list[str]] = Field(
+        default_factory=dict, description="hooks that may refuse a job, by job name or pattern such as `integrator.*`"
+    )
+    post_hooks: dict[str, list[str]] = Field(
+        default_factory=dict, description="hooks that get the finished run, by job name or pattern"
+    )
+
+
+class NodeConfig(Section):
+    """A node: one Scrapyd process."""
+
+    bind_address: str = Field(default="127.0.0.1", description="address the node listens on")
+    port: int = Field(default=6800, ge=0, le=65535, description="port of Scrapyd's API; 0 lets the system choose")
+    name: str = Field(default="", description="how the node calls itself; empty is the host's name and the port")
+    slots: int = Field(default=0, ge=0, le=256, description="runs at the same time; 0 is two for each processor")
+    consumers: list[str] = Field(
+        default_factory=lambda: ["all"], description="whose jobs it takes: integrator, integrator.browser, auditor; all"
+    )
+    poll_seconds: float = Field(
+        default=2, gt=0, le=60, description="how often it looks for jobs by itself; it is woken when there are new ones"
+    )
+    egg_upload: bool = Field(default=False, description="whether new versions of the spiders may be uploaded")
+    settings_allowed: list[str] = Field(
+        default_factory=list, description="Scrapy settings that `setting=` of schedule.json may change (JSON list)"
+    )
+    request_max_bytes: int = Field(default=16 * 2**20, ge=1024, description="larger requests are refused")
+    environment: list[str] = Field(
+        default_factory=list, description="further environment variables that spider processes get (JSON list of names)"
+    )
+    grace_seconds: float = Field(
+        default=30, ge=0, description="how long runs may take to hand their jobs back when the node is stopped"
+    )
+    logs_to_keep: int = Field(default=1000, ge=1, description="log files of finished runs kept for each spider")
+
+
+class AccessConfig(Section):
+    """Who may do what."""
+
+    policy_path: str = Field(default="", description="policy file; empty is the one that comes with christmas")
+    key: str = Field(default="", repr=False, description="this service's key; empty reads it from `var_path`/keys")
+    failed_logins_per_minute: int = Field(
+        default=10, ge=1, description="wrong keys from one address before it is refused for the rest of the minute"
+    )
+    log_days: int = Field(default=90, ge=1, description="how long the access log is kept")
+
+
+class ScheduleConfig(Section):
+    """One schedule; exactly one of ``cron`` and ``every_seconds``."""
+
+    job: str = Field(description="name of a job, such as integrator.sync_links")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="the job's arguments")
+    cron: str | None = Field(default=None, description="five fields: minute hour day month weekday")
+    every_seconds: int | None = Field(default=None, ge=1, description="or so many seconds between two firings")
+    timezone: str = Field(default="UTC", description="IANA name of the time zone the cron fields are meant in")
+    jitter_seconds: int = Field(default=0, ge=0, description="fires up to so much later, so that not all do at once")
+    missed: str = Field(
+        default="once", pattern="^(skip|once|all)$", description="what to do with firings that were missed"
+    )
+    paused: bool = Field(default=False, description="whether it is paused from the start")
+
+    @model_validator(mode="after")
+    def _one_trigger(self) -> ScheduleConfig:
+        if (self.cron is None) == (self.every_seconds is None):
+            raise ValueError("expected either cron or every_seconds")
+        return self
+
+
+def _default_schedules() -> dict[str, ScheduleConfig]:
+    everything = "integrator.sync_all"
+    return {
+        "links": ScheduleConfig(job=everything, arguments={"stage": "links"}, every_seconds=3600, jitter_seconds=60),
+        "unscraped": ScheduleConfig(
+            job=everything, arguments={"stage": "products", "which": "unscraped"}, every_seconds=900, jitter_seconds=30
+        ),
+        "stale": ScheduleConfig(
+            job=everything, arguments={"stage": "products", "which": "stale"}, cron="30 3 * * *", jitter_seconds=600
+        ),
+    }
+
+
 class VendorConfig(Section):
     """What differs for one vendor; null keeps the vendor's own or the common value."""
 
@@ -122,6 +212,16 @@ class Config(BaseSettings):
     redis: RedisConfig = RedisConfig()
     sync: SyncConfig = SyncConfig()
     politeness: PolitenessConfig = PolitenessConfig()
+    jobs: JobsConfig = JobsConfig()
+    node: NodeConfig = NodeConfig()
+    access: AccessConfig = AccessConfig()
+    service: str = Field(
+        default="",
+        description="the service whose rights in the database this process has; empty is the database's owner",
+    )
+    schedules: dict[str, ScheduleConfig] = Field(
+        default_factory=_default_schedules, description="by schedule name; a file's replace the built-in ones"
+    )
     vendors: dict[str, VendorConfig] = Field(default_factory=dict, description="by vendor name")
 
     @field_validator("contact_url")
@@ -178,17 +278,20 @@ def current() -> Config:
     return load()
 
 
+_NAMED: dict[str, type[Section]] = {"schedules": ScheduleConfig, "vendors": VendorConfig}
+
+
 def documentation(section: type[BaseModel] = Config, prefix: str = "") -> list[tuple[str, str, str]]:
     """Give every key with its default and what it means, in the order of the file."""
     found: list[tuple[str, str, str]] = []
     for name, field in section.model_fields.items():
         kind = field.annotation
-        if name == "vendors":
-            found += documentation(VendorConfig, "vendors.<name>.")
+        if name in _NAMED:
+            found += documentation(_NAMED[name], f"{name}.<name>.")
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             found += documentation(kind, f"{prefix}{name}.")
         else:
-            default = "" if field.default is None else str(field.default)
+            default = "" if field.is_required() else str(field.get_default(call_default_factory=True) or "")
             found.append((f"{prefix}{name}", default, field.description or ""))
     return found
 

@@ -39,3 +39,23 @@ class PriceUnreadable(ReadingError):
 
 class NoListings(ReadingError):
     """Raised when a vendor's year index names no listing, from ``platforms``."""
+
+
+class JobRefused(ChristmasError):
+    """Raised when a job is unknown, or a pre hook or the policy says no, from ``jobs``."""
+
+
+class VendorTaken(ChristmasError):
+    """Raised when another run is reading the vendor, from ``extensions.lease``."""
+
+
+class LeaseLost(ChristmasError):
+    """Raised when a run writes although another attempt has taken its job over, from ``catalog.queue``."""
+
+
+class AccessDenied(ChristmasError):
+    """Raised when a key is missing, wrong or expired, or lacks a permission, from ``access``."""
+
+
+class EggRefused(ChristmasError):
+    """Raised when an uploaded egg is broken or no christmas project, from ``jobs.eggs``."""

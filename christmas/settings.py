@@ -22,6 +22,7 @@ DOWNLOADER_MIDDLEWARES = {
     # Default on, because it drops silently what it refuses; PolitenessMiddleware refuses with a reason.
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "christmas.middlewares.blocked.BlockedMiddleware": 580,  # behind decompression (590), before retries (550)
+    "christmas.middlewares.lease.LeaseMiddleware": 880,  # in front of politeness: no pause for a run that is over
     "christmas.middlewares.politeness.PolitenessMiddleware": 890,  # nearest to the network: sees every answer
 }
 EXTENSIONS = {"christmas.extensions.run_report.RunReport": 100}

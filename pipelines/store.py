@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from christmas import config as configuration
-from christmas.errors import DatabaseUnavailable
+from christmas.errors import ChristmasError, DatabaseUnavailable, LeaseLost
 from christmas.platforms.signals import store_wanted
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Store:
         self.config = config
         self.buffer: list[Any] = []
         self.writing = asyncio.Lock()
-        self.failure: DatabaseUnavailable | None = None
+        self.failure: ChristmasError | None = None
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self.engine: Engine | None = None
         self.timer: asyncio.Task[None] | None = None
@@ -69,7 +69,7 @@ class Store:
             if self.failure is None:
                 try:
                     written = await self._in_thread(self._write, batch)
-                except DatabaseUnavailable as error:
+                except (DatabaseUnavailable, LeaseLost) as error:
                     self._fail(error)
                 else:
                     self._count(written)
@@ -99,19 +99,23 @@ class Store:
         return engine
 
     def _write(self, batch: list[Any]) -> Any:
-        from christmas.catalog import database, store
+        from christmas.catalog import database, queue, store
 
         assert self.engine is not None  # noqa: S101  # opened before the first item
         with database.begin(self.engine) as connection:
             spider: Any = self.crawler.spider
-            return store.write(connection, batch, job_id=spider.job_id, now=datetime.now(UTC))
+            now = datetime.now(UTC)
+            if queue.renew(connection, spider.job_id, spider.attempt, now) == "lost":
+                raise LeaseLost(f"Attempt {spider.attempt} at job {spider.job_id} was taken over.")
+            return store.write(connection, batch, job_id=spider.job_id, now=now)
 
-    def _fail(self, error: DatabaseUnavailable) -> None:
+    def _fail(self, error: ChristmasError) -> None:
         self.failure = error
         logger.error("%s Nothing more is fetched; what was stored before stands.", error)
         self._inc("store/failed")
         if self.crawler.engine:
-            self.crawler.engine.close_spider(self.crawler.spider, "store_failed")
+            reason = "lease_lost" if isinstance(error, LeaseLost) else "store_failed"
+            self.crawler.engine.close_spider(self.crawler.spider, reason)
 
     def _count(self, written: Any) -> None:
         for name, number in vars(written).items() if hasattr(written, "__dict__") else written.counts():

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from christmas import cli, config
-from christmas.catalog import database, jobs, store
+from christmas.catalog import database, queue, store
+from christmas.catalog.queue import NewJob
 from christmas.items import UNREAD, Availability, ListingEntry, Product
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -66,9 +67,10 @@ def catalog(folder: Path) -> None:
     with database.begin(engine) as connection:
         store.write(connection, items[:3], job_id="first", now=AT)
         store.write(connection, items[3:], job_id="second", now=AT)
-        jobs.start(connection, job_id="second", name="integrator.sync_links", vendor=VENDOR, arguments={}, now=AT)
+        new = NewJob("second", "integrator.sync_links", VENDOR, "integrator", {})
+        queue.take(connection, new, node="here", process="nowhere 1 1", now=AT)
         outcome = {"error": "None of 3 pages could be read."}
-        jobs.finish(connection, job_id="second", state="failed", outcome=outcome, now=AT)
+        queue.finish(connection, "second", 1, state="failed", outcome=outcome, now=AT)
 
 
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str, str]:

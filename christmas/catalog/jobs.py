@@ -1,62 +1,126 @@
-"""The record of every run, from its start to its outcome."""
+"""The record of every job, from its submission to its outcome; ``queue`` moves jobs from state to state."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, func, select
 
-from christmas.catalog.tables import jobs
+from christmas.catalog.tables import job_children, jobs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+
+OPEN = ("queued", "running")
+STATES = (*OPEN, "succeeded", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """One run; ``outcome`` is its progress while it is running."""
+    """One job; ``outcome`` is its progress while it is running. The fields are the columns of the table."""
 
     id: str
+    root_id: str
+    parent_id: str | None
+    after_id: str | None
     name: str
-    vendor: str
+    vendor: str | None
+    consumer: str | None
     arguments: dict[str, Any]
+    settings: dict[str, str]
+    version: str | None
+    priority: int
+    fingerprint: str
     state: str
-    started_at: datetime
+    attempt: int
+    attempts_max: int
+    node: str | None
+    process: str | None
+    cancel_requested: bool
+    submitted_by: str | None
+    queued_at: datetime
+    started_at: datetime | None
+    heartbeat_at: datetime | None
     finished_at: datetime | None
     outcome: dict[str, Any] | None
+    hooks: list[dict[str, Any]]
+    hooks_at: datetime | None
 
 
-def start(
-    connection: Connection, *, job_id: str, name: str, vendor: str, arguments: dict[str, Any], now: datetime
-) -> None:
-    """Record that a run has started; one of the same id is started anew."""
-    connection.execute(delete(jobs).where(jobs.c.id == job_id))
-    row = {"id": job_id, "name": name, "vendor": vendor, "arguments": arguments, "state": "running", "started_at": now}
-    connection.execute(insert(jobs), row)
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A first-generation child of a job, and when it completed."""
 
-
-def progress(connection: Connection, *, job_id: str, outcome: dict[str, Any]) -> None:
-    """Record how far a running run is."""
-    connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.state == "running").values(outcome=outcome))
-
-
-def finish(connection: Connection, *, job_id: str, state: str, outcome: dict[str, Any], now: datetime) -> None:
-    """Record how a run ended: ``succeeded`` or ``failed``."""
-    statement = update(jobs).where(jobs.c.id == job_id).values(state=state, outcome=outcome, finished_at=now)
-    connection.execute(statement)
+    job: JobRow
+    completed_at: datetime | None
 
 
 def get(connection: Connection, job_id: str) -> JobRow | None:
-    """Give one run; None where there is no such record."""
-    return _row(connection.execute(select(jobs).where(jobs.c.id == job_id)).first())
+    """Give one job; None where there is no such record."""
+    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
+    return None if row is None else as_job(row)
 
 
 def last(connection: Connection, vendor: str) -> JobRow | None:
     """Give a vendor's latest run; None where there was none."""
-    query = select(jobs).where(jobs.c.vendor == vendor).order_by(jobs.c.started_at.desc()).limit(1)
-    return _row(connection.execute(query).first())
+    query = select(jobs).where(jobs.c.vendor == vendor, jobs.c.started_at.is_not(None))
+    row = connection.execute(query.order_by(jobs.c.started_at.desc()).limit(1)).first()
+    return None if row is None else as_job(row)
 
 
-def _row(row: Row[Any] | None) -> JobRow | None:
-    return None if row is None else JobRow(*tuple(row))
+def find(
+    connection: Connection,
+    *,
+    states: Sequence[str] = STATES,
+    node: str | None = None,
+    vendors: Sequence[str] | None = None,
+    processes_only: bool = False,
+    limit: int | None = None,
+) -> list[JobRow]:
+    """Give the jobs in these states, the newest first."""
+    query = select(jobs).where(jobs.c.state.in_(states)).order_by(jobs.c.queued_at.desc(), jobs.c.id)
+    if node is not None:
+        query = query.where(jobs.c.node == node)
+    if vendors is not None:
+        query = query.where(jobs.c.vendor.in_(vendors))
+    if processes_only:
+        query = query.where(jobs.c.consumer.is_not(None))
+    return [as_job(row) for row in connection.execute(query.limit(limit))]
+
+
+def count(connection: Connection, *, node: str | None = None) -> dict[str, int]:
+    """Give how many jobs with a process there are in each state; those that were run by ``node``, where it is given."""
+    query = select(jobs.c.state, func.count()).where(jobs.c.consumer.is_not(None)).group_by(jobs.c.state)
+    if node is not None:
+        query = query.where(jobs.c.node == node)
+    return dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in connection.execute(query)}
+
+
+def tree(connection: Connection, root_id: str) -> list[JobRow]:
+    """Give a job and everything below it, in the order of submission."""
+    found = {root_id: get(connection, root_id)}
+    level = [root_id]
+    while level:
+        query = select(job_children.c.child_id).where(job_children.c.parent_id.in_(level))
+        level = [child for child in connection.scalars(query) if child not in found]
+        if level:
+            found |= {row.id: as_job(row) for row in connection.execute(select(jobs).where(jobs.c.id.in_(level)))}
+    return sorted((row for row in found.values() if row), key=lambda row: (row.queued_at, row.id != root_id))
+
+
+def children(connection: Connection, parent_id: str) -> list[Child]:
+    """Give a job's first-generation children, in the order of submission."""
+    query = (
+        select(jobs, job_children.c.completed_at)
+        .join(job_children, job_children.c.child_id == jobs.c.id)
+        .where(job_children.c.parent_id == parent_id)
+        .order_by(jobs.c.queued_at, jobs.c.id)
+    )
+    return [Child(as_job(row[:-1]), row[-1]) for row in connection.execute(query)]
+
+
+def as_job(row: Row[Any] | tuple[Any, ...]) -> JobRow:
+    """Make a record of a row of the whole table."""
+    return JobRow(*tuple(row))

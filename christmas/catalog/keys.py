@@ -67,6 +67,12 @@ def pages_read_today(connection: Connection, vendor: str, now: datetime) -> int:
     return connection.scalar(query) or 0
 
 
+def by_url(connection: Connection, url: str) -> tuple[str, str] | None:
+    """Give vendor and key of a product page's address; None where it is not known."""
+    row = connection.execute(select(keys.c.vendor, keys.c.key).where(keys.c.url == url).limit(1)).first()
+    return None if row is None else (row.vendor, row.key)
+
+
 def _conditions(connection: Connection, vendor: str, wanted: Wanted) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [keys.c.vendor == vendor]
     if wanted.year is not None:

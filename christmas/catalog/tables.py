@@ -24,6 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     Uuid,
+    false,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -177,12 +178,130 @@ jobs = Table(
     "jobs",
     metadata,
     Column("id", Text, primary_key=True),
+    Column("root_id", Text, nullable=False),
+    Column("parent_id", Text, comment="the job that created it first; see job_children for all"),
+    Column("after_id", Text, comment="waits until that job has succeeded"),
     Column("name", Text, nullable=False),
-    Column("vendor", Text, nullable=False),
+    Column("vendor", Text),
+    Column("consumer", Text, comment="the nodes that may take it; NULL for a job without a process"),
     Column("arguments", JSON, nullable=False),
+    Column("settings", JSON, nullable=False, server_default="{}"),
+    Column("version", Text, comment="of the egg; NULL is the newest, or the installed project"),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("fingerprint", Text, nullable=False, comment="the same job with the same arguments has the same"),
     Column("state", Text, nullable=False),
-    Column("started_at", UtcDateTime, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("attempts_max", Integer, nullable=False, server_default="1"),
+    Column("node", Text, comment="who runs it; NULL for a job without a process"),
+    Column("process", Text, comment="the spider's process, see catalog.process"),
+    Column("cancel_requested", Boolean, nullable=False, server_default=false()),
+    Column("submitted_by", Text),
+    Column("queued_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("heartbeat_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Column("outcome", JSON),
-    Index("ix_jobs_vendor_started_at", "vendor", "started_at"),
+    Column("hooks", JSON, nullable=False, server_default="[]", comment="post hooks: name, state, attempts, error"),
+    Column("hooks_at", UtcDateTime, comment="when the post hooks are to be run, again or for the first time"),
+    Index("ix_jobs_vendor_queued_at", "vendor", "queued_at"),
+    Index("ix_jobs_queue", "state", "consumer", "priority", "queued_at"),
+    Index("ix_jobs_root_id", "root_id"),
+    Index("ix_jobs_after_id", "after_id"),
+    Index("ix_jobs_hooks_at", "hooks_at"),
+)
+_open = jobs.c.state.in_(["queued", "running"])
+_fetching = (jobs.c.state == "running") & jobs.c.node.is_not(None)
+# The database itself answers a repeated job with the one that is open, and keeps a vendor to one fetching run.
+open_jobs = Index("ux_jobs_open", jobs.c.fingerprint, unique=True, sqlite_where=_open, postgresql_where=_open)
+fetching_runs = Index(
+    "ux_jobs_fetching", jobs.c.vendor, unique=True, sqlite_where=_fetching, postgresql_where=_fetching
+)
+
+job_children = Table(
+    "job_children",
+    metadata,
+    Column("parent_id", ForeignKey("jobs.id"), primary_key=True),
+    Column("child_id", ForeignKey("jobs.id"), primary_key=True),
+    Column("completed_at", UtcDateTime),
+    Index("ix_job_children_child_id", "child_id"),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("cron", Text),
+    Column("every_seconds", Integer),
+    Column("timezone", Text, nullable=False),
+    Column("jitter_seconds", Integer, nullable=False),
+    Column("missed", Text, nullable=False, comment="skip, once or all"),
+    Column("paused", Boolean, nullable=False),
+    Column("origin", Text, nullable=False, comment="configuration, or user where somebody changed or added it"),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+firings = Table(
+    "firings",
+    metadata,
+    Column("schedule", Text, primary_key=True),
+    Column("due_at", UtcDateTime, primary_key=True),
+    Column("fired_at", UtcDateTime, nullable=False),
+    Column("job_id", Text),
+    Column("error", Text),
+)
+
+users = Table(
+    "users", metadata, Column("name", Text, primary_key=True), Column("created_at", UtcDateTime, nullable=False)
+)
+
+role_bindings = Table(
+    "role_bindings",
+    metadata,
+    Column("user", ForeignKey("users.name"), primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("bound_at", UtcDateTime, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True, comment="names the key without revealing it"),
+    Column("user", ForeignKey("users.name"), nullable=False, index=True),
+    Column("role", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the key"),
+    Column("vendors", JSON, comment="NULL means all"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("address", Text, nullable=False),
+    Column("user", Text),
+    Column("role", Text),
+    Column("key_id", Text),
+    Column("resource", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("allowed", Boolean, nullable=False),
+    Column("reason", Text),
+)
+
+eggs = Table(
+    "eggs",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("spiders", JSON, nullable=False, comment="name to whether it needs a browser"),
+    Column("uploaded_by", Text),
+    Column("uploaded_at", UtcDateTime, nullable=False),
 )

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from scrapy import signals
 
 from christmas import config as configuration
-from christmas.errors import DatabaseUnavailable
+from christmas.errors import DatabaseUnavailable, LeaseLost, VendorTaken
+from christmas.extensions.lease import Lease
+from christmas.middlewares.stop import stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Self
 
     from scrapy.crawler import Crawler
-    from sqlalchemy import Connection
 
     from christmas.config import Config
 
@@ -54,6 +54,9 @@ def _error(outcome: dict[str, Any], reason: str) -> str | None:
             "unavailable": "The vendor answered with nothing but errors.",
             "store_failed": "The database could not be written.",
             "shutdown": "The run was interrupted.",
+            "cancelled": "The job was cancelled.",
+            "node_lost": "The node that started the run is gone.",
+            "lease_lost": "The run could not keep its lease.",
         }.get(reason, f"The run ended early: {reason}.")
     if outcome["store_lost"]:
         return "The database could not be written."
@@ -66,11 +69,12 @@ def _error(outcome: dict[str, Any], reason: str) -> str | None:
 
 
 class RunReport:
-    """Extension: starts the job's record, keeps its progress, and writes the outcome after the store's last batch."""
+    """Extension: takes the run's lease, keeps it with the run's progress, and writes the outcome at the end."""
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
         self.crawler = crawler
         self.config = config
+        self.lease: Lease | None = None
         self.timer: asyncio.Task[None] | None = None
 
     @classmethod
@@ -82,61 +86,54 @@ class RunReport:
         return report
 
     async def spider_opened(self, spider: Any) -> None:
-        """Start the record; a spider that is no integration, such as the shell's, has none."""
-        from christmas.catalog import jobs
-
+        """Take the vendor, or join the claim of the node; a spider that is no integration has no record."""
         if not hasattr(spider, "job_id"):
             return
-        await self._write(
-            lambda connection: jobs.start(
-                connection,
-                job_id=spider.job_id,
-                name=spider.arguments.job_name,
-                vendor=spider.name,
-                arguments=spider.arguments.as_dict(),
-                now=datetime.now(UTC),
-            )
-        )
-        self.timer = asyncio.get_running_loop().create_task(self._keep_progress(spider))
+        spider.lease = lease = Lease(self.config, spider)
+        try:
+            await asyncio.to_thread(lease.take)
+        except (DatabaseUnavailable, LeaseLost, VendorTaken) as error:
+            reasons = {LeaseLost: "lease_lost", VendorTaken: "vendor_taken"}
+            stop(self.crawler, reasons.get(type(error), "store_failed"), str(error))
+            return
+        self.lease = lease
+        self.timer = asyncio.get_running_loop().create_task(self._keep(lease))
 
     async def spider_closed(self, spider: Any, reason: str) -> None:
         """Write the outcome; where the database is away, say so: no report means failed."""
-        from christmas.catalog import jobs
-
-        if self.timer is None:
+        if self.lease is None or self.timer is None:
             return
         self.timer.cancel()
         state, outcome = outcome_of(self._stats(), reason)
         if state == "failed":
             logger.error("%s failed: %s", spider.name, outcome["error"])
-        await self._write(
-            lambda connection: jobs.finish(
-                connection, job_id=spider.job_id, state=state, outcome=outcome, now=datetime.now(UTC)
-            )
-        )
-
-    async def _keep_progress(self, spider: Any) -> None:
-        from christmas.catalog import jobs
-
-        known: dict[str, Any] = {}
-        while True:
-            await asyncio.sleep(PROGRESS_SECONDS)
-            progress = outcome_of(self._stats(), "finished")[1]
-            if progress != known:
-                known = progress
-                await self._write(lambda c, p=progress: jobs.progress(c, job_id=spider.job_id, outcome=p))  # type: ignore[misc]
-
-    def _stats(self) -> Mapping[str, Any]:
-        return self.crawler.stats.get_stats() if self.crawler.stats else {}
-
-    async def _write(self, act: Callable[[Connection], None]) -> None:
         try:
-            await asyncio.to_thread(self._transact, act)
+            await asyncio.to_thread(self.lease.end, state, outcome, reason)
         except DatabaseUnavailable as error:
             logger.error("The run's record could not be written: %s", error)
 
-    def _transact(self, act: Callable[[Connection], None]) -> None:
-        from christmas.catalog import database
+    async def _keep(self, lease: Lease) -> None:
+        """Renew the lease with every progress, and often enough without; stop when it is lost or cancelled."""
+        known: dict[str, Any] = {}
+        while True:
+            await asyncio.sleep(min(PROGRESS_SECONDS, lease.beat_seconds))
+            if lease.orphaned:
+                stop(self.crawler, "node_lost", "The node that started this run is gone")
+                return
+            progress = outcome_of(self._stats(), "finished")[1]
+            if progress == known and not lease.due:
+                continue
+            try:
+                held = await asyncio.to_thread(lease.renew, progress)
+                known = progress
+            except DatabaseUnavailable as error:
+                logger.warning("The lease could not be renewed: %s", error)
+                held = "held" if lease.valid else "lost"
+            if held != "held":
+                cancelled = held == "cancelled"
+                sentence = "The job was cancelled" if cancelled else "The lease was lost"
+                stop(self.crawler, "cancelled" if cancelled else "lease_lost", sentence)
+                return
 
-        with database.begin(database.open_engine(self.config.database_url)) as connection:
-            act(connection)
+    def _stats(self) -> Mapping[str, Any]:
+        return self.crawler.stats.get_stats() if self.crawler.stats else {}

@@ -64,13 +64,14 @@ class Integration(scrapy.Spider):
     concurrency: ClassVar[int | None] = None
     follows_view_all: ClassVar[bool] = False
 
-    def __init__(self, config: Config, job_id: str | None = None, **given: Any) -> None:
+    def __init__(self, config: Config, job_id: str | None = None, attempt: int | None = None, **given: Any) -> None:
         if not self.base_url.startswith("http") or not self.year_index.startswith("/"):
             raise ConfigurationError(f"{type(self).__name__} must set base_url (absolute) and year_index (a path).")
         super().__init__()
         self.config = config
         self.arguments = arguments.parse(**given)
         self.job_id = job_id or uuid4().hex
+        self.attempt = attempt
         self.fetched_from = config.vendor(self.name).base_url or self.base_url
         host = urlsplit(self.fetched_from).hostname or ""
         if host not in LOOPBACK and not config.contact_url:
@@ -84,8 +85,10 @@ class Integration(scrapy.Spider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        """Build from the crawler; ``_job`` is the id Scrapyd gives."""
-        spider = cls(configuration.current(), kwargs.pop("_job", None), *args, **kwargs)
+        """Build from the crawler; a node gives ``_job``, the job's id, and ``_attempt``, which it has claimed."""
+        attempt = kwargs.pop("_attempt", None)
+        job_id = kwargs.pop("_job", None)
+        spider = cls(configuration.current(), job_id, None if attempt is None else int(attempt), *args, **kwargs)
         spider._set_crawler(crawler)
         crawler.signals.connect(spider.progress.abandon, signal=scrapy.signals.spider_closed)
         for done in (scrapy.signals.item_scraped, scrapy.signals.item_dropped, scrapy.signals.item_error):

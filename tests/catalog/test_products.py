@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, update
 
-from christmas.catalog import changes, jobs, products
+from christmas.catalog import changes, products
 from christmas.catalog.pages import product_id
 from christmas.catalog.products import VendorCount
 from christmas.catalog.tables import keys
 from christmas.items import Availability
-from tests.catalog.making import DAY, START, VENDOR, at, entry, history, product, stored, told, write
+from tests.catalog.making import START, VENDOR, at, entry, history, product, stored, told, write
 
 
 @pytest.fixture
@@ -143,43 +143,3 @@ def test_latest_is_newest_first(connection: Connection) -> None:
     assert (found[0].product_id, found[0].vendor, found[0].name) == (product_id(VENDOR, "7"), VENDOR, "1995 Bell 7")
     assert len(changes.latest(connection, limit=4)) == 4
     assert {change.new for change in changes.latest(connection, limit=9, since=at(2))} == {"0.03", "0.02"}
-
-
-def _start(connection: Connection, job_id: str, hours: float, vendor: str = VENDOR) -> None:
-    jobs.start(
-        connection, job_id=job_id, name="integrator.sync_links", vendor=vendor, arguments={"year": 1995}, now=at(hours)
-    )
-
-
-def test_a_run_from_start_to_outcome(connection: Connection) -> None:
-    _start(connection, "a", 0)
-    running = jobs.get(connection, "a")
-    assert running is not None
-    assert (running.state, running.arguments, running.started_at) == ("running", {"year": 1995}, at(0))
-    assert (running.finished_at, running.outcome) == (None, None)
-    jobs.progress(connection, job_id="a", outcome={"pages": 1})
-    jobs.finish(connection, job_id="a", state="succeeded", outcome={"pages": 2}, now=at(1))
-    jobs.progress(connection, job_id="a", outcome={"pages": 1})
-    ended = jobs.get(connection, "a")
-    assert ended is not None
-    assert (ended.state, ended.outcome, ended.finished_at) == ("succeeded", {"pages": 2}, at(1))
-
-
-def test_the_last_run_of_a_vendor(connection: Connection) -> None:
-    assert jobs.last(connection, VENDOR) is None
-    assert jobs.get(connection, "a") is None
-    _start(connection, "a", 24)
-    _start(connection, "b", 0)
-    _start(connection, "c", 48, "other_example")
-    found = jobs.last(connection, VENDOR)
-    assert found is not None
-    assert found.id == "a"
-
-
-def test_a_run_started_anew_replaces_its_record(connection: Connection) -> None:
-    _start(connection, "a", 0)
-    jobs.finish(connection, job_id="a", state="failed", outcome={"reason": "x"}, now=at(0) + DAY)
-    _start(connection, "a", 48)
-    found = jobs.get(connection, "a")
-    assert found is not None
-    assert (found.state, found.outcome, found.finished_at, found.started_at) == ("running", None, None, at(48))

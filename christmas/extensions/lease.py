@@ -1,0 +1,136 @@
+"""A run's right to read its vendor: taken or joined at the start, renewed, given up at the end.
+
+All methods talk to the database and are called in a thread; ``valid`` and ``due`` are free.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import IntegrityError
+
+from christmas.errors import LeaseLost, VendorTaken
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from christmas.config import Config
+
+# A run that cannot renew stops fetching when this share of the lease has passed; others take over after the whole.
+SAFE_SHARE = 2 / 3
+BEATS_PER_LEASE = 5
+
+
+class Lease:
+    """One attempt at one job; measured by this process's own monotonic clock, which does not jump."""
+
+    def __init__(self, config: Config, spider: Any) -> None:
+        self.config = config
+        self.spider = spider
+        self.beat_seconds = config.jobs.lease_seconds / BEATS_PER_LEASE
+        self.renewed_at = float("-inf")
+        self.given_by_node = spider.attempt is not None
+        self.parent = os.getppid()
+
+    @property
+    def valid(self) -> bool:
+        """Whether the run may fetch."""
+        return time.monotonic() - self.renewed_at < self.config.jobs.lease_seconds * SAFE_SHARE
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to renew."""
+        return time.monotonic() - self.renewed_at >= self.beat_seconds
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether the node that started this process has died."""
+        return self.given_by_node and os.getppid() != self.parent
+
+    def take(self) -> None:
+        """Join the node's claim, or take the vendor; raises LeaseLost, VendorTaken and DatabaseUnavailable."""
+        from christmas.catalog import process
+
+        if self.given_by_node:
+            if self.renew(process=process.own()) == "lost":
+                raise LeaseLost(f"Job {self.spider.job_id} was taken over before this run began.")
+            return
+        began = time.monotonic()
+        self.spider.attempt = 1
+        self._take_vendor()
+        self.renewed_at = began
+
+    def renew(self, outcome: dict[str, Any] | None = None, process: str | None = None) -> str:
+        """Renew; gives ``held``, ``cancelled`` or ``lost``."""
+        from christmas.catalog import database, queue
+
+        began = time.monotonic()
+        with database.begin(self._engine()) as connection:
+            held = queue.renew(
+                connection, self.spider.job_id, self.spider.attempt, datetime.now(UTC), process=process, outcome=outcome
+            )
+        if held != "lost":
+            self.renewed_at = began
+        return held
+
+    def end(self, state: str, outcome: dict[str, Any], reason: str) -> None:
+        """Write the outcome, or hand the job back where the run was stopped and its node will be replaced."""
+        from christmas.catalog import database, queue
+
+        job_id, attempt, now = self.spider.job_id, self.spider.attempt, datetime.now(UTC)
+        with database.begin(self._engine()) as connection:
+            cancelled = queue.renew(connection, job_id, attempt, now) == "cancelled"
+            if self.given_by_node and reason in {"shutdown", "node_lost"} and not cancelled:
+                queue.hand_back(connection, job_id, attempt)
+                return
+            final = "cancelled" if cancelled and reason in {"shutdown", "cancelled", "node_lost"} else state
+            queue.finish(connection, job_id, attempt, state=final, outcome=outcome, now=now)
+
+    def _take_vendor(self) -> None:
+        from christmas.catalog import database, process, queue
+        from christmas.catalog.queue import NewJob
+
+        spider = self.spider
+        new = NewJob(
+            id=spider.job_id,
+            name=spider.arguments.job_name,
+            vendor=spider.name,
+            consumer="integrator",
+            arguments=spider.arguments.as_dict(),
+        )
+        try:
+            with database.begin(self._engine()) as connection:
+                self._give_up_dead(connection)
+                node = f"{socket.gethostname()}:{os.getpid()}"
+                queue.take(connection, new, node=node, process=process.own(), now=datetime.now(UTC))
+        except IntegrityError:
+            raise VendorTaken(self._taken_by()) from None
+
+    def _give_up_dead(self, connection: Connection) -> None:
+        from christmas.catalog import process, queue
+
+        for job in queue.running(connection, self.spider.name):
+            if process.is_dead(job.process):
+                queue.lose(connection, job, "The run's process died without a report.", datetime.now(UTC))
+
+    def _taken_by(self) -> str:
+        from christmas.catalog import database, jobs, queue
+
+        with database.read(self._engine()) as connection:
+            runs = queue.running(connection, self.spider.name)
+            if not runs and jobs.get(connection, self.spider.job_id):
+                return f"There is a job {self.spider.job_id} already; leave _job out, or give another."
+        who = ", ".join(f"job {job.id} ({job.name}) on {job.node} since {job.started_at:%H:%M:%S} UTC" for job in runs)
+        return (
+            f"{self.spider.name} is being read by {who or 'a run that has just ended'}: wait for it, or "
+            "`christmas jobs cancel` it"
+        )
+
+    def _engine(self) -> Any:
+        from christmas.catalog import database
+
+        return database.open_engine(self.config.database_url)

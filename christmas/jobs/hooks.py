@@ -1,0 +1,156 @@
+"""Functions before and after a job; only registered ones are called.
+
+A pre hook takes the job's definition and the configuration, and raises JobRefused where the job must not run. A post
+hook takes the finished job's record and the configuration; its failure is recorded on the job and tried again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from christmas.errors import ConfigurationError, JobRefused
+from christmas.jobs.registry import DEFINITIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlalchemy import Connection, Engine
+
+    from christmas.catalog.jobs import JobRow
+    from christmas.config import Config
+    from christmas.jobs.definition import Definition
+
+    PreHook = Callable[[Definition, Config], None]
+    PostHook = Callable[[JobRow, Config], None]
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+# A failed post hook is tried again after 10 s, 20 s, 40 s ...; one whose process died after the first pause.
+RETRY_SECONDS = 10.0
+
+_pre: dict[str, PreHook] = {}
+_post: dict[str, PostHook] = {}
+
+
+def pre_hook(function: PreHook) -> PreHook:
+    """Register a function under its name, to be named in ``jobs.pre_hooks``."""
+    _pre[function.__name__] = function
+    return function
+
+
+def post_hook(function: PostHook) -> PostHook:
+    """Register a function under its name, to be named in ``jobs.post_hooks``."""
+    _post[function.__name__] = function
+    return function
+
+
+@pre_hook
+def contact_needed(job: Definition, config: Config) -> None:
+    """Refuse to read anything while nobody can be reached by the shops' owners."""
+    if not config.contact_url and not any(vendor.base_url for vendor in config.vendors.values()):
+        raise JobRefused(f"{job.job_name()} needs a contact: set CHRISTMAS__CONTACT_URL to a page or mailto: address.")
+
+
+@post_hook
+def log_run(job: JobRow, config: Config) -> None:
+    """Write one line about the finished job."""
+    logger.info("Job %s (%s %s) %s", job.id, job.name, job.vendor or "", job.state)
+
+
+def check(config: Config) -> None:
+    """Load the hooks' modules and see that every hook and pattern names something; raises ConfigurationError."""
+    for module in config.jobs.hook_modules:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ConfigurationError(f"jobs.hook_modules names {module}, which cannot be imported: {error}") from error
+    kinds: list[tuple[str, Mapping[str, list[str]], Mapping[str, Any]]] = [
+        ("pre_hooks", config.jobs.pre_hooks, _pre),
+        ("post_hooks", config.jobs.post_hooks, _post),
+    ]
+    for kind, chosen, registered in kinds:
+        for pattern, names in chosen.items():
+            if not any(fnmatchcase(job, pattern) for job in DEFINITIONS):
+                raise ConfigurationError(
+                    f"jobs.{kind}: no job matches {pattern!r}; there are {', '.join(DEFINITIONS)}."
+                )
+            for name in set(names) - set(registered):
+                raise ConfigurationError(
+                    f"jobs.{kind}.{pattern} names {name!r}, which no module registers; there are "
+                    f"{', '.join(sorted(registered))}."
+                )
+
+
+def names(chosen: Mapping[str, list[str]], job_name: str) -> list[str]:
+    """Give the hooks of a job, each once, in the order of the configuration."""
+    found = [name for pattern, hooks in chosen.items() if fnmatchcase(job_name, pattern) for name in hooks]
+    return list(dict.fromkeys(found))
+
+
+def run_pre(job: Definition, config: Config) -> None:
+    """Call a job's pre hooks; raises JobRefused with the reason."""
+    for name in names(config.jobs.pre_hooks, job.job_name()):
+        hook = _pre.get(name)
+        if hook is None:
+            raise JobRefused(f"{job.job_name()} has the pre hook {name!r}, which no module registers.")
+        try:
+            hook(job, config)
+        except JobRefused as refusal:
+            raise JobRefused(f"{name} refused {job.job_name()}: {refusal}") from refusal
+
+
+def run_post(engine: Engine, config: Config, now: datetime | None = None) -> int:
+    """Call the post hooks that are due; gives how many jobs had some. Never raises for a hook's own failure."""
+    from christmas.catalog import database
+
+    done = 0
+    while True:
+        with database.begin(engine) as connection:
+            job = _claim(connection, now or datetime.now(UTC))
+        if job is None:
+            return done
+        done += 1
+        results = [_call(entry, job, config) for entry in job.hooks]
+        with database.begin(engine) as connection:
+            _record(connection, job.id, results, now or datetime.now(UTC))
+
+
+def _claim(connection: Connection, now: datetime) -> JobRow | None:
+    from christmas.catalog.jobs import as_job
+    from christmas.catalog.tables import jobs
+
+    query = select(jobs).where(jobs.c.hooks_at <= now).order_by(jobs.c.hooks_at).limit(1)
+    row = connection.execute(query.with_for_update(skip_locked=True)).first()
+    if row is None:
+        return None
+    later = now + timedelta(seconds=RETRY_SECONDS * 6)  # where this process dies meanwhile
+    connection.execute(update(jobs).where(jobs.c.id == row.id).values(hooks_at=later))
+    return as_job(row)
+
+
+def _call(entry: dict[str, Any], job: JobRow, config: Config) -> dict[str, Any]:
+    if entry["state"] != "waiting":
+        return entry
+    attempts = entry["attempts"] + 1
+    try:
+        _post[entry["name"]](job, config)
+    except Exception as error:  # noqa: BLE001  # whatever a hook does, it is recorded and the others run
+        logger.warning("Post hook %s of job %s failed: %s", entry["name"], job.id, error)
+        state = "waiting" if attempts < ATTEMPTS else "failed"
+        return {**entry, "state": state, "attempts": attempts, "error": f"{type(error).__name__}: {error}"}
+    return {"name": entry["name"], "state": "succeeded", "attempts": attempts}
+
+
+def _record(connection: Connection, job_id: str, results: list[dict[str, Any]], now: datetime) -> None:
+    from christmas.catalog.tables import jobs
+
+    waiting = [entry["attempts"] for entry in results if entry["state"] == "waiting"]
+    again = now + timedelta(seconds=RETRY_SECONDS * 2 ** (min(waiting) - 1)) if waiting else None
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(hooks=results, hooks_at=again))

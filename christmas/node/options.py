@@ -1,0 +1,65 @@
+"""What the node's parts share: the configuration, the database, the node's name, where logs and eggs are kept."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from christmas.catalog import database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+    from christmas.config import Config
+
+SLOTS_PER_PROCESSOR = 2
+
+
+@dataclass(frozen=True)
+class Options:
+    """The configuration as a node reads it."""
+
+    config: Config
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Give the catalog's engine."""
+        return database.open_engine(self.config.database_url)
+
+    @cached_property
+    def name(self) -> str:
+        """Give the node's name, which is different for every node."""
+        return self.config.node.name or f"{socket.gethostname()}:{self.config.node.port}"
+
+    @property
+    def slots(self) -> int:
+        """Give how many runs there are at the same time."""
+        return self.config.node.slots or SLOTS_PER_PROCESSOR * (os.cpu_count() or 1)
+
+    @property
+    def consumers(self) -> list[str] | None:
+        """Give whose jobs the node takes; None for everybody's."""
+        chosen = self.config.node.consumers
+        return None if "all" in chosen else list(chosen)
+
+    @property
+    def logs(self) -> Path:
+        """Give the folder of the runs' log files."""
+        return self.config.var_path / "logs"
+
+    @property
+    def eggs(self) -> Path:
+        """Give the folder that eggs are unpacked into for the spider processes."""
+        return self.config.var_path / "eggs"
+
+
+def current() -> Options:
+    """Give the options of this process."""
+    from christmas import config
+
+    return Options(config.current())

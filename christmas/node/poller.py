@@ -1,0 +1,151 @@
+"""Takes jobs from the table for the launcher's free slots. Everything it does to the database it does in a thread.
+
+``poll`` never raises: Twisted's timer would never call it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from scrapyd.interfaces import IPoller
+from twisted.internet import defer, threads
+from zope.interface import implementer
+
+from christmas.catalog import database, queue, tree
+from christmas.errors import ChristmasError
+from christmas.jobs import hooks, wake
+from christmas.node import options
+from christmas.node.lost import Watch
+from christmas.node.prepare import Start, prepare
+from christmas.node.records import Queues
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from christmas.catalog.jobs import JobRow
+    from christmas.node.options import Options
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Look:
+    """What one look at the table gave: runs to start, and those of this node that must stop."""
+
+    starts: list[Start]
+    stops: set[str]
+
+
+@implementer(IPoller)
+class JobsPoller:
+    """Scrapyd's poller; ``next`` gives a Deferred of a ``Start``."""
+
+    def __init__(self, config: Any) -> None:
+        self.options: Options = options.current()
+        self.queues = Queues(self.options)
+        self.waiting: deque[defer.Deferred[Start]] = deque()
+        self.watch = Watch(self.options.config.jobs.lease_seconds)
+        self.unsettled: deque[tuple[str, int, str]] = deque()
+        self.stop_runs: Callable[[set[str]], None] = lambda job_ids: None
+        self.looking = False
+        self.again = False
+        self.closed = False
+
+    def next(self) -> defer.Deferred[Start]:
+        """Ask for the next job; a free slot is filled at once where there is one."""
+        deferred: defer.Deferred[Start] = defer.Deferred()
+        self.waiting.append(deferred)
+        self.poll()
+        return deferred
+
+    def poll(self) -> None:
+        """Look for jobs, unless a look is under way; then once more after it."""
+        if self.closed:
+            return
+        if self.looking:
+            self.again = True
+            return
+        self.looking = True
+        deferred = threads.deferToThread(self._look, len(self.waiting))
+        deferred.addCallback(self._deliver)
+        deferred.addErrback(self._complain)
+        deferred.addBoth(self._looked)
+
+    def update_projects(self) -> None:
+        """Nothing to do: the projects are looked up when they are needed."""
+
+    def ended(self, job_id: str, attempt: int, how: str) -> None:
+        """Note that a run's process has ended; settled with the next look, however often that must be tried."""
+        self.unsettled.append((job_id, attempt, how))
+        self.poll()
+
+    def close(self) -> None:
+        """Take no more jobs."""
+        self.closed = True
+
+    def settle(self) -> None:
+        """Write down what became of ended processes; blocking, raises DatabaseUnavailable."""
+        while self.unsettled:
+            job_id, attempt, how = self.unsettled[0]
+            with database.begin(self.options.engine) as connection:
+                found = [job for job in queue.running(connection) if (job.id, job.attempt) == (job_id, attempt)]
+                for job in found:
+                    error = f"Attempt {attempt} on {job.node} ended with {how} and without a report; see its log."
+                    logger.error("Job %s: %s", job_id, error)
+                    queue.lose(connection, job, error, datetime.now(UTC))
+            self.unsettled.popleft()
+            wake.nodes(self.options.config)
+
+    def _look(self, free: int) -> Look:
+        self.settle()
+        engine, starts = self.options.engine, []
+        with database.read(engine) as connection:
+            runs = queue.running(connection)
+        if self.watch.dead(runs):
+            with database.begin(engine) as connection:
+                for sentence in self.watch.take_over(connection, queue.running(connection)):
+                    logger.warning(sentence)
+        while len(starts) < free and not self.closed:
+            with database.begin(engine) as connection:
+                job = queue.claim(connection, self.options.consumers, self.options.name, datetime.now(UTC))
+            if job is None:
+                break
+            start = self._prepared(job)
+            if start is not None:
+                starts.append(start)
+        hooks.run_post(engine, self.options.config)
+        stops = {job.id for job in runs if job.node == self.options.name and job.cancel_requested}
+        return Look(starts, stops)
+
+    def _prepared(self, job: JobRow) -> Start | None:
+        try:
+            return prepare(self.options, job)
+        except (ChristmasError, OSError) as error:
+            logger.error("Job %s cannot be started: %s", job.id, error)
+            with database.begin(self.options.engine) as connection:
+                if isinstance(error, OSError):  # a full disk may be this node's trouble alone
+                    queue.lose(connection, job, f"{self.options.name} cannot start it: {error}", datetime.now(UTC))
+                else:
+                    tree.end(connection, job.id, "failed", {"error": str(error)}, datetime.now(UTC))
+            return None
+
+    def _deliver(self, look: Look) -> None:
+        for start in look.starts:
+            self.waiting.popleft().callback(start)
+        if look.stops:
+            self.stop_runs(look.stops)
+
+    def _complain(self, failure: Any) -> None:
+        logger.error("Looking for jobs failed, and is tried again: %s", failure.getErrorMessage())
+        if not failure.check(ChristmasError):
+            logger.error(failure.getTraceback())
+
+    def _looked(self, _: Any) -> None:
+        self.looking = False
+        if self.again:
+            self.again = False
+            self.poll()

@@ -1,0 +1,110 @@
+"""Everything a run needs before its process starts: the egg as a file, the log's path, arguments and environment."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from christmas.catalog import database, eggs, jobs
+from christmas.config import PREFIX
+from christmas.errors import JobRefused
+from christmas.jobs import registry, vendors
+from christmas.jobs.client import PROJECT
+from christmas.jobs.definition import SpiderJob
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from christmas.catalog.jobs import JobRow
+    from christmas.node.options import Options
+
+# What a spider process gets of the node's environment; the node's own key is never among it.
+PASSED = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "http_proxy", "https_proxy", "no_proxy", "ENV", "CONFIG_PATH", "DISPLAY", "PLAYWRIGHT_BROWSERS_PATH",
+)  # fmt: skip
+WITHHELD = ("ACCESS__", "NODE__")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run that is ready to start."""
+
+    job: JobRow
+    log: Path
+    arguments: list[str]
+    environment: dict[str, str]
+
+
+def prepare(options: Options, job: JobRow) -> Start:
+    """Make a claimed job ready; raises JobRefused where its version has no such spider, and OSError of the disk."""
+    definition = registry.make(job.name, {"vendor": job.vendor, **job.arguments})
+    assert isinstance(definition, SpiderJob)  # noqa: S101  # only those have a consumer
+    egg = _egg(options, job)
+    log = _log(options, job)
+    given = {**definition.spider_arguments(), "_job": job.id, "_attempt": str(job.attempt)}
+    arguments = [str(job.vendor)]
+    for name, value in {**job.settings, "LOG_FILE": str(log)}.items():
+        arguments += ["-s", f"{name}={value}"]
+    for name, value in given.items():
+        arguments += ["-a", f"{name}={value}"]
+    return Start(job, log, arguments, _environment(options, job, egg))
+
+
+def _egg(options: Options, job: JobRow) -> Path | None:
+    with database.read(options.engine) as connection:
+        found = eggs.resolve(connection, PROJECT, job.version)
+        if found is None and job.version is not None:
+            raise JobRefused(f"Version {job.version} of {PROJECT} has been removed.")
+        known = eggs.spiders(connection, PROJECT, job.version) if found else vendors.installed()
+        if job.vendor not in (known or {}):
+            raise JobRefused(f"{found[0] if found else 'The installed project'} has no spider {job.vendor}.")
+        if found is None:
+            return None
+        path = options.eggs / f"{PROJECT}-{found[1]}.egg"
+        if not path.exists():
+            content = eggs.content(connection, PROJECT, found[0]) or b""
+            options.eggs.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{job.id}.part")
+            part.write_bytes(content)
+            part.rename(path)
+        return path
+
+
+def _log(options: Options, job: JobRow) -> Path:
+    folder = options.logs / PROJECT / str(job.vendor)
+    folder.mkdir(parents=True, exist_ok=True)
+    _prune(options, folder)
+    return folder / f"{job.id}.log"
+
+
+def _prune(options: Options, folder: Path) -> None:
+    """Remove the oldest logs beyond the limit, but never that of a running job."""
+    files = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
+    surplus = files[: -options.config.node.logs_to_keep]
+    if surplus:
+        with database.read(options.engine) as connection:
+            running = {job.id for job in jobs.find(connection, states=jobs.OPEN)}
+        for path in surplus:
+            if path.stem not in running:
+                with contextlib.suppress(FileNotFoundError):
+                    path.unlink()
+
+
+def _environment(options: Options, job: JobRow, egg: Path | None) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in (*PASSED, *options.config.node.environment) if name in os.environ}
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX) and not name.removeprefix(PREFIX).startswith(WITHHELD)
+    }
+    own = {
+        f"{PREFIX}VAR_PATH": str(options.config.var_path),
+        f"{PREFIX}SERVICE": str(job.consumer),
+        "CHRISTMAS_NODE_PID": str(os.getpid()),
+    }
+    if egg is not None:
+        own["CHRISTMAS_EGG"] = str(egg)
+    return {**passed, **ours, **own}

@@ -1,0 +1,258 @@
+"""The jobs table as the queue, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from christmas.catalog import database, jobs, queue
+from christmas.catalog.queue import NewJob
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def new(job_id: str, vendor: str = "shop_a", name: str = "integrator.sync_links", **more: Any) -> NewJob:
+    values: dict[str, Any] = {"consumer": "integrator", "arguments": {"n": job_id}, "attempts_max": 3}
+    return NewJob(job_id, name, vendor, **(values | more))
+
+
+def root(job_id: str = "root") -> NewJob:
+    return NewJob(job_id, "integrator.sync_vendor", "shop_a", None, {})
+
+
+def state(connection: Connection, job_id: str) -> str:
+    job = jobs.get(connection, job_id)
+    assert job is not None
+    return job.state
+
+
+def test_priority_then_age_decide_and_a_vendor_is_read_once(connection: Connection) -> None:
+    queue.submit(connection, new("old"), at(0))
+    queue.submit(connection, new("young"), at(1))
+    queue.submit(connection, new("urgent", priority=5), at(2))
+    queue.submit(connection, new("elsewhere", vendor="shop_b"), at(3))
+    claimed = [queue.claim(connection, None, "node", at(4)) for _ in range(3)]
+    assert [job and job.id for job in claimed] == ["urgent", "elsewhere", None]
+    queue.finish(connection, "urgent", 1, state="succeeded", outcome={}, now=at(5))
+    following = queue.claim(connection, None, "node", at(6))
+    assert following is not None
+    assert (following.id, following.attempt, following.node) == ("old", 1, "node")
+
+
+def test_a_node_takes_the_jobs_of_its_consumers_only(connection: Connection) -> None:
+    queue.submit(connection, new("browser", consumer="integrator.browser"), at(0))
+    queue.submit(connection, new("audit", vendor="shop_b", consumer="auditor"), at(0))
+    assert queue.claim(connection, ["integrator"], "node", at(1)) is None
+    found = queue.claim(connection, ["integrator", "auditor"], "node", at(1))
+    assert found is not None
+    assert found.id == "audit"
+
+
+def test_the_same_job_is_answered_with_the_open_one(connection: Connection) -> None:
+    first, is_new = queue.submit(connection, new("a", arguments={"year": 1998}), at(0))
+    assert is_new
+    again, is_new = queue.submit(connection, new("b", arguments={"year": 1998}), at(1))
+    assert (again.id, is_new) == (first.id, False)
+    other, is_new = queue.submit(connection, new("c", arguments={"year": 1999}), at(1))
+    assert (other.id, is_new) == ("c", True)
+    queue.cancel(connection, "a", at(2))
+    later, is_new = queue.submit(connection, new("d", arguments={"year": 1998}), at(3))
+    assert (later.id, is_new) == ("d", True)
+
+
+def test_a_lost_run_is_tried_three_times_and_then_failed(connection: Connection) -> None:
+    queue.submit(connection, new("a"), at(0))
+    for attempt in (1, 2, 3):
+        job = queue.claim(connection, None, "node", at(attempt))
+        assert job is not None
+        assert job.attempt == attempt
+        assert queue.lose(connection, job, f"death {attempt}", at(attempt)) == ("failed" if attempt == 3 else "queued")
+    ended = jobs.get(connection, "a")
+    assert ended is not None
+    assert (ended.state, ended.outcome) == ("failed", {"error": "death 3"})
+    assert queue.claim(connection, None, "node", at(9)) is None
+
+
+def test_an_attempt_that_was_taken_over_changes_nothing(connection: Connection) -> None:
+    queue.submit(connection, new("a"), at(0))
+    first = queue.claim(connection, None, "one", at(1))
+    assert first is not None
+    queue.lose(connection, first, "not heard of", at(20))
+    queue.claim(connection, None, "two", at(21))
+    assert queue.renew(connection, "a", 1, at(22), outcome={"pages": 9}) == "lost"
+    assert not queue.finish(connection, "a", 1, state="succeeded", outcome={}, now=at(22))
+    assert not queue.hand_back(connection, "a", 1)
+    assert queue.renew(connection, "a", 2, at(22)) == "held"
+    assert state(connection, "a") == "running"
+
+
+def test_a_run_that_renewed_is_not_taken_over(connection: Connection) -> None:
+    queue.submit(connection, new("a"), at(0))
+    seen = queue.claim(connection, None, "one", at(1))
+    assert seen is not None
+    queue.renew(connection, "a", 1, at(2))
+    assert queue.lose(connection, seen, "not heard of", at(20)) is None
+    assert state(connection, "a") == "running"
+
+
+def test_handing_back_costs_no_attempt(connection: Connection) -> None:
+    queue.submit(connection, new("a", attempts_max=1), at(0))
+    for attempt in (1, 2, 3, 4):
+        job = queue.claim(connection, None, "node", at(attempt))
+        assert job is not None
+        assert queue.hand_back(connection, "a", attempt)
+    assert state(connection, "a") == "queued"
+
+
+def test_cancelling_a_queued_a_running_and_an_ended_job(connection: Connection) -> None:
+    queue.submit(connection, new("a"), at(0))
+    assert queue.cancel(connection, "a", at(1)) == "queued"
+    assert state(connection, "a") == "cancelled"
+    assert queue.cancel(connection, "a", at(2)) is None
+    assert queue.cancel(connection, "unknown", at(2)) is None
+    queue.submit(connection, new("b"), at(3))
+    job = queue.claim(connection, None, "node", at(4))
+    assert job is not None
+    assert queue.cancel(connection, "b", at(5)) == "running"
+    assert queue.renew(connection, "b", 1, at(6)) == "cancelled"
+    assert state(connection, "b") == "running"
+    renewed = jobs.get(connection, "b")
+    assert renewed is not None
+    assert queue.lose(connection, renewed, "killed", at(7)) == "cancelled"
+
+
+def test_a_job_waits_for_the_one_before_it(connection: Connection) -> None:
+    parent, _ = queue.submit(connection, root(), at(0))
+    queue.submit(connection, new("links", parent=parent), at(0))
+    queue.submit(connection, new("products", parent=parent, after_id="links", priority=9), at(0))
+    assert (job := queue.claim(connection, None, "node", at(1))) is not None
+    assert job.id == "links"
+    queue.finish(connection, "links", 1, state="succeeded", outcome={}, now=at(2))
+    assert (job := queue.claim(connection, None, "node", at(3))) is not None
+    assert job.id == "products"
+    assert state(connection, "root") == "running"
+    queue.finish(connection, "products", 1, state="succeeded", outcome={}, now=at(5))
+    done = jobs.get(connection, "root")
+    assert done is not None
+    assert (done.state, done.started_at, done.finished_at) == ("succeeded", at(0), at(5))
+    assert done.outcome == {"children": 2, "succeeded": 2}
+    assert [(one.job.id, one.completed_at) for one in jobs.children(connection, "root")] == [
+        ("links", at(2)),
+        ("products", at(5)),
+    ]
+
+
+def test_what_waited_for_a_failed_job_is_cancelled_and_the_root_fails(connection: Connection) -> None:
+    parent, _ = queue.submit(connection, root(), at(0))
+    queue.submit(connection, new("links", parent=parent), at(0))
+    queue.submit(connection, new("products", parent=parent, after_id="links"), at(0))
+    queue.claim(connection, None, "node", at(1))
+    queue.finish(connection, "links", 1, state="failed", outcome={"error": "x"}, now=at(2))
+    assert (state(connection, "products"), state(connection, "root")) == ("cancelled", "failed")
+    assert [row.id for row in jobs.tree(connection, "root")] == ["root", "links", "products"]
+
+
+def test_a_shared_child_completes_both_parents(connection: Connection) -> None:
+    first, _ = queue.submit(connection, root("one"), at(0))
+    second, _ = queue.submit(connection, NewJob("two", "integrator.sync_all", None, None, {}), at(0))
+    queue.submit(connection, new("a", parent=first, arguments={}), at(0))
+    queue.submit(connection, new("b", parent=second, arguments={}), at(0))
+    queue.claim(connection, None, "node", at(1))
+    queue.finish(connection, "a", 1, state="succeeded", outcome={}, now=at(2))
+    assert (state(connection, "one"), state(connection, "two")) == ("succeeded", "succeeded")
+
+
+def test_cancelling_a_root_cancels_what_it_started(connection: Connection) -> None:
+    parent, _ = queue.submit(connection, root(), at(0))
+    queue.submit(connection, new("links", parent=parent), at(0))
+    queue.submit(connection, new("products", parent=parent, after_id="links"), at(0))
+    queue.claim(connection, None, "node", at(1))
+    assert queue.cancel(connection, "root", at(2)) == "running"
+    assert queue.renew(connection, "links", 1, at(3)) == "cancelled"
+    queue.finish(connection, "links", 1, state="cancelled", outcome={}, now=at(4))
+    assert [state(connection, job) for job in ("root", "links", "products")] == ["cancelled"] * 3
+
+
+def test_post_hooks_become_due_when_the_job_ends(connection: Connection) -> None:
+    queue.submit(connection, new("a", hooks=["log_run"]), at(0))
+    queue.submit(connection, new("b", vendor="shop_b"), at(0))
+    for job_id in ("a", "b"):
+        queue.claim(connection, None, "node", at(1))
+        queue.finish(connection, job_id, 1, state="succeeded", outcome={}, now=at(2))
+    due = {row.id: row.hooks_at for row in jobs.find(connection)}
+    assert due == {"a": at(2), "b": None}
+
+
+def test_a_run_nobody_queued_takes_the_vendor_like_any_other(connection: Connection) -> None:
+    queue.take(connection, new("mine"), node="here", process="p", now=at(0))
+    queue.submit(connection, new("a"), at(1))
+    assert queue.claim(connection, None, "node", at(2)) is None
+    with pytest.raises(IntegrityError), connection.begin_nested():
+        queue.take(connection, new("other"), node="there", process="p", now=at(3))
+
+
+def test_many_nodes_claim_every_job_once(engine: Engine) -> None:
+    with database.begin(engine) as connection:
+        for number in range(60):
+            queue.submit(connection, new(f"job{number:02}", vendor=f"shop_{number % 6}"), at(number))
+    done: list[str] = []
+    overlaps: list[str] = []
+    reading: set[str] = set()
+    guard = threading.Lock()
+
+    def work(name: str) -> None:
+        while True:
+            with database.begin(engine) as connection:
+                job = queue.claim(connection, None, name, datetime.now(UTC))
+                left = jobs.count(connection)["queued"]
+            if job is None and not left:
+                return
+            if job is None:
+                continue
+            with guard:
+                overlaps.extend([str(job.vendor)] if job.vendor in reading else [])
+                reading.add(str(job.vendor))
+                done.append(job.id)
+            with guard:
+                reading.discard(str(job.vendor))
+            with database.begin(engine) as connection:
+                queue.finish(connection, job.id, job.attempt, state="succeeded", outcome={}, now=datetime.now(UTC))
+
+    threads = [threading.Thread(target=work, args=(f"node{number}",)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(done) == [f"job{number:02}" for number in range(60)]
+    assert not overlaps
+
+
+def test_children_that_end_at_the_same_moment_complete_their_root(engine: Engine) -> None:
+    with database.begin(engine) as connection:
+        parent, _ = queue.submit(connection, root(), at(0))
+        for number in range(8):
+            queue.submit(connection, new(f"child{number}", vendor=f"shop_{number}", parent=parent), at(0))
+            queue.claim(connection, None, "node", at(1))
+    barrier = threading.Barrier(8)
+
+    def end(job_id: str) -> None:
+        barrier.wait()
+        with database.begin(engine) as connection:
+            queue.finish(connection, job_id, 1, state="succeeded", outcome={}, now=at(2))
+
+    threads = [threading.Thread(target=end, args=(f"child{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    with database.read(engine) as connection:
+        assert state(connection, "root") == "succeeded"
