@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from christmas import config as configuration
+from christmas.commands import jobs, keys, schedule, services
 from christmas.errors import ArgumentError, ChristmasError
 
 PLAIN_WIDTH = 120
@@ -29,6 +30,12 @@ app = typer.Typer(
 )
 db = typer.Typer(no_args_is_help=True, help="The catalog's database.")
 app.add_typer(db, name="db")
+app.add_typer(jobs.app, name="jobs", cls=jobs.Group)
+app.add_typer(schedule.app, name="schedule")
+app.add_typer(keys.keys, name="keys")
+app.add_typer(keys.users, name="users")
+for command in (jobs.run, services.node, services.scheduler, services.up):
+    app.command()(command)
 
 Demo = Annotated[bool, typer.Option("--demo", help="Look at the demonstration's catalog instead of your own.")]
 Output = Annotated[str, typer.Option("--format", help="table, json, csv or parquet.")]
@@ -192,14 +199,15 @@ def vendors_table(engine: Engine) -> None:
     """Print one line per vendor."""
     from rich.table import Table
 
-    from christmas.catalog import database, jobs
+    from christmas.catalog import database
+    from christmas.catalog import jobs as runs
     from christmas.catalog import products as store
 
     table = Table("Vendor", "Products", "In stock", "Without price", "Last run", "Result")
     with database.read(engine) as connection:
         counts = {row.vendor: row for row in store.count_by_vendor(connection)}
         for name in _known_vendors(None):
-            row, job = counts.get(name), jobs.last(connection, name)
+            row, job = counts.get(name), runs.last(connection, name)
             numbers = [str(n) for n in (row.products, row.in_stock, row.without_price)] if row else ["0", "0", "0"]
             when = job.started_at.strftime("%Y-%m-%d %H:%M UTC") if job and job.started_at else "never"
             result = _result(job) if job else ""

@@ -1,0 +1,5 @@
+"""``python -m christmas`` is the ``christmas`` command."""
+
+from christmas.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Who may do what: roles and permissions from a policy, keys that prove who asks."""

@@ -1,0 +1,54 @@
+"""Who a key belongs to, and whether it is valid now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from christmas.catalog import users
+from christmas.errors import AccessDenied
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+# The last use is noted to the minute: a write for every request would cost more than the request.
+LAST_USE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks; ``vendors`` None means all."""
+
+    user: str
+    role: str
+    key_id: str
+    vendors: list[str] | None
+
+
+class KeyRefused(AccessDenied):
+    """Raised when a key is not valid, from ``authenticate``; ``reason`` is for the log, not for the caller."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The user name or the key is not valid.")
+        self.reason = reason
+
+
+def authenticate(connection: Connection, user: str, key: str, now: datetime) -> Identity:
+    """Give the identity of a user name and key; raises KeyRefused, which tells callers always the same."""
+    found = users.find_key(connection, key)
+    if found is None:
+        raise KeyRefused("unknown key")
+    if found.user != user:
+        raise KeyRefused(f"key {found.id} is not {user[:80]!r}'s")
+    if found.revoked_at is not None:
+        raise KeyRefused(f"key {found.id} was revoked")
+    if found.expires_at is not None and found.expires_at <= now:
+        raise KeyRefused(f"key {found.id} has expired")
+    if not found.bound:
+        raise KeyRefused(f"key {found.id}: {found.user} has no role {found.role} any more")
+    if found.last_used_at is None or now - found.last_used_at > LAST_USE:
+        users.used(connection, found.id, now)
+    return Identity(found.user, found.role, found.id, found.vendors)

@@ -1,0 +1,73 @@
+"""The policy: which role may do what, read by casbin."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from christmas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from christmas.config import Config
+
+MODEL = """
+[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = sub, obj, act
+[role_definition]
+g = _, _
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = g(r.sub, p.sub) && (p.obj == "*" || r.obj == p.obj) && (p.act == "*" || r.act == p.act)
+"""
+_FIELDS = {"p": 4, "g": 3}
+
+
+class Policy:
+    """Answers whether a role may do something to a resource; safe to ask from several threads."""
+
+    def __init__(self, text: str, where: str) -> None:
+        import casbin
+
+        model = casbin.Model()
+        model.load_model_from_text(MODEL)
+        self._enforcer = casbin.Enforcer(model)
+        self._lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+        rules = [[field.strip() for field in line.split(",")] for line in self._lines]
+        for line, rule in zip(self._lines, rules, strict=True):
+            if len(rule) != _FIELDS.get(rule[0]) or not all(rule):
+                raise ConfigurationError(
+                    f"The policy {where} has the line {line!r}: expected p, ROLE, RESOURCE, ACTION or g, ROLE, PARENT."
+                )
+            (self._enforcer.add_policy if rule[0] == "p" else self._enforcer.add_grouping_policy)(*rule[1:])
+        self._rules = rules
+        self._known: dict[tuple[str, str, str], bool] = {}
+
+    def allows(self, role: str, resource: str, action: str) -> bool:
+        """Say whether the role may."""
+        asked = (role, resource, action)
+        if asked not in self._known:  # the policy does not change while the process lives
+            self._known[asked] = bool(self._enforcer.enforce(*asked))
+        return self._known[asked]
+
+    def roles(self) -> list[str]:
+        """Give every role, in the order of the file."""
+        return list(dict.fromkeys(rule[1] for rule in self._rules))
+
+    def permissions(self) -> list[str]:
+        """Give every permission the policy names, as ``resource.action``."""
+        return sorted({f"{rule[2]}.{rule[3]}" for rule in self._rules if rule[0] == "p" and rule[2] != "*"})
+
+
+def load(config: Config) -> Policy:
+    """Read the policy that comes with christmas, or the configured file; raises ConfigurationError."""
+    if not config.access.policy_path:
+        return Policy((files("christmas.access") / "policy.csv").read_text(encoding="utf-8"), "of christmas")
+    path = Path(config.access.policy_path)
+    try:
+        return Policy(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"access.policy_path names {path}, which cannot be read: {error}") from error

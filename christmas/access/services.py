@@ -1,0 +1,70 @@
+"""The services' own keys: made at the first start, in files that only their owner can read."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from christmas.access import keys
+from christmas.catalog import database, users
+from christmas.errors import AccessDenied, ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+    from christmas.config import Config
+
+SERVICES = ("scheduler", "integrator", "auditor", "server")
+
+
+def role(service: str) -> str:
+    """Give the role of a service."""
+    return f"service:{service}"
+
+
+def user(service: str) -> str:
+    """Give the user name of a service; without a colon, which ends a user name in HTTP Basic authentication."""
+    return f"service-{service}"
+
+
+def own_key(config: Config, engine: Engine, service: str) -> str:
+    """Give a service's key: configured, from its file, or made now; raises ConfigurationError for an open file."""
+    if config.access.key:
+        return config.access.key
+    folder = config.var_path / "keys"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"{service}.key"
+    with FileLock(folder / "lock", mode=0o600):
+        if not path.exists():
+            with database.begin(engine) as connection:
+                new = users.create_key(connection, user=user(service), role=role(service), now=datetime.now(UTC))
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+                file.write(new.key + "\n")
+    return _read(path)
+
+
+def check(config: Config, engine: Engine, service: str) -> None:
+    """Refuse to start with a key that is not this service's; raises AccessDenied with what to do."""
+    key = own_key(config, engine, service)
+    where = "CHRISTMAS__ACCESS__KEY" if config.access.key else str(config.var_path / "keys" / f"{service}.key")
+    try:
+        with database.begin(engine) as connection:
+            identity = keys.authenticate(connection, user(service), key, datetime.now(UTC))
+        if identity.role != role(service):
+            raise keys.KeyRefused(f"it has the role {identity.role}, and not {role(service)}")  # noqa: TRY301
+    except keys.KeyRefused as error:
+        raise AccessDenied(
+            f"The key of the service {service} ({where}) is not valid: {error.reason}. Make one with `christmas keys "
+            f"create --user {user(service)} --role {role(service)}`, or remove the file to have one made."
+        ) from error
+
+
+def _read(path: Path) -> str:
+    if path.stat().st_mode & 0o077:
+        raise ConfigurationError(f"{path} can be read by others: chmod 600 {path}, and rotate the key.")
+    return path.read_text(encoding="ascii").strip()

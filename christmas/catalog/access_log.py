@@ -1,0 +1,45 @@
+"""Every refusal, and every grant of a write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from christmas.catalog.tables import access_log
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRow:
+    """One line; ``user``, ``role`` and ``key_id`` are None where no key was recognised."""
+
+    at: datetime
+    address: str
+    user: str | None
+    role: str | None
+    key_id: str | None
+    resource: str
+    action: str
+    allowed: bool
+    reason: str | None
+
+
+def record(connection: Connection, **line: Any) -> None:
+    """Write one line: the fields of AccessRow."""
+    connection.execute(insert(access_log), line)
+
+
+def latest(connection: Connection, limit: int = 100) -> list[AccessRow]:
+    """Give the newest lines, the newest first."""
+    columns = [access_log.c[name] for name in AccessRow.__slots__]
+    query = select(*columns).order_by(access_log.c.id.desc()).limit(limit)
+    return [AccessRow(*row) for row in connection.execute(query)]
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Remove what is older; gives how many lines."""
+    return connection.execute(delete(access_log).where(access_log.c.at < before)).rowcount

@@ -1,0 +1,146 @@
+"""Users, what roles they have, and their keys. A key itself is never stored, only its SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from christmas.catalog.tables import api_keys, role_bindings, users
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key as it is shown once."""
+
+    id: str
+    user: str
+    role: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """What is known of a key; ``bound`` says whether its user still has its role."""
+
+    id: str
+    user: str
+    role: str
+    hash: bytes
+    vendors: list[str] | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    bound: bool
+
+
+def create_key(
+    connection: Connection,
+    *,
+    user: str,
+    role: str,
+    now: datetime,
+    vendors: Sequence[str] | None = None,
+    expires_at: datetime | None = None,
+) -> NewKey:
+    """Make a key, and the user and the role's binding where they are missing."""
+    bind(connection, user, role, now)
+    new = NewKey(secrets.token_hex(6), user, role, secrets.token_urlsafe(KEY_BYTES))
+    row: dict[str, Any] = {"id": new.id, "user": user, "role": role, "hash": _hash(new.key), "created_at": now}
+    chosen = None if vendors is None else list(vendors)
+    connection.execute(insert(api_keys), row | {"vendors": chosen, "expires_at": expires_at})
+    return new
+
+
+def find_key(connection: Connection, key: str) -> KeyRow | None:
+    """Give the row of a key; None where there is no such key."""
+    digest = _hash(key)
+    row = connection.execute(_rows().where(api_keys.c.hash == digest)).first()
+    return KeyRow(*row) if row is not None and hmac.compare_digest(bytes(row.hash), digest) else None
+
+
+def list_keys(connection: Connection) -> list[KeyRow]:
+    """Give all keys, the oldest first."""
+    return [KeyRow(*row) for row in connection.execute(_rows().order_by(api_keys.c.created_at, api_keys.c.id))]
+
+
+def used(connection: Connection, key_id: str, now: datetime) -> None:
+    """Note that a key was used."""
+    connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=now))
+
+
+def revoke(connection: Connection, key_id: str, now: datetime) -> bool:
+    """End a key; False where there is no such valid key."""
+    statement = update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+    return bool(connection.execute(statement.values(revoked_at=now)).rowcount)
+
+
+def rotate(connection: Connection, key_id: str, now: datetime) -> NewKey | None:
+    """Replace a key by a new one of the same user, role, vendors and expiry; None where there is no such valid key."""
+    row = connection.execute(_rows().where(api_keys.c.id == key_id)).first()
+    if row is None or not revoke(connection, key_id, now):
+        return None
+    old = KeyRow(*row)
+    return create_key(connection, user=old.user, role=old.role, vendors=old.vendors, expires_at=old.expires_at, now=now)
+
+
+def bind(connection: Connection, user: str, role: str, now: datetime) -> None:
+    """Give a user a role; makes the user where there is none."""
+    if connection.scalar(select(users.c.name).where(users.c.name == user)) is None:
+        connection.execute(insert(users), {"name": user, "created_at": now})
+    if role not in roles(connection, user):
+        connection.execute(insert(role_bindings), {"user": user, "role": role, "bound_at": now})
+
+
+def unbind(connection: Connection, user: str, role: str) -> bool:
+    """Take a role from a user: its keys of that role stop working at once."""
+    statement = delete(role_bindings).where(role_bindings.c.user == user, role_bindings.c.role == role)
+    return bool(connection.execute(statement).rowcount)
+
+
+def roles(connection: Connection, user: str) -> list[str]:
+    """Give a user's roles."""
+    query = select(role_bindings.c.role).where(role_bindings.c.user == user).order_by(role_bindings.c.role)
+    return list(connection.scalars(query))
+
+
+def list_users(connection: Connection) -> list[tuple[str, list[str]]]:
+    """Give all users with their roles."""
+    names = connection.scalars(select(users.c.name).order_by(users.c.name)).all()
+    return [(name, roles(connection, name)) for name in names]
+
+
+def remove(connection: Connection, user: str) -> bool:
+    """Remove a user with all keys and roles; the access log keeps the name."""
+    for table in (api_keys, role_bindings):
+        connection.execute(delete(table).where(table.c.user == user))
+    return bool(connection.execute(delete(users).where(users.c.name == user)).rowcount)
+
+
+def _rows() -> Any:
+    bound = (
+        select(role_bindings.c.role)
+        .where(role_bindings.c.user == api_keys.c.user, role_bindings.c.role == api_keys.c.role)
+        .exists()
+    )
+    columns = (
+        api_keys.c.id, api_keys.c.user, api_keys.c.role, api_keys.c.hash, api_keys.c.vendors, api_keys.c.created_at,
+        api_keys.c.expires_at, api_keys.c.last_used_at, api_keys.c.revoked_at,
+    )  # fmt: skip
+    return select(*columns, bound.label("bound"))
+
+
+def _hash(key: str) -> bytes:
+    # Keys are random and 256 bits long: a slow hash would protect nothing and cost 37 ms a request.
+    return hashlib.sha256(key.encode()).digest()

@@ -1,0 +1,81 @@
+"""What several groups of commands need."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from christmas import config as configuration
+from christmas.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+    from sqlalchemy import Engine
+
+PLAIN_WIDTH = 160
+TableOrJson = Annotated[str, typer.Option("--format", help="table or json.")]
+
+
+def engine() -> Engine:
+    """Give the configured catalog, brought up to date."""
+    from christmas.catalog import database
+
+    found = database.open_engine(configuration.current().database_url)
+    database.upgrade(found)
+    return found
+
+
+def console() -> Console:
+    """Give a console that does not wrap lines in a pipe."""
+    from rich.console import Console
+
+    found = Console()
+    return found if found.is_terminal else Console(width=PLAIN_WIDTH)
+
+
+def show(columns: Sequence[str], rows: Iterable[dict[str, Any]], output: str) -> None:
+    """Print rows as a table of these columns, or all they hold as a JSON list."""
+    if output not in {"table", "json"}:
+        raise ArgumentError(f"--format {output} is not known here: use table or json.")
+    if output == "json":
+        typer.echo(json.dumps(list(rows), default=_as_text, indent=2))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*[name.replace("_", " ") for name in columns])
+    for row in rows:
+        table.add_row(*[Text(_cell(row.get(name))) for name in columns])
+    console().print(table)
+
+
+def arguments(pairs: Iterable[str]) -> dict[str, str]:
+    """Read ``name=value`` texts."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise ArgumentError(f"{pair!r} is no argument: write name=value, such as vendor=ornament_shop_com.")
+        if name in found:
+            raise ArgumentError(f"{name} is given twice.")
+        found[name] = value
+    return found
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_cell(part)}" for name, part in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _as_text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

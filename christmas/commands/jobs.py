@@ -1,0 +1,172 @@
+"""``christmas run`` and ``christmas jobs``."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from christmas import config as configuration
+from christmas.commands.common import TableOrJson, arguments, console, engine, show
+from christmas.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from christmas.catalog.jobs import JobRow
+
+COLUMNS = ("id", "name", "state", "parent", "vendor", "queued_at", "started_at", "finished_at", "attempt", "outcome")
+LOOK_SECONDS = 0.5
+
+
+class Group(TyperGroup):
+    """``christmas jobs ID`` shows that job."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Take what is no command for an ID."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    invoke_without_command=True,
+    help="List jobs, show one with everything below it, or cancel one.",
+    context_settings={"help_option_names": ["--help"]},
+)
+
+
+def run(
+    name: Annotated[str, typer.Argument(help="A job, such as integrator.sync_links.")],
+    given: Annotated[list[str] | None, typer.Argument(help="Its arguments: vendor=ornament_shop_com year=1998")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and show the progress.")] = False,
+    priority: Annotated[int | None, typer.Option(help="Higher runs earlier.")] = None,
+    output: TableOrJson = "table",
+) -> None:
+    """Submit a job; with --wait, exit status 1 where it does not succeed.
+
+    integrator.sync_links, sync_products, sync_product, sync_vendor, sync_year, sync_all. A wrong argument says which
+    ones there are. Somebody must run it: `christmas up`, or a `christmas node`.
+    """
+    from christmas.jobs import client
+
+    job = client.submit(name, arguments(given or []), submitted_by="command line", priority=priority)
+    if wait:
+        job = _follow(job.id, quiet=output == "json")
+    if output == "json":
+        show(COLUMNS, [_record(job)], output)
+    else:
+        typer.echo(f"{job.id} {job.state}" + (f": {error}" if (error := (job.outcome or {}).get("error")) else ""))
+    if wait and job.state != "succeeded":
+        raise typer.Exit(1)
+
+
+@app.callback()
+def jobs(
+    context: typer.Context,
+    state: Annotated[
+        str | None, typer.Option(help="Only these: queued, running, succeeded, failed, cancelled.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 50,
+    output: TableOrJson = "table",
+) -> None:
+    """List the newest jobs."""
+    if context.invoked_subcommand is not None:
+        return
+    from christmas.catalog import database
+    from christmas.catalog import jobs as store
+
+    if state is not None and state not in store.STATES:
+        raise ArgumentError(f"--state {state} is not known: use {', '.join(store.STATES)}.")
+    with database.read(engine()) as connection:
+        rows = store.find(connection, states=[state] if state else store.STATES, limit=limit)
+    show(COLUMNS, [_record(row) for row in rows], output)
+
+
+@app.command("show")
+def show_one(
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's ID.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Stay until it has ended.")] = False,
+    output: TableOrJson = "table",
+) -> None:
+    """Show one job and everything below it; `christmas jobs ID` is the same."""
+    if follow:
+        _follow(job_id, quiet=output == "json")
+    rows = _tree(job_id)
+    if output == "json":
+        show(COLUMNS, [_record(row) for row in rows], output)
+    else:
+        console().print(_table(rows))
+
+
+@app.command()
+def cancel(job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's ID.")]) -> None:
+    """Cancel a job and what it has started, on whatever node it runs."""
+    from christmas.catalog import database, queue
+    from christmas.jobs import wake
+
+    with database.begin(engine()) as connection:
+        before = queue.cancel(connection, job_id, datetime.now(UTC))
+    if before is None:
+        raise ArgumentError(f"There is no queued or running job {job_id!r}; `christmas jobs` lists them.")
+    wake.nodes(configuration.current())
+    typer.echo(f"{job_id} was {before} and is being cancelled")
+
+
+def _tree(job_id: str) -> list[JobRow]:
+    from christmas.catalog import database
+    from christmas.catalog import jobs as store
+
+    with database.read(engine()) as connection:
+        rows = store.tree(connection, job_id)
+    if not rows:
+        raise ArgumentError(f"There is no job {job_id!r}; `christmas jobs` lists them.")
+    return rows
+
+
+def _record(row: JobRow) -> dict[str, Any]:
+    return {
+        "id": row.id, "name": row.name, "state": row.state, "parent": row.parent_id, "vendor": row.vendor,
+        "queued_at": row.queued_at, "started_at": row.started_at, "finished_at": row.finished_at,
+        "attempt": row.attempt, "outcome": row.outcome, "arguments": row.arguments, "node": row.node,
+        "priority": row.priority, "submitted_by": row.submitted_by, "hooks": row.hooks,
+    }  # fmt: skip
+
+
+def _follow(job_id: str, *, quiet: bool) -> JobRow:
+    """Show the tree until its root has ended."""
+    from rich.live import Live
+
+    from christmas.catalog import jobs as store
+
+    screen = console()
+    with Live(console=screen, refresh_per_second=4, transient=quiet) as live:
+        while True:
+            rows = _tree(job_id)
+            first = next(row for row in rows if row.id == job_id)
+            if not quiet and (screen.is_terminal or first.state not in store.OPEN):
+                live.update(_table(rows))
+            if first.state not in store.OPEN:
+                return first
+            time.sleep(LOOK_SECONDS)
+
+
+def _table(rows: list[JobRow]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("Job", "Vendor", "State", "Attempt", "Started (UTC)", "Took", "Pages", "Result")
+    depth: dict[str, int] = {}
+    for row in rows:
+        depth[row.id] = depth.get(row.parent_id or "", -1) + 1
+        outcome = row.outcome or {}
+        start = f"{row.started_at:%H:%M:%S}" if row.started_at else ""
+        took = str((row.finished_at or datetime.now(UTC)) - row.started_at).partition(".")[0] if row.started_at else ""
+        pages = f"{outcome.get('pages_read', '')}/{outcome['pages_planned']}" if outcome.get("pages_planned") else ""
+        name = "  " * depth[row.id] + row.name
+        texts = [name, row.vendor or "", row.state, str(row.attempt), start, took, pages, str(outcome.get("error", ""))]
+        table.add_row(*map(Text, texts))
+    return table

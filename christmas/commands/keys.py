@@ -1,0 +1,187 @@
+"""``christmas keys`` and ``christmas users``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from christmas import config as configuration
+from christmas.commands.common import TableOrJson, engine, show
+from christmas.errors import ArgumentError
+
+keys = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke, rotate; and the access log.")
+users = typer.Typer(no_args_is_help=True, help="Users and their roles.")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+Id = Annotated[str, typer.Argument(metavar="ID", help="A key's ID, from `christmas keys list`.")]
+User = Annotated[str, typer.Argument(help="A user's name.")]
+Role = Annotated[str, typer.Argument(help="internal, user, service:integrator ...")]
+
+
+@keys.command()
+def create(
+    user: Annotated[str, typer.Option(help="Whose key; made where there is no such user.")],
+    role: Annotated[str, typer.Option(help="internal (everything), user (reads products), service:integrator ...")],
+    expires: Annotated[
+        str | None, typer.Option(help="30d, 12h, or a time such as 2027-01-31 or 2027-01-31T12:00Z.")
+    ] = None,
+    vendors: Annotated[str | None, typer.Option(help="Only these vendors, separated by commas.")] = None,
+    output: TableOrJson = "table",
+) -> None:
+    """Make a key. It is shown this once; only its hash is kept."""
+    from christmas.catalog import database
+    from christmas.catalog import users as store
+
+    _check_role(role)
+    if not _NAME.fullmatch(user):
+        raise ArgumentError(f"--user {user!r} is not accepted: up to 64 letters, digits, dots, dashes, underscores.")
+    scope = None if vendors is None else _vendors(vendors)
+    now = datetime.now(UTC)
+    until = None if expires is None else _expiry(expires, now)
+    with database.begin(engine()) as connection:
+        new = store.create_key(connection, user=user, role=role, vendors=scope, expires_at=until, now=now)
+    _show_new(asdict(new) | {"vendors": scope, "expires_at": until}, output)
+
+
+@keys.command("list")
+def list_keys(output: TableOrJson = "table") -> None:
+    """List all keys: whose, which role, valid until when, last used."""
+    from christmas.catalog import database
+    from christmas.catalog import users as store
+
+    with database.read(engine()) as connection:
+        rows = store.list_keys(connection)
+    columns = ("id", "user", "role", "vendors", "created_at", "expires_at", "last_used_at", "revoked_at", "bound")
+    show(columns, [{name: getattr(row, name) for name in columns} for row in rows], output)
+
+
+@keys.command()
+def revoke(key_id: Id) -> None:
+    """End a key at once."""
+    from christmas.catalog import database
+    from christmas.catalog import users as store
+
+    with database.begin(engine()) as connection:
+        if not store.revoke(connection, key_id, datetime.now(UTC)):
+            raise ArgumentError(f"There is no valid key {key_id!r}; `christmas keys list` shows them.")
+    typer.echo(f"{key_id} is revoked")
+
+
+@keys.command()
+def rotate(key_id: Id, output: TableOrJson = "table") -> None:
+    """Replace a key by a new one of the same scope; the old one ends at once."""
+    from christmas.catalog import database
+    from christmas.catalog import users as store
+
+    with database.begin(engine()) as connection:
+        new = store.rotate(connection, key_id, datetime.now(UTC))
+    if new is None:
+        raise ArgumentError(f"There is no valid key {key_id!r}; `christmas keys list` shows them.")
+    _show_new(asdict(new), output)
+
+
+@keys.command()
+def log(
+    limit: Annotated[int, typer.Option(min=1, help="At most so many lines, the newest first.")] = 50,
+    output: TableOrJson = "table",
+) -> None:
+    """Show the access log: every refusal, and every grant of a write."""
+    from christmas.catalog import access_log, database
+
+    with database.read(engine()) as connection:
+        rows = access_log.latest(connection, limit)
+    show(access_log.AccessRow.__slots__, [asdict(row) for row in rows], output)
+
+
+@users.command("list")
+def list_users(output: TableOrJson = "table") -> None:
+    """List all users with their roles."""
+    from christmas.catalog import database
+    from christmas.catalog import users as store
+
+    with database.read(engine()) as connection:
+        rows = store.list_users(connection)
+    show(("user", "roles"), [{"user": name, "roles": roles} for name, roles in rows], output)
+
+
+@users.command()
+def bind(user: User, role: Role) -> None:
+    """Give a user a role."""
+    from christmas.catalog import database
+    from christmas.catalog import users as store
+
+    _check_role(role)
+    with database.begin(engine()) as connection:
+        store.bind(connection, user, role, datetime.now(UTC))
+
+
+@users.command()
+def unbind(user: User, role: Role) -> None:
+    """Take a role from a user; keys of that role stop working at once."""
+    from christmas.catalog import database
+    from christmas.catalog import users as store
+
+    with database.begin(engine()) as connection:
+        if not store.unbind(connection, user, role):
+            raise ArgumentError(f"{user!r} has no role {role!r}; `christmas users list` shows them.")
+
+
+@users.command()
+def remove(user: User) -> None:
+    """Remove a user with all keys."""
+    from christmas.catalog import database
+    from christmas.catalog import users as store
+
+    with database.begin(engine()) as connection:
+        if not store.remove(connection, user):
+            raise ArgumentError(f"There is no user {user!r}; `christmas users list` shows them.")
+
+
+def _show_new(row: dict[str, Any], output: str) -> None:
+    show(("id", "user", "role", "key"), [row], output) if output != "json" else typer.echo(_json(row))
+    if output != "json":
+        typer.echo("Keep it now: it is not shown again.")
+
+
+def _json(row: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(row, default=lambda value: value.isoformat())
+
+
+def _check_role(role: str) -> None:
+    from christmas.access import policy
+
+    roles = policy.load(configuration.current()).roles()
+    if role not in roles:
+        raise ArgumentError(f"There is no role {role!r}; the policy has {', '.join(roles)}.")
+
+
+def _vendors(text: str) -> list[str]:
+    from christmas.jobs import vendors
+
+    chosen = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [name for name in chosen if name not in vendors.installed()]
+    if unknown or not chosen:
+        known = ", ".join(vendors.installed())
+        raise ArgumentError(f"--vendors {text!r}: {', '.join(unknown) or 'nothing'} is no vendor; there are {known}.")
+    return chosen
+
+
+def _expiry(text: str, now: datetime) -> datetime:
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([dh])", text)
+    if match:
+        return now + timedelta(**{"days" if match[2] == "d" else "hours": int(match[1])})
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentError(
+            f"--expires {text!r} is not accepted: give 30d, 12h, or a time such as 2027-01-31."
+        ) from error
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if at <= now:
+        raise ArgumentError(f"--expires {text} has passed.")
+    return at

@@ -1,0 +1,167 @@
+"""``christmas schedule``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from christmas import config as configuration
+from christmas.commands.common import TableOrJson, arguments, engine, show
+from christmas.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from christmas.catalog.schedules import ScheduleRow
+
+app = typer.Typer(invoke_without_command=True, help="What is done when: list, pause, resume, run, add, change, remove.")
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A schedule's name.")]
+Cron = Annotated[str | None, typer.Option(help="minute hour day month weekday, such as '30 3 * * *'.")]
+Every = Annotated[str | None, typer.Option(help="Or a period: 90 (seconds), 15m, 1h, 1d.")]
+Zone = Annotated[str | None, typer.Option(help="Time zone of the cron fields, such as Europe/Berlin.")]
+Jitter = Annotated[int | None, typer.Option(min=0, help="Up to so many seconds later.")]
+Missed = Annotated[str | None, typer.Option(help="What to do with missed firings: skip, once or all.")]
+
+
+@app.callback()
+def schedule(context: typer.Context, output: TableOrJson = "table") -> None:
+    """List what comes next."""
+    if context.invoked_subcommand is not None:
+        return
+    from christmas.catalog import database, schedules
+    from christmas.scheduler import changes
+
+    with database.begin(engine()) as connection:
+        changes.sync(connection, configuration.current().schedules, datetime.now(UTC))
+        rows = schedules.find(connection)
+    columns = ("name", "next_at", "when", "job", "arguments", "missed", "paused", "origin")
+    show(columns, [asdict(row) | {"when": _when(row)} for row in rows], output)
+
+
+@app.command()
+def pause(name: Name) -> None:
+    """Fire no more, until resumed."""
+    _change(name, paused=True)
+
+
+@app.command()
+def resume(name: Name) -> None:
+    """Fire again, from the next due time on."""
+    _change(name, paused=False)
+
+
+@app.command()
+def run(name: Name) -> None:
+    """Submit its job now, whatever the time."""
+    from christmas.catalog import database
+    from christmas.jobs import client
+    from christmas.scheduler import changes
+
+    with database.begin(engine()) as connection:
+        row = changes.existing(connection, name)
+    job = client.submit(row.job, row.arguments, submitted_by=f"schedule {name}, by hand")
+    typer.echo(f"{job.id} {job.state}")
+
+
+@app.command()
+def add(
+    name: Name,
+    job: Annotated[str, typer.Argument(help="A job, such as integrator.sync_all.")],
+    given: Annotated[list[str] | None, typer.Argument(help="Its arguments: stage=links")] = None,
+    cron: Cron = None,
+    every: Every = None,
+    timezone: Zone = None,
+    jitter: Jitter = None,
+    missed: Missed = None,
+) -> None:
+    """Add a schedule."""
+    from christmas.catalog import database
+    from christmas.config import ScheduleConfig
+    from christmas.scheduler import changes
+
+    values = {"job": job, "arguments": arguments(given or []), **_timing(cron, every, timezone, jitter, missed)}
+    try:
+        wanted = ScheduleConfig(**values)
+    except ValidationError as error:
+        raise ArgumentError("; ".join(str(one["msg"]) for one in error.errors())) from error
+    with database.begin(engine()) as connection:
+        row = changes.add(connection, name, wanted, datetime.now(UTC))
+    typer.echo(f"{name} is due at {row.next_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+@app.command()
+def change(
+    name: Name,
+    given: Annotated[list[str] | None, typer.Argument(help="New arguments of its job; all of them.")] = None,
+    cron: Cron = None,
+    every: Every = None,
+    timezone: Zone = None,
+    jitter: Jitter = None,
+    missed: Missed = None,
+) -> None:
+    """Change what is given; the rest stays. The configuration does not touch it any more."""
+    values = _timing(cron, every, timezone, jitter, missed)
+    if cron and every:
+        raise ArgumentError("Give either --cron or --every.")
+    _change(name, **values, **({"arguments": arguments(given)} if given else {}))
+
+
+@app.command()
+def remove(name: Name) -> None:
+    """Remove a schedule; one of the configuration comes back at the next start: pause it instead."""
+    from christmas.catalog import database, schedules
+    from christmas.scheduler import changes
+
+    with database.begin(engine()) as connection:
+        changes.existing(connection, name)
+        schedules.remove(connection, name)
+
+
+@app.command()
+def history(
+    name: Annotated[str | None, typer.Argument(help="Only this schedule.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    output: TableOrJson = "table",
+) -> None:
+    """Show the newest firings: when due, when fired, the job or the error."""
+    from christmas.catalog import database, schedules
+
+    with database.read(engine()) as connection:
+        rows = schedules.history(connection, name, limit)
+    show(("schedule", "due_at", "fired_at", "job_id", "error"), [asdict(row) for row in rows], output)
+
+
+def _change(name: str, **values: Any) -> None:
+    from christmas.catalog import database
+    from christmas.scheduler import changes
+
+    with database.begin(engine()) as connection:
+        changes.sync(connection, configuration.current().schedules, datetime.now(UTC))
+        row = changes.change(connection, name, datetime.now(UTC), **values)
+    typer.echo(f"{name} is paused" if row.paused else f"{name} is due at {row.next_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _timing(
+    cron: str | None, every: str | None, timezone: str | None, jitter: int | None, missed: str | None
+) -> dict[str, Any]:
+    if missed not in {None, "skip", "once", "all"}:
+        raise ArgumentError(f"--missed {missed} is not known: use skip, once or all.")
+    period = None if every is None else _seconds(every)
+    given = {"cron": cron, "every_seconds": period, "timezone": timezone, "jitter_seconds": jitter, "missed": missed}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _seconds(text: str) -> int:
+    match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd]?)", text)
+    if match is None:
+        raise ArgumentError(f"--every {text} is not accepted: give seconds, or a number with s, m, h or d.")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def _when(row: ScheduleRow) -> str:
+    return f"every {row.every_seconds} s" if row.every_seconds else f"{row.cron} ({row.timezone})"

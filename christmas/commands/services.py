@@ -1,0 +1,80 @@
+"""``christmas node``, ``scheduler`` and ``up``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from typing import Annotated
+
+import typer
+
+from christmas import config as configuration
+
+Consumers = Annotated[
+    str | None, typer.Option(help="Whose jobs to take: integrator, integrator.browser, auditor; all unless told.")
+]
+# Of `christmas up`: its services end when it dies, however it dies.
+Leash = Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)]
+
+
+def node(
+    consumers: Consumers = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of Scrapyd's API.")] = None,
+    name: Annotated[str | None, typer.Option(help="How the node calls itself.")] = None,
+    leash: Leash = False,
+) -> None:
+    """Run a node: Scrapyd with the jobs table as its queue, and keys. Ctrl-C hands running jobs back."""
+    chosen = {"PORT": port, "NAME": name, "CONSUMERS": _listed(consumers)}
+    for key, value in chosen.items():
+        if value is not None:
+            os.environ[f"{configuration.PREFIX}NODE__{key}"] = str(value)
+    from christmas.node import service
+
+    service.run(leash=leash)
+
+
+def scheduler(leash: Leash = False) -> None:
+    """Run the scheduler; as many as you like may run, each firing happens once."""
+    from christmas.scheduler import service
+
+    _log()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if leash:
+        _call_when_stdin_closes(stop.set)
+    service.run(configuration.current(), stop)
+
+
+def up(
+    once: Annotated[bool, typer.Option("--check", help="Start everything, see that it answers, and stop.")] = False,
+) -> None:
+    """Run everything on this machine: Valkey, a node for all consumers, the scheduler. Ctrl-C stops it all."""
+    from christmas import services
+
+    _log()
+    services.run(configuration.current(), check_only=once)
+
+
+def _listed(text: str | None) -> str | None:
+    import json
+
+    return None if text is None else json.dumps([part.strip() for part in text.split(",") if part.strip()])
+
+
+def _log() -> None:
+    import logging
+
+    logging.basicConfig(
+        level=configuration.current().log_level,
+        stream=sys.stdout,
+        format="%(asctime)s %(name)s %(levelname)s %(message)s",
+    )
+
+
+def _call_when_stdin_closes(act: object) -> None:
+    from christmas.leash import watch
+
+    watch(act)  # type: ignore[arg-type]

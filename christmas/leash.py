@@ -1,0 +1,21 @@
+"""A service that another process started ends when that process ends, however that happens: its stdin closes."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def watch(act: Callable[[], object]) -> None:
+    """Call ``act``, in another thread, when stdin closes."""
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        act()
+
+    threading.Thread(target=wait, name="leash", daemon=True).start()

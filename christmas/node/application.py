@@ -1,0 +1,113 @@
+"""The node's composition root: Scrapyd's application with this project's parts, and a guard in front of it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from scrapyd.app import application as scrapyds_application
+from twisted.application.internet import TCPServer
+from twisted.application.service import IServiceCollection
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request as SiteRequest
+
+from christmas.access import services
+from christmas.catalog import database
+from christmas.errors import ChristmasError
+from christmas.jobs import hooks
+from christmas.node import options
+from christmas.node.guard import Guard
+
+if TYPE_CHECKING:
+    from christmas.node.options import Options
+
+PARTS = {
+    "poller": "christmas.node.poller.JobsPoller",
+    "launcher": "christmas.node.launcher.Launcher",
+    "eggstorage": "christmas.node.eggs.EggStorage",
+    "jobstorage": "christmas.node.records.JobStorage",
+    "spiderqueue": "christmas.node.records.SpiderQueue",
+    "runner": "christmas_runner",
+    "webroot": "christmas.node.website.Root",
+    "username": "",
+    "password": "",
+    "items_dir": "",
+}
+SERVICES = {
+    "schedule": "Schedule", "cancel": "Cancel", "status": "Status", "addversion": "AddVersion",
+    "listprojects": "ListProjects", "listversions": "ListVersions", "listspiders": "ListSpiders",
+    "delproject": "DeleteProject", "delversion": "DeleteVersion", "listjobs": "ListJobs",
+    "daemonstatus": "DaemonStatus",
+}  # fmt: skip
+
+
+def application(scrapyd_config: Any) -> Any:
+    """Build the node for Scrapyd; what is wrong in the configuration ends the process with one line."""
+    try:
+        chosen = options.current()
+        _check(chosen)
+    except ChristmasError as error:
+        raise SystemExit(f"christmas: {error}") from None
+    _configure(scrapyd_config, chosen)
+    app = scrapyds_application(scrapyd_config)
+    for service in IServiceCollection(app):
+        if isinstance(service, TCPServer):
+            site = service.args[1]
+            site.resource = Guard(site.resource)
+            site.requestFactory = _limited(chosen.config.node.request_max_bytes)
+    return app
+
+
+def _check(chosen: Options) -> None:
+    database.upgrade(chosen.engine)
+    hooks.check(chosen.config)
+    services.check(chosen.config, chosen.engine, "integrator")
+
+
+def _configure(scrapyd_config: Any, chosen: Options) -> None:
+    for name in ("SCRAPYD_USERNAME", "SCRAPYD_PASSWORD"):
+        os.environ.pop(name, None)  # Scrapyd's own single password would stand in front of the keys
+    node = chosen.config.node
+    values = {
+        **PARTS,
+        "bind_address": node.bind_address,
+        "http_port": str(node.port),
+        "poll_interval": str(node.poll_seconds),
+        "logs_dir": str(chosen.logs),
+        "node_name": chosen.name,
+    }
+    parser = scrapyd_config.cp
+    for name, value in values.items():
+        parser.set("scrapyd", name, value.replace("%", "%%"))
+    for name, kind in SERVICES.items():
+        parser.set("services", f"{name}.json", f"christmas.node.resources.{kind}")
+
+
+def _limited(max_bytes: int) -> Any:
+    class LimitedRequest(SiteRequest):
+        """A request whose body may not be larger than configured."""
+
+        received = 0
+
+        def gotLength(self, length: int | None) -> None:  # noqa: N802  # Twisted's name
+            """Refuse a body that announces itself as too large, before a byte of it is read."""
+            if length is not None and length > max_bytes:
+                _refuse(self.channel)
+            super().gotLength(None if length is None else min(length, max_bytes))
+
+        def handleContentChunk(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
+            """Refuse a body that grows too large."""
+            self.received += len(data)
+            if self.received > max_bytes:
+                _refuse(self.channel)
+            else:
+                super().handleContentChunk(data)
+
+    return LimitedRequest
+
+
+def _refuse(channel: HTTPChannel) -> None:
+    body = b'{"status": "error", "message": "the request is too large"}\n'
+    head = b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    channel.transport.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    channel.transport.loseConnection()

@@ -1,0 +1,222 @@
+"""In front of everything the node answers: who asks, whether that is allowed, and not from another site's page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from twisted.internet import threads
+from twisted.web import resource, server
+from twisted.web.util import DeferredResource
+
+from christmas.access import keys, policy
+from christmas.access.throttle import Throttle
+from christmas.catalog import access_log, database
+from christmas.errors import AccessDenied, DatabaseUnavailable
+from christmas.node.resources import send
+
+if TYPE_CHECKING:
+    from twisted.web.http import Request
+
+    from christmas.access.keys import Identity
+    from christmas.node.website import Root
+
+logger = logging.getLogger(__name__)
+
+# First part of the path to the permission it needs; what is not here needs one that only `internal` has.
+PERMISSIONS = {
+    "": "jobs.read",
+    "jobs": "jobs.read",
+    "logs": "logs.read",
+    "schedule.json": "jobs.submit",
+    "cancel.json": "jobs.cancel",
+    "status.json": "jobs.read",
+    "listjobs.json": "jobs.read",
+    "daemonstatus.json": "node.read",
+    "listprojects.json": "projects.read",
+    "listversions.json": "projects.read",
+    "listspiders.json": "projects.read",
+    "addversion.json": "eggs.upload",
+    "delversion.json": "eggs.delete",
+    "delproject.json": "eggs.delete",
+}
+OTHER = "node.other"
+LOG_VENDOR_PART = 1
+
+
+class TooMany(AccessDenied):
+    """Raised when an address has given too many wrong keys, from this module."""
+
+
+class Unauthorised(AccessDenied):
+    """Raised when there is no key, or one that is not valid, from this module."""
+
+
+class Guard(resource.Resource):
+    """The root of the site; lets requests through to Scrapyd's root."""
+
+    def __init__(self, root: Root) -> None:
+        super().__init__()
+        self.root = root
+        self.options = root.options
+        self.policy = policy.load(self.options.config)
+        self.throttle = Throttle(self.options.config.access.failed_logins_per_minute)
+
+    def getChildWithDefault(self, path: bytes, request: Request) -> resource.Resource:  # noqa: N802  # Twisted's name
+        """Give what answers: the health page to everybody, everything else after the check."""
+        if path == b"health":
+            return Health(self.root)
+        request.postpath.insert(0, request.prepath.pop())
+        deferred = threads.deferToThread(self._check, request, path.decode("utf-8", "replace"))
+        deferred.addCallback(lambda identity: self._let_through(request, identity))
+        deferred.addErrback(lambda failure: Refusal(self.root, failure.value))
+        return DeferredResource(deferred)
+
+    def _let_through(self, request: Request, identity: Identity) -> resource.Resource:
+        request.identity = identity
+        return self.root
+
+    def _check(self, request: Request, path: str) -> Identity:
+        resource_name, _, action = PERMISSIONS.get(path, OTHER).rpartition(".")
+        address = request.getClientAddress().host
+        identity: Identity | None = None
+        try:
+            _refuse_other_sites(request)
+            identity = self._identify(request, address)
+            if not self.policy.allows(identity.role, resource_name, action):
+                raise AccessDenied(  # noqa: TRY301  # recorded below like every other refusal
+                    f"{identity.user} ({identity.role}) has no permission {resource_name}.{action}; an administrator "
+                    "can give another role."
+                )
+            self._check_log_vendor(request, identity)
+        except AccessDenied as error:
+            logger.warning("%s was refused %s.%s: %s", address, resource_name, action, error)
+            self._record(address, identity, resource_name, action, reason=getattr(error, "reason", None) or str(error))
+            raise
+        if request.method not in {b"GET", b"HEAD"}:
+            self._record(address, identity, resource_name, action, reason=None)
+        return identity
+
+    def _identify(self, request: Request, address: str) -> Identity:
+        if self.throttle.is_closed(address):
+            raise TooMany("Too many wrong keys from this address; wait a minute.")
+        user, key = _credentials(request)
+        if key is None:
+            raise Unauthorised("A key is needed: user name and key as HTTP Basic authentication.")
+        try:
+            with database.begin(self.options.engine) as connection:
+                return keys.authenticate(connection, user, key, datetime.now(UTC))
+        except AccessDenied as error:
+            self.throttle.failed(address)
+            refused = Unauthorised(str(error))
+            refused.reason = getattr(error, "reason", None)
+            raise refused from error
+
+    @staticmethod
+    def _check_log_vendor(request: Request, identity: Identity) -> None:
+        parts = [part.decode("utf-8", "replace") for part in request.postpath or []]
+        if identity.vendors is None or parts[:1] != ["logs"]:
+            return
+        vendor = parts[LOG_VENDOR_PART + 1] if len(parts) > LOG_VENDOR_PART + 1 else ""
+        if vendor not in identity.vendors:
+            raise AccessDenied(f"The key is for {', '.join(identity.vendors)} only.")
+
+    def _record(
+        self, address: str, identity: Identity | None, resource_name: str, action: str, *, reason: str | None
+    ) -> None:
+        try:
+            with database.begin(self.options.engine) as connection:
+                access_log.record(
+                    connection,
+                    at=datetime.now(UTC),
+                    address=address,
+                    user=identity.user if identity else None,
+                    role=identity.role if identity else None,
+                    key_id=identity.key_id if identity else None,
+                    resource=resource_name,
+                    action=action,
+                    allowed=reason is None,
+                    reason=reason,
+                )
+        except DatabaseUnavailable as error:
+            logger.error("The access log could not be written: %s", error)
+
+
+def _credentials(request: Request) -> tuple[str, str | None]:
+    header = request.getHeader("Authorization") or ""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return "", None
+    try:
+        user, colon, key = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", None
+    return user, key if colon else None
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Refuse what a page of another site makes a signed-in browser ask; following a link to here is all right."""
+    site = request.getHeader("Sec-Fetch-Site")
+    followed = request.method == b"GET" and request.getHeader("Sec-Fetch-Mode") == "navigate"
+    origin = request.getHeader("Origin")
+    foreign = origin is not None and urlsplit(origin).netloc != request.getHeader("Host")
+    if (site not in {None, "same-origin", "none"} and not followed) or foreign:
+        raise AccessDenied("Requests from pages of other sites are refused.")
+
+
+class Refusal(resource.Resource):
+    """401, 403 or 429 in the shape of Scrapyd's errors."""
+
+    isLeaf = True  # noqa: N815  # Twisted's name
+
+    def __init__(self, root: Root, error: Exception) -> None:
+        super().__init__()
+        self.root = root
+        self.error = error
+
+    def render(self, request: Request) -> int:
+        """Send the refusal; what is no refusal is a failure of ours or of the database."""
+        codes: list[tuple[type[Exception], int]] = [
+            (TooMany, 429), (Unauthorised, 401), (AccessDenied, 403), (DatabaseUnavailable, 503),
+        ]  # fmt: skip
+        code = next((code for kind, code in codes if isinstance(self.error, kind)), 500)
+        if code == 401:
+            request.setHeader("WWW-Authenticate", 'Basic realm="christmas", charset="UTF-8"')
+        if code in {429, 503}:
+            request.setHeader("Retry-After", "60" if code == 429 else "5")
+        if code == 500:
+            logger.error("Checking a request failed", exc_info=self.error)
+        message = str(self.error) if code != 500 else "an unexpected error; the node's log has it"
+        send(self.root, request, code, {"status": "error", "message": message})
+        return server.NOT_DONE_YET
+
+
+class Health(resource.Resource):
+    """``/health``: open, and says nothing but the state."""
+
+    isLeaf = True  # noqa: N815  # Twisted's name
+
+    def __init__(self, root: Root) -> None:
+        super().__init__()
+        self.root = root
+
+    def render_GET(self, request: Request) -> int:  # noqa: N802  # Twisted's name
+        """Say whether the node can work."""
+        deferred = threads.deferToThread(self._ask)
+        deferred.addBoth(lambda found: _state(request, ok=found is True))
+        return server.NOT_DONE_YET
+
+    def _ask(self) -> bool:
+        with database.read(self.root.options.engine) as connection:
+            return bool(connection.exec_driver_sql("SELECT 1").scalar())
+
+
+def _state(request: Request, *, ok: bool) -> Any:
+    request.setResponseCode(200 if ok else 503)
+    request.setHeader("Content-Type", "application/json")
+    request.write(b'{"status": "ok"}\n' if ok else b'{"status": "unavailable"}\n')
+    request.finish()

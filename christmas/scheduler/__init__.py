@@ -1,0 +1,1 @@
+"""Submits jobs when they are due."""

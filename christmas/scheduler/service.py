@@ -1,0 +1,56 @@
+"""The scheduler as a service: ticks until it is told to stop; an outage of the database is waited out."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from christmas.access import services
+from christmas.catalog import access_log, database, schedules
+from christmas.errors import DatabaseUnavailable
+from christmas.jobs import hooks, wake
+from christmas.scheduler import changes
+from christmas.scheduler.tick import tick
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from christmas.config import Config
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+OUTAGE_SECONDS_MAX = 30.0
+FIRINGS_KEPT = timedelta(days=90)
+PRUNE_EVERY = timedelta(hours=1)
+
+
+def run(config: Config, stop: Event) -> None:
+    """Run until ``stop``; raises what is wrong at the start, and nothing later."""
+    engine = database.open_engine(config.database_url)
+    database.upgrade(engine)
+    hooks.check(config)
+    services.check(config, engine, "scheduler")
+    with database.begin(engine) as connection:
+        changes.sync(connection, config.schedules, datetime.now(UTC))
+    logger.info("The scheduler has started")
+    pause, pruned_at = TICK_SECONDS, datetime.min.replace(tzinfo=UTC)
+    while not stop.wait(pause):
+        now = datetime.now(UTC)
+        try:
+            if tick(engine, config, now):
+                wake.nodes(config)
+            if now - pruned_at > PRUNE_EVERY:
+                with database.begin(engine) as connection:
+                    schedules.prune(connection, now - FIRINGS_KEPT)
+                    access_log.prune(connection, now - timedelta(days=config.access.log_days))
+                pruned_at = now
+            pause = TICK_SECONDS
+        except DatabaseUnavailable as error:
+            pause = min(pause * 2, OUTAGE_SECONDS_MAX)
+            logger.error("%s Tried again in %.0f s.", error, pause)
+        except Exception:  # the scheduler must outlive a mistake in one tick
+            pause = min(pause * 2, OUTAGE_SECONDS_MAX)
+            logger.exception("A tick failed")
+    logger.info("The scheduler has stopped")

@@ -1,0 +1,81 @@
+"""One tick: whatever is due is fired, by whichever scheduler is first."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from christmas.catalog import database, schedules
+from christmas.errors import ArgumentError, JobRefused
+from christmas.jobs import client
+from christmas.scheduler.triggers import jitter, next_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Engine
+
+    from christmas.catalog.schedules import ScheduleRow
+    from christmas.config import Config
+
+logger = logging.getLogger(__name__)
+
+# A firing is missed when it comes later than this.
+GRACE = timedelta(seconds=60)
+# Of those that were missed while nobody ticked, at most so many are made up for.
+MISSED_MAX = 100
+SUBMITTER = "scheduler"
+
+
+def tick(engine: Engine, config: Config, now: datetime) -> int:
+    """Fire what is due; gives how many jobs were submitted. Raises DatabaseUnavailable."""
+    with database.read(engine) as connection:
+        names = [row.name for row in schedules.find(connection) if _is_due(row, now)]
+    submitted = 0
+    for name in names:
+        with database.begin(engine) as connection:
+            submitted += _fire(connection, name, config, now)
+    return submitted
+
+
+def _is_due(row: ScheduleRow, now: datetime) -> bool:
+    return not row.paused and row.next_at + jitter(row.name, row.next_at, row.jitter_seconds) <= now
+
+
+def _fire(connection: Connection, name: str, config: Config, now: datetime) -> int:
+    row = schedules.get(connection, name, locked=True)
+    if row is None or not _is_due(row, now):  # another scheduler was faster, or somebody changed it
+        return 0
+    due, following = _due_times(row, now)
+    schedules.put(connection, replace(row, next_at=following))
+    return sum(_submit(connection, row, at, config, now) for at in due)
+
+
+def _due_times(row: ScheduleRow, now: datetime) -> tuple[list[datetime], datetime]:
+    """Give the due times to be fired now, and the next one."""
+    passed: list[datetime] = []
+    at = row.next_at
+    while at + jitter(row.name, at, row.jitter_seconds) <= now:
+        passed = [*passed[-MISSED_MAX + 1 :], at]
+        at = next_time(row, at)
+    if row.missed == "skip":
+        late = GRACE + timedelta(seconds=row.jitter_seconds)
+        passed = [one for one in passed if now - one <= late]
+    return (passed if row.missed == "all" else passed[-1:]), at
+
+
+def _submit(connection: Connection, row: ScheduleRow, due_at: datetime, config: Config, now: datetime) -> int:
+    if not schedules.fire(connection, row.name, due_at, now):
+        return 0
+    try:
+        with connection.begin_nested():
+            job = client.submit_in(connection, row.job, row.arguments, config=config, submitted_by=SUBMITTER)
+    except (ArgumentError, JobRefused) as error:
+        logger.error("Schedule %s: %s", row.name, error)
+        schedules.fired(connection, row.name, due_at, job_id=None, error=str(error))
+        return 0
+    schedules.fired(connection, row.name, due_at, job_id=job.id, error=None)
+    logger.info("Schedule %s, due %s: job %s", row.name, f"{due_at:%Y-%m-%d %H:%M:%S}", job.id)
+    return 1
