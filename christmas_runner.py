@@ -27,7 +27,7 @@ def die_with_parent() -> None:
 def put_egg_first(egg: str) -> None:
     """Make the egg win over the installed project and over a stale folder of the same name."""
     sys.path[:] = [egg, *(path for path in sys.path if path not in {"", str(Path.cwd())})]
-    found = next(distributions(path=[egg]))
+    found = next(iter(distributions(path=[egg])))
     entry = next(entry for entry in found.entry_points if entry.group == "scrapy" and entry.name == "settings")
     os.environ["SCRAPY_SETTINGS_MODULE"] = entry.value
 

@@ -80,7 +80,7 @@ def _stop(processes: dict[str, subprocess.Popen[bytes]], seconds: float) -> None
 
 
 def _wait_for_port(config: Config, stop: Event) -> None:
-    """A node that was killed a moment ago may still be handing its jobs back."""
+    """Wait for a node that was stopped a moment ago and may still be handing its jobs back."""
     deadline = time.monotonic() + config.node.grace_seconds + STOP_MARGIN_SECONDS
     address = (config.node.bind_address, config.node.port)
     while config.node.port and not stop.is_set():

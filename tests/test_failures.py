@@ -141,7 +141,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_stored(site: Sites) -> None
     here = site("ornament_shop_com")
     here.crawl(stage="links")
     here.crawl(stage="products", limit=10)
-    size = 65_000  # no file may grow beyond: SQLite's write-ahead log soon wants to
+    size = 150_000  # no file may grow beyond: SQLite's write-ahead log soon wants to
     script = (
         "import resource, signal, sys, runpy; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); sys.argv[0] = 'scrapy'; "

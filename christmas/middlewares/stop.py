@@ -23,5 +23,5 @@ def stop(crawler: Crawler, reason: str, sentence: str) -> None:
     for slot in engine.downloader.slots.values():
         while slot.queue:
             _, waiting = slot.queue.popleft()
-            waiting.errback(Failure(IgnoreRequest(f"given up: {sentence}")))  # type: ignore[no-untyped-call]
+            waiting.errback(Failure(IgnoreRequest(f"given up: {sentence}")))
     engine.close_spider(spider, reason)

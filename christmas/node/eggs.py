@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -43,7 +44,7 @@ class EggStorage:
         with database.read(self.options.engine) as connection:
             return eggs.versions(connection, project)
 
-    def list_projects(self) -> list[str]:
+    def list_projects(self) -> builtins.list[str]:
         """Give the projects that have versions."""
         with database.read(self.options.engine) as connection:
             return eggs.projects(connection)

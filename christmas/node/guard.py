@@ -53,7 +53,9 @@ class TooMany(AccessDenied):
 
 
 class Unauthorised(AccessDenied):
-    """Raised when there is no key, or one that is not valid, from this module."""
+    """Raised when there is no key, or one that is not valid, from this module; ``reason`` is for the log alone."""
+
+    reason: str | None = None
 
 
 class Guard(resource.Resource):
@@ -192,7 +194,7 @@ class Refusal(resource.Resource):
             logger.error("Checking a request failed", exc_info=self.error)
         message = str(self.error) if code != 500 else "an unexpected error; the node's log has it"
         send(self.root, request, code, {"status": "error", "message": message})
-        return server.NOT_DONE_YET
+        return int(server.NOT_DONE_YET)
 
 
 class Health(resource.Resource):
@@ -208,7 +210,7 @@ class Health(resource.Resource):
         """Say whether the node can work."""
         deferred = threads.deferToThread(self._ask)
         deferred.addBoth(lambda found: _state(request, ok=found is True))
-        return server.NOT_DONE_YET
+        return int(server.NOT_DONE_YET)
 
     def _ask(self) -> bool:
         with database.read(self.root.options.engine) as connection:

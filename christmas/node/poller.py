@@ -50,7 +50,7 @@ class JobsPoller:
         self.waiting: deque[defer.Deferred[Start]] = deque()
         self.watch = Watch(self.options.config.jobs.lease_seconds)
         self.unsettled: deque[tuple[str, int, str]] = deque()
-        self.stop_runs: Callable[[set[str]], None] = lambda job_ids: None
+        self.stop_runs: Callable[[set[str]], object] = lambda job_ids: None
         self.looking = False
         self.again = False
         self.closed = False
@@ -102,7 +102,8 @@ class JobsPoller:
 
     def _look(self, free: int) -> Look:
         self.settle()
-        engine, starts = self.options.engine, []
+        engine = self.options.engine
+        starts: list[Start] = []
         with database.read(engine) as connection:
             runs = queue.running(connection)
         if self.watch.dead(runs):

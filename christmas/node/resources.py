@@ -118,12 +118,12 @@ class Answer(resource.Resource):
         if request.method not in methods or self.allowed not in (method, "GET" if method == "HEAD" else ""):
             request.setHeader("Allow", self.allowed)
             send(self.root, request, 405, {"status": "error", "message": f"{method} is not allowed: {self.allowed} is"})
-            return server.NOT_DONE_YET
+            return int(server.NOT_DONE_YET)
         call = Call(dict(request.args or {}), request.identity)
         deferred = threads.deferToThread(methods[request.method], call)
         deferred.addCallback(lambda found: send(self.root, request, 200, {**found, "status": "ok"}))
         deferred.addErrback(lambda failure: self._failed(request, failure))
-        return server.NOT_DONE_YET
+        return int(server.NOT_DONE_YET)
 
     def _failed(self, request: Request, failure: Any) -> None:
         error = failure.value

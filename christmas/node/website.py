@@ -58,7 +58,7 @@ class Page(resource.Resource):
         deferred = threads.deferToThread(self.make, self.root, vendors)
         deferred.addCallback(lambda body: _send(request, 200, body))
         deferred.addErrback(lambda failure: _send(request, 503, f"<p>{escape(failure.getErrorMessage())}</p>"))
-        return server.NOT_DONE_YET
+        return int(server.NOT_DONE_YET)
 
 
 def _send(request: Request, code: int, body: str) -> None:

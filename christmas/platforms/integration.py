@@ -212,7 +212,7 @@ class Integration(scrapy.Spider):
 
     def failed(self, failure: Failure) -> Iterator[ListingReading | PageUnread | Request]:
         """Note a request that brought no page: its listing is incomplete, a missing product is not asked for again."""
-        request: Request = failure.request  # type: ignore[attr-defined]
+        request: Request = failure.request
         status = getattr(getattr(failure.value, "response", None), "status", None)
         key = request.cb_kwargs.get("key")
         self._count("pages/missing" if key and status in GONE else "pages/failed")
