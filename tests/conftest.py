@@ -12,6 +12,7 @@ import pytest
 
 from christmas.demo.server import DemoServer
 from tests.crawling import Site
+from tests.farm import Farm
 
 VENDORS = ("hallmark_ornaments_com", "hookedonhallmark_com", "ornament_shop_com")
 
@@ -27,6 +28,14 @@ def server() -> Iterator[DemoServer]:
 def site(server: DemoServer, tmp_path: Path) -> Callable[[str], Site]:
     """Give a function from a vendor to its sample shop with a catalog of its own."""
     return lambda vendor="ornament_shop_com": Site(tmp_path / vendor, server.shops[vendor])
+
+
+@pytest.fixture
+def farm(server: DemoServer, tmp_path: Path) -> Iterator[Farm]:
+    """Give a folder with sample shops, in which services can be started; they are stopped afterwards."""
+    farm = Farm(tmp_path / "farm", server)
+    yield farm
+    farm.close()
 
 
 @pytest.fixture(scope="session")

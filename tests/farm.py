@@ -1,0 +1,236 @@
+"""Whole services for tests: real nodes and schedulers as processes, sample shops, and one catalog between them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from christmas.catalog import database, jobs, users
+from christmas.catalog.jobs import JobRow
+from christmas.config import Config, load
+from christmas.demo.server import DemoServer
+from christmas.jobs import client
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 30
+Key = tuple[str, str]
+
+
+def until(true: Callable[[], Any], seconds: float = 30, what: str = "it") -> Any:
+    """Look until something is true, and give it; fails after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+        time.sleep(0.05)
+    return found
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Answer:
+    """What a node answered."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.text)
+        return found
+
+
+@dataclass
+class Service:
+    """One process and what it has printed."""
+
+    process: subprocess.Popen[bytes]
+    log_path: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 60) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+
+@dataclass
+class Node(Service):
+    """A node and its API."""
+
+    port: int
+    key: Key | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self, path: str, data: Any = None, *, key: Key | None = None, headers: dict[str, str] | None = None,
+        anonymous: bool = False, method: str | None = None,
+    ) -> Answer:  # fmt: skip
+        """Send one request, a POST where there is data; by default with the node's test key."""
+        sent = dict(headers or {})
+        key = key or self.key
+        if key and not anonymous:
+            sent["Authorization"] = "Basic " + base64.b64encode(":".join(key).encode()).decode()
+        body = urllib.parse.urlencode(data, doseq=True).encode() if isinstance(data, dict | list) else data
+        request = urllib.request.Request(f"{self.url}/{path}", data=body, headers=sent, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return Answer(answer.status, dict(answer.headers), answer.read().decode())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, dict(error.headers), error.read().decode())
+
+    def schedule(self, spider: str, **arguments: Any) -> Answer:
+        return self.ask("schedule.json", {"project": "christmas", "spider": spider, **arguments})
+
+
+@dataclass
+class Farm:
+    """A folder with one catalog, sample shops, and the processes that work on them; ``close`` ends them all."""
+
+    folder: Path
+    server: DemoServer
+    variables: dict[str, str] = field(default_factory=dict)
+    services: list[Service] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.variables = {
+            "CHRISTMAS__VAR_PATH": str(self.folder),
+            "CHRISTMAS__POLITENESS__DOWNLOAD_DELAY_SECONDS": "0",
+            "CHRISTMAS__POLITENESS__CONCURRENCY": "4",
+            "CHRISTMAS__POLITENESS__BACKOFF_BASE_SECONDS": "0.01",
+            "CHRISTMAS__SCHEDULES": "{}",
+            **{f"CHRISTMAS__VENDORS__{name.upper()}__BASE_URL": s.base_url for name, s in self.server.shops.items()},
+            **self.variables,
+        }
+
+    @property
+    def config(self) -> Config:
+        """Give the configuration as the processes read it."""
+        known = {name: os.environ.get(name) for name in self.variables}
+        os.environ.update(self.variables)
+        try:
+            return load()
+        finally:
+            for name, value in known.items():
+                os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+    @property
+    def engine(self) -> Engine:
+        engine = database.open_engine(self.config.database_url)
+        database.upgrade(engine)
+        return engine
+
+    def key(self, role: str = "internal", user: str | None = None, **more: Any) -> Key:
+        """Make a key and give user name and key."""
+        with database.begin(self.engine) as connection:
+            new = users.create_key(
+                connection, user=user or role.replace(":", "-"), role=role, now=datetime.now(UTC), **more
+            )
+        return new.user, new.key
+
+    def expired_key(self, role: str = "internal") -> Key:
+        return self.key(role, user="late", expires_at=datetime.now(UTC) - timedelta(seconds=1))
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        return {**os.environ, **self.variables, **variables}
+
+    def start(self, *command: str, cwd: Path = ROOT, **variables: str) -> Service:
+        """Start ``python -m christmas COMMAND`` without waiting for anything."""
+        return self._started([sys.executable, "-m", "christmas", *command], cwd, variables)
+
+    def node(
+        self, *options: str, wait: bool = True, cwd: Path = ROOT, command: list[str] | None = None, **variables: str
+    ) -> Node:
+        """Start a node of its own name and port; it answers when this returns."""
+        port = free_port()
+        variables = {"CHRISTMAS__NODE__PORT": str(port), "CHRISTMAS__NODE__NAME": f"node-{port}", **variables}
+        service = self._started(command or [sys.executable, "-m", "christmas", "node", *options], cwd, variables)
+        node = Node(service.process, service.log_path, port, self.key(user="tester"))
+        self.services[-1] = node
+        if wait:
+            until(lambda: self._answers(node), START_SECONDS, f"the start of the node ({node.log_path})")
+        return node
+
+    def submit(self, name: str, **arguments: Any) -> JobRow:
+        return client.submit(name, arguments, config=self.config)
+
+    def job(self, job_id: str) -> JobRow:
+        with database.read(self.engine) as connection:
+            found = jobs.get(connection, job_id)
+        assert found is not None
+        return found
+
+    def wait(self, job_id: str, seconds: float = 60) -> JobRow:
+        """Give the job's record when it has ended."""
+        return client.wait(job_id, config=self.config, timeout_seconds=seconds)
+
+    def jobs(self, *states: str) -> list[JobRow]:
+        with database.read(self.engine) as connection:
+            return jobs.find(connection, states=list(states) or list(jobs.STATES), limit=100_000)
+
+    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run ``christmas COMMAND`` to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "christmas", *command],
+            env=self.environment(**variables), cwd=ROOT, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        for service in self.services:
+            if service.process.poll() is None:
+                service.process.send_signal(signal.SIGCONT)
+                service.process.terminate()
+        for service in self.services:
+            try:
+                service.process.wait(40)
+            except subprocess.TimeoutExpired:
+                service.kill()
+
+    def _answers(self, node: Node) -> bool:
+        assert node.process.poll() is None, node.log
+        try:
+            return node.ask("health").status == 200
+        except urllib.error.URLError:
+            return False
+
+    def _started(self, command: list[str], cwd: Path, variables: dict[str, str]) -> Service:
+        log_path = self.folder / f"service-{len(self.services)}.log"
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(
+                command, env=self.environment(**variables), cwd=cwd, stdout=log, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        self.services.append(Service(process, log_path))
+        return self.services[-1]
