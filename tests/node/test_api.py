@@ -62,22 +62,22 @@ def test_projects_versions_and_spiders_of_the_installed_project(farm: Farm) -> N
 def test_what_is_wrong_is_said_and_makes_no_job(farm: Farm) -> None:
     node = farm.node("--consumers", "auditor")
     cases = [
-        (dict(spider="no_such_shop", stage="links"), 400, "no_such_shop"),
-        (dict(spider=VENDOR, stage="everything"), 400, "stage"),
-        (dict(spider=VENDOR, stage="products", limit="-1"), 400, "limit"),
-        (dict(spider=VENDOR, stage="links", year="98"), 400, "year"),
-        (dict(spider=VENDOR, stage="links", colour="red"), 400, "colour"),
-        (dict(spider=VENDOR, stage="links", setting="USER_AGENT=x"), 400, "USER_AGENT"),
-        (dict(spider=VENDOR, stage="links", setting="ROBOTSTXT_OBEY=0"), 400, "ROBOTSTXT_OBEY"),
-        (dict(spider=VENDOR, stage="links", setting="="), 400, "setting"),
-        (dict(spider=VENDOR, stage="links", jobid="../../etc/passwd"), 400, "jobid"),
-        (dict(spider=VENDOR, stage="links", jobid="x" * 65), 400, "jobid"),
-        (dict(spider=VENDOR, stage="links", priority="much"), 400, "priority"),
-        (dict(spider=VENDOR, stage="links", _version="7"), 400, "version"),
-        (dict(spider=VENDOR, stage="links", _job="abc"), 400, "_job"),
-        (dict(spider=VENDOR, stage="links", _attempt="2"), 400, "_attempt"),
-        (dict(spider=VENDOR, stage=["links", "products"]), 400, "2 times"),
-        (dict(stage="links"), 400, "'spider' parameter is required"),
+        ({"spider": "no_such_shop", "stage": "links"}, 400, "no_such_shop"),
+        ({"spider": VENDOR, "stage": "everything"}, 400, "stage"),
+        ({"spider": VENDOR, "stage": "products", "limit": "-1"}, 400, "limit"),
+        ({"spider": VENDOR, "stage": "links", "year": "98"}, 400, "year"),
+        ({"spider": VENDOR, "stage": "links", "colour": "red"}, 400, "colour"),
+        ({"spider": VENDOR, "stage": "links", "setting": "USER_AGENT=x"}, 400, "USER_AGENT"),
+        ({"spider": VENDOR, "stage": "links", "setting": "ROBOTSTXT_OBEY=0"}, 400, "ROBOTSTXT_OBEY"),
+        ({"spider": VENDOR, "stage": "links", "setting": "="}, 400, "setting"),
+        ({"spider": VENDOR, "stage": "links", "jobid": "../../etc/passwd"}, 400, "jobid"),
+        ({"spider": VENDOR, "stage": "links", "jobid": "x" * 65}, 400, "jobid"),
+        ({"spider": VENDOR, "stage": "links", "priority": "much"}, 400, "priority"),
+        ({"spider": VENDOR, "stage": "links", "_version": "7"}, 400, "version"),
+        ({"spider": VENDOR, "stage": "links", "_job": "abc"}, 400, "_job"),
+        ({"spider": VENDOR, "stage": "links", "_attempt": "2"}, 400, "_attempt"),
+        ({"spider": VENDOR, "stage": ["links", "products"]}, 400, "2 times"),
+        ({"stage": "links"}, 400, "'spider' parameter is required"),
     ]
     for data, status, word in cases:
         answer = node.ask("schedule.json", {"project": "christmas", **data})
