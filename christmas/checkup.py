@@ -50,7 +50,7 @@ def list_keys() -> None:
 def _database(config: Config) -> str:
     from christmas.catalog import database, products
 
-    engine = database.open_engine(config.database_url)
+    engine = database.of(config)
     database.upgrade(engine)
     with database.read(engine) as connection:
         count = sum(row.products for row in products.count_by_vendor(connection))

@@ -159,6 +159,22 @@ def history(
 
 
 @app.command()
+def forget(
+    id: Annotated[str, typer.Argument(help="A product's ID, its first characters, or vendor:key.")],  # noqa: A002
+) -> None:
+    """Remove one product and its history; it is read anew as long as its shop lists it."""
+    from christmas.catalog import database
+    from christmas.catalog import products as store
+
+    with database.begin(_catalog(configuration.current())) as connection:
+        product = store.get(connection, id)
+        if product is None:
+            raise ArgumentError(f"No product {id!r}: give an ID from `christmas products`, or vendor:key.")
+        store.remove(connection, product.id)
+    typer.echo(f"{product.vendor}:{product.key} ({product.name}) is forgotten")
+
+
+@app.command()
 def read(
     pages: Annotated[list[str], typer.Argument(help="Files or http(s) addresses of product pages.")],
     url: Annotated[str, typer.Option(help="The address a file was saved from; it may hold the key.")] = "",
@@ -175,10 +191,23 @@ def read(
 
 @db.command()
 def upgrade() -> None:
-    """Create the catalog's tables, or bring them up to date."""
+    """Create the catalog's tables, or bring them up to date; on PostgreSQL the services' roles too."""
+    from christmas.access import policy
     from christmas.catalog import database
 
-    typer.echo(f"The catalog is up to date: {database.shown(_catalog(configuration.current()).url)}")
+    engine = _catalog(configuration.current())
+    database.grant(engine, policy.load(configuration.current()))
+    typer.echo(f"The catalog is up to date: {database.shown(engine.url)}")
+
+
+@db.command()
+def grants() -> None:
+    """Print the SQL that makes PostgreSQL's roles what the policy says, for who may not create roles."""
+    from christmas.access import policy
+    from christmas.catalog import binding
+
+    for statement in binding.grants(policy.load(configuration.current())):
+        typer.echo(f"{statement};")
 
 
 @app.command()
@@ -250,7 +279,7 @@ def _catalog(config: Config, *, demo: bool = False) -> Engine:
         if not path.exists():
             raise ChristmasError("There is no demonstration yet: `christmas demo` makes one.")
         return database.open_engine(f"sqlite:///{path}")
-    engine = database.open_engine(config.database_url)
+    engine = database.of(config)
     database.upgrade(engine)
     return engine
 

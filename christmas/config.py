@@ -133,6 +133,9 @@ class AccessConfig(Section):
         default=10, ge=1, description="wrong keys from one address before it is refused for the rest of the minute"
     )
     log_days: int = Field(default=90, ge=1, description="how long the access log is kept")
+    test_users: dict[str, str] = Field(
+        default_factory=dict, repr=False, description="role to key of users for tests; refused where others can connect"
+    )
 
 
 class ScheduleConfig(Section):
@@ -217,7 +220,7 @@ class Config(BaseSettings):
     access: AccessConfig = AccessConfig()
     service: str = Field(
         default="",
-        description="the service whose rights in the database this process has; empty is the database's owner",
+        description="whose rights in the database this process has, e.g. `service:scheduler`; empty is the owner's",
     )
     schedules: dict[str, ScheduleConfig] = Field(
         default_factory=_default_schedules, description="by schedule name; a file's replace the built-in ones"

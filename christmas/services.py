@@ -35,7 +35,7 @@ def run(config: Config, *, check_only: bool = False) -> None:
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    database.upgrade(database.open_engine(config.database_url))
+    database.upgrade(database.of(config))
     client = embedded.connect(config)
     _wait_for_port(config, stop)
     processes: dict[str, subprocess.Popen[bytes]] = {}

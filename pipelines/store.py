@@ -94,7 +94,7 @@ class Store:
     def _open(self) -> Engine:
         from christmas.catalog import database
 
-        engine = database.open_engine(self.config.database_url)
+        engine = database.of(self.config)
         database.upgrade(engine)
         return engine
 

@@ -26,6 +26,11 @@ class Identity:
     role: str
     key_id: str
     vendors: list[str] | None
+    last_used_at: datetime | None = None
+
+    def use_is_due(self, now: datetime) -> bool:
+        """Say whether it is time to note that the key was used."""
+        return self.last_used_at is None or now - self.last_used_at > LAST_USE
 
 
 class KeyRefused(AccessDenied):
@@ -37,7 +42,10 @@ class KeyRefused(AccessDenied):
 
 
 def authenticate(connection: Connection, user: str, key: str, now: datetime) -> Identity:
-    """Give the identity of a user name and key; raises KeyRefused, which tells callers always the same."""
+    """Give the identity of a user name and key; raises KeyRefused, which tells callers always the same.
+
+    Only reads; where ``use_is_due``, call ``users.used`` in a writing transaction.
+    """
     found = users.find_key(connection, key)
     if found is None:
         raise KeyRefused("unknown key")
@@ -49,6 +57,4 @@ def authenticate(connection: Connection, user: str, key: str, now: datetime) -> 
         raise KeyRefused(f"key {found.id} has expired")
     if not found.bound:
         raise KeyRefused(f"key {found.id}: {found.user} has no role {found.role} any more")
-    if found.last_used_at is None or now - found.last_used_at > LAST_USE:
-        users.used(connection, found.id, now)
-    return Identity(found.user, found.role, found.id, found.vendors)
+    return Identity(found.user, found.role, found.id, found.vendors, found.last_used_at)

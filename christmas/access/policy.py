@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ e = some(where (p.eft == allow))
 [matchers]
 m = g(r.sub, p.sub) && (p.obj == "*" || r.obj == p.obj) && (p.act == "*" || r.act == p.act)
 """
+SPIDER = "spider"
 _FIELDS = {"p": 4, "g": 3}
 
 
@@ -35,15 +37,14 @@ class Policy:
         model = casbin.Model()
         model.load_model_from_text(MODEL)
         self._enforcer = casbin.Enforcer(model)
-        self._lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
-        rules = [[field.strip() for field in line.split(",")] for line in self._lines]
-        for line, rule in zip(self._lines, rules, strict=True):
+        lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+        self._rules = [[field.strip() for field in line.split(",")] for line in lines]
+        for line, rule in zip(lines, self._rules, strict=True):
             if len(rule) != _FIELDS.get(rule[0]) or not all(rule):
                 raise ConfigurationError(
                     f"The policy {where} has the line {line!r}: expected p, ROLE, RESOURCE, ACTION or g, ROLE, PARENT."
                 )
             (self._enforcer.add_policy if rule[0] == "p" else self._enforcer.add_grouping_policy)(*rule[1:])
-        self._rules = rules
         self._known: dict[tuple[str, str, str], bool] = {}
 
     def allows(self, role: str, resource: str, action: str) -> bool:
@@ -54,19 +55,27 @@ class Policy:
         return self._known[asked]
 
     def roles(self) -> list[str]:
-        """Give every role, in the order of the file."""
-        return list(dict.fromkeys(rule[1] for rule in self._rules))
+        """Give every role that a key can have, in the order of the file."""
+        return [role for role in self._named() if role.partition(":")[0] != SPIDER]
 
-    def permissions(self) -> list[str]:
-        """Give every permission the policy names, as ``resource.action``."""
-        return sorted({f"{rule[2]}.{rule[3]}" for rule in self._rules if rule[0] == "p" and rule[2] != "*"})
+    def subjects(self) -> list[str]:
+        """Give those that the database binds: every service, and the spiders of every consumer."""
+        return [role for role in self._named() if ":" in role]
+
+    def _named(self) -> list[str]:
+        return list(dict.fromkeys(rule[1] for rule in self._rules))
 
 
 def load(config: Config) -> Policy:
     """Read the policy that comes with christmas, or the configured file; raises ConfigurationError."""
-    if not config.access.policy_path:
+    return _load(config.access.policy_path)
+
+
+@cache
+def _load(policy_path: str) -> Policy:
+    if not policy_path:
         return Policy((files("christmas.access") / "policy.csv").read_text(encoding="utf-8"), "of christmas")
-    path = Path(config.access.policy_path)
+    path = Path(policy_path)
     try:
         return Policy(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:

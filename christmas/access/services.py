@@ -1,14 +1,18 @@
-"""The services' own keys: made at the first start, in files that only their owner can read."""
+"""What every service does before it starts: the catalog, its own key, and the rights it is bound to.
+
+The services' keys are made at the first start, in files that only their owner can read.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from christmas.access import keys
+from christmas.access import keys, policy
 from christmas.catalog import database, users
 from christmas.errors import AccessDenied, ConfigurationError
 
@@ -20,6 +24,19 @@ if TYPE_CHECKING:
     from christmas.config import Config
 
 SERVICES = ("scheduler", "integrator", "auditor", "server")
+
+
+def prepare(config: Config, service: str) -> Config:
+    """Bring the catalog up to date, check the service's key, and give the configuration bound to its rights.
+
+    Raises AccessDenied, ConfigurationError or DatabaseUnavailable with what to do.
+    """
+    engine = database.of(config)
+    database.upgrade(engine)
+    database.grant(engine, policy.load(config))
+    check(config, engine, service)
+    _make_test_users(config, engine)
+    return config.model_copy(update={"service": role(service)})
 
 
 def role(service: str) -> str:
@@ -53,7 +70,7 @@ def check(config: Config, engine: Engine, service: str) -> None:
     key = own_key(config, engine, service)
     where = "CHRISTMAS__ACCESS__KEY" if config.access.key else str(config.var_path / "keys" / f"{service}.key")
     try:
-        with database.begin(engine) as connection:
+        with database.read(engine) as connection:
             identity = keys.authenticate(connection, user(service), key, datetime.now(UTC))
         if identity.role != role(service):
             raise keys.KeyRefused(f"it has the role {identity.role}, and not {role(service)}")  # noqa: TRY301
@@ -68,3 +85,30 @@ def _read(path: Path) -> str:
     if path.stat().st_mode & 0o077:
         raise ConfigurationError(f"{path} can be read by others: chmod 600 {path}, and rotate the key.")
     return path.read_text(encoding="ascii").strip()
+
+
+def _make_test_users(config: Config, engine: Engine) -> None:
+    """Make the users of ``access.test_users``, whose keys everybody knows; only for a machine that talks to itself."""
+    wanted = config.access.test_users
+    if not wanted:
+        return
+    if not _is_loopback(config.node.bind_address):
+        raise ConfigurationError(
+            f"access.test_users has keys that everybody knows: not on {config.node.bind_address}, only on 127.0.0.1."
+        )
+    known = policy.load(config).roles()
+    for role_name in wanted:
+        if role_name not in known:
+            raise ConfigurationError(f"access.test_users names the role {role_name!r}; there are {', '.join(known)}.")
+    with database.begin(engine) as connection:
+        for role_name, key in wanted.items():
+            if users.find_key(connection, key) is None:
+                name = f"test-{role_name.replace(':', '-')}"
+                users.create_key(connection, user=name, role=role_name, key=key, now=datetime.now(UTC))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, select
 
+from christmas.catalog.binding import binds
 from christmas.catalog.tables import access_log
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class AccessRow:
     reason: str | None
 
 
-def record(connection: Connection, **line: Any) -> None:
+@binds("access_log", "write")
+def record(connection: Connection, /, **line: Any) -> None:
     """Write one line: the fields of AccessRow."""
     connection.execute(insert(access_log), line)
 
@@ -40,6 +42,7 @@ def latest(connection: Connection, limit: int = 100) -> list[AccessRow]:
     return [AccessRow(*row) for row in connection.execute(query)]
 
 
+@binds("access_log", "delete")
 def prune(connection: Connection, before: datetime) -> int:
     """Remove what is older; gives how many lines."""
     return connection.execute(delete(access_log).where(access_log.c.at < before)).rowcount

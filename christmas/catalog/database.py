@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, inspect, make_url, text
 
-from christmas.errors import DatabaseUnavailable
+from christmas.access import rights as access_rights
+from christmas.catalog import binding
+from christmas.errors import AccessDenied, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.resources.abc import Traversable
+
+    from christmas.access.policy import Policy
+    from christmas.access.rights import Rights
+    from christmas.config import Config
 
 # How long a writer waits for another before it says that the database is locked.
 BUSY_SECONDS = 10
@@ -40,24 +46,45 @@ _CAUSES = (
     ("resolve host", "there is no such host: check CHRISTMAS__DATABASE__URL"),
     ("authentication", "the server refuses user or password: check CHRISTMAS__DATABASE__URL"),
 )
+# What the databases say to a service that is not permitted what it asks for.
+_DENIED = ("not authorized", "prohibited", "permission denied", "must be owner")
+
+
+def of(config: Config) -> Engine:
+    """Give the engine of a configuration, bound to the rights of the service that this process is."""
+    return open_engine(config.database_url, access_rights.of(config))
 
 
 @cache
-def open_engine(url: str) -> Engine:
-    """Give the engine of a URL, one per process; nothing is connected yet. Raises DatabaseUnavailable for a bad URL."""
+def open_engine(url: str, rights: Rights | None = None) -> Engine:
+    """Give the engine of a URL, one per process; nothing is connected yet. Raises DatabaseUnavailable for a bad URL.
+
+    Without ``rights`` it acts as the database's owner.
+    """
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed)
-        if parsed.get_backend_name() != "postgresql":
-            raise DatabaseUnavailable(f"{parsed.get_backend_name()} is not supported: use sqlite:/// or postgresql://.")
-        # connect_timeout: an unreachable host must not hang the start.
-        arguments = {"connect_timeout": BUSY_SECONDS}
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=arguments, pool_pre_ping=True)
+        engine = _unbound(make_url(url))
     except (exc.ArgumentError, ValueError):  # their texts may hold the password
         raise DatabaseUnavailable(
             "CHRISTMAS__DATABASE__URL is no URL: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
         ) from None
+    if rights is not None:
+        engine.update_execution_options(rights=rights)
+
+        @event.listens_for(engine, "connect")
+        def _bind(connection: Any, record: Any) -> None:
+            binding.enforce(connection, engine.dialect.name, rights)
+
+    return engine
+
+
+def _unbound(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    if url.get_backend_name() != "postgresql":
+        raise DatabaseUnavailable(f"{url.get_backend_name()} is not supported: use sqlite:/// or postgresql://.")
+    # connect_timeout: an unreachable host must not hang the start.
+    arguments = {"connect_timeout": BUSY_SECONDS}
+    return create_engine(url.set(drivername="postgresql+psycopg"), connect_args=arguments, pool_pre_ping=True)
 
 
 def shown(url: URL) -> str:
@@ -112,6 +139,9 @@ def _explained(engine: Engine) -> Iterator[None]:
         yield
     except (exc.DBAPIError, sqlite3.Error) as error:  # SQLAlchemy does not wrap what fails while it connects
         cause = str(error.orig if isinstance(error, exc.DBAPIError) else error).strip()
+        denied = any(mark in cause.lower() for mark in _DENIED)
+        if denied and (rights := engine.get_execution_options().get("rights")):
+            raise AccessDenied(f"The database refuses {rights.subject}: {cause.splitlines()[0]}.") from error
         explanation = next((why for mark, why in _CAUSES if mark in cause.lower()), None)
         away = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError | sqlite3.Error)
         if explanation is None and not away:
@@ -125,14 +155,41 @@ def _explained(engine: Engine) -> Iterator[None]:
 def upgrade(engine: Engine) -> None:
     """Bring the tables up to date; does nothing where they are. Safe when several processes do it at once."""
     with read(engine) as connection:
-        if _version(engine, connection) == HEAD:
-            return
+        version = _version(engine, connection)
+    if version == HEAD:
+        return
+    if engine.get_execution_options().get("rights") is not None:
+        raise DatabaseUnavailable(
+            f"The catalog is at version {version}, this christmas needs {HEAD}: run `christmas db upgrade`."
+        )
     with begin(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
         version = _version(engine, connection)
         if version != HEAD:
             _migrate(engine, connection, version)
+
+
+def grant(engine: Engine, policy: Policy) -> None:
+    """Make PostgreSQL's roles and GRANTs what the policy says; does nothing on SQLite, or where another did it.
+
+    Raises DatabaseUnavailable where roles are missing and this user may not create them.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    statements = binding.grants(policy)
+    with begin(engine) as connection:
+        if not connection.scalar(text("SELECT tableowner = current_user FROM pg_tables WHERE tablename = 'jobs'")):
+            return
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+        try:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        except exc.ProgrammingError as error:
+            raise DatabaseUnavailable(
+                f"The roles of the services cannot be made ({str(error.orig).splitlines()[0]}): give the database's "
+                "user CREATEROLE, or let an administrator run what `christmas db grants` prints."
+            ) from error
 
 
 def _version(engine: Engine, connection: Connection) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 from sqlalchemy import Connection, delete, insert, select
 
+from christmas.catalog.binding import binds
 from christmas.catalog.tables import eggs
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+@binds("eggs", "write")
 def put(
     connection: Connection,
     project: str,
@@ -70,6 +72,7 @@ def spiders(connection: Connection, project: str, version: str | None) -> dict[s
     return connection.scalar(query)
 
 
+@binds("eggs", "delete")
 def remove(connection: Connection, project: str, version: str | None = None) -> int:
     """Remove one version, or all of a project; gives how many there were."""
     statement = delete(eggs).where(eggs.c.project == project)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Connection, bindparam, insert, select, update
 
 from christmas.catalog import apply, fingerprint, listings, resolve
+from christmas.catalog.binding import binds
 from christmas.catalog.tables import keys, listing_keys
 from christmas.catalog.tables import listings as listings_table
 from christmas.items import Availability
@@ -26,6 +27,7 @@ _NO_PRICE_EXPECTED = {Availability.OUT_OF_STOCK, Availability.DISCONTINUED, Avai
 Changed = tuple["ListingEntry", "Key", "Difference"]
 
 
+@binds("listings", "write")
 def write(
     connection: Connection, vendor: str, entries: Sequence[ListingEntry], *, job_id: str, written: Written
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Connection, case, exists, or_, select, update
 
 from christmas.catalog import resolve
+from christmas.catalog.binding import binds
 from christmas.catalog.tables import keys, listing_keys, listings
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def _is_due(year: int | None, read_at: datetime | None, interval_seconds: int | 
     return now - read_at >= interval * SLACK
 
 
+@binds("listings", "write")
 def record(connection: Connection, reading: ListingReading, *, now: datetime) -> None:
     """Note the end of one listing's reading; one that failed or shrank by a third counts as not read."""
     id_ = resolve.listing_ids(connection, reading.vendor, {reading.listing: reading.release_year})[reading.listing]
@@ -93,6 +95,7 @@ def _interval(seconds: int | None, *, changed: bool) -> int:
     return int(min(max(wanted, SHORTEST.total_seconds()), LONGEST.total_seconds()))
 
 
+@binds("listings", "write")
 def take_back(connection: Connection, key_ids: Sequence[int]) -> None:
     """Note that keys which were gone are listed again; to be gone once more, they must be missed as often again."""
     ids = resolve.any_of(connection, key_ids, BigInteger)

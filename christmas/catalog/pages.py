@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import ColumnElement, Connection, bindparam, case, insert, or_, update
 
 from christmas.catalog import apply, resolve
+from christmas.catalog.binding import binds
 from christmas.catalog.tables import keys, products
 from christmas.items import UNREAD, Availability
 
@@ -26,6 +27,7 @@ def product_id(vendor: str, key: str) -> UUID:
     return uuid5(_NAMESPACE, f"{vendor}\n{key}")
 
 
+@binds("products", "write")
 def write(connection: Connection, vendor: str, items: Sequence[Product], *, job_id: str, written: Written) -> None:
     """Write one vendor's product pages, in order."""
     found = resolve.resolve(connection, vendor, items)
@@ -48,6 +50,7 @@ def write(connection: Connection, vendor: str, items: Sequence[Product], *, job_
     _mark_read(connection, items, found)
 
 
+@binds("listings", "write")
 def write_unread(connection: Connection, vendor: str, items: Sequence[PageUnread]) -> None:
     """Note pages that gave no product, so that they are not asked for again in every run; a later one is no news."""
     found = resolve.resolve(connection, vendor, items)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, case, delete, false, func, or_, select
 
 from christmas.catalog import resolve
-from christmas.catalog.tables import keys, products
+from christmas.catalog.binding import binds
+from christmas.catalog.tables import changes, keys, products
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,6 +128,13 @@ def _named(name: str) -> ColumnElement[bool]:
     if not _ID_START.fullmatch(digits):
         return false()
     return products.c.id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f")))
+
+
+@binds("products", "delete")
+def remove(connection: Connection, product_id: UUID) -> bool:
+    """Remove a product with its changes; its key stays, so that its page is read anew. False where there is none."""
+    connection.execute(delete(changes).where(changes.c.product_id == product_id))
+    return bool(connection.execute(delete(products).where(products.c.id == product_id)).rowcount)
 
 
 def count_by_vendor(connection: Connection) -> list[VendorCount]:

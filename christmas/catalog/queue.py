@@ -14,6 +14,7 @@ from sqlalchemy import Connection, case, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from christmas.catalog import tree
+from christmas.catalog.binding import binds
 from christmas.catalog.jobs import JobRow, as_job, get
 from christmas.catalog.tables import job_children, jobs
 
@@ -47,6 +48,7 @@ class NewJob:
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
+@binds("jobs", "write")
 def submit(connection: Connection, new: NewJob, now: datetime) -> tuple[JobRow, bool]:
     """Add a job, or give the open one that is the same; says whether it is new."""
     found = _open_one(connection, new.fingerprint)
@@ -102,6 +104,7 @@ def _link(connection: Connection, parent_id: str, child_id: str) -> None:
         connection.execute(insert(job_children), link)
 
 
+@binds("jobs", "write")
 def claim(
     connection: Connection, consumers: Sequence[str] | None, node: str, now: datetime, vendors: Sequence[str] = ()
 ) -> JobRow | None:
@@ -132,6 +135,7 @@ def claim(
     return get(connection, row.id)
 
 
+@binds("jobs", "write")
 def take(connection: Connection, new: NewJob, *, node: str, process: str, now: datetime) -> JobRow:
     """Record a run that nobody queued and that has begun already; raises IntegrityError where the vendor is taken."""
     row = _row(new, now) | {"state": "running", "attempt": 1, "node": node, "process": process}
@@ -141,6 +145,7 @@ def take(connection: Connection, new: NewJob, *, node: str, process: str, now: d
     return job
 
 
+@binds("jobs", "write")
 def renew(
     connection: Connection,
     job_id: str,
@@ -160,6 +165,7 @@ def renew(
     return "cancelled" if cancelled else "held"
 
 
+@binds("jobs", "write")
 def finish(
     connection: Connection, job_id: str, attempt: int, *, state: str, outcome: dict[str, Any], now: datetime
 ) -> bool:
@@ -170,15 +176,22 @@ def finish(
     return True
 
 
+@binds("jobs", "write")
 def hand_back(connection: Connection, job_id: str, attempt: int) -> bool:
     """Put a run's job back into the queue, for a node that is leaving; it costs the job none of its attempts."""
     values = {"state": "queued", "node": None, "process": None, "attempts_max": jobs.c.attempts_max + 1}
     return bool(connection.execute(_mine(job_id, attempt).values(values)).rowcount)
 
 
-def lose(connection: Connection, job: JobRow, error: str, now: datetime) -> str | None:
-    """Give up a run that died without a report: queued again, or ended. None where it was alive after all."""
-    same = (jobs.c.heartbeat_at == job.heartbeat_at) & (jobs.c.attempt == job.attempt) & (jobs.c.state == "running")
+@binds("jobs", "write")
+def lose(connection: Connection, job: JobRow, error: str, now: datetime, *, by_itself: bool = False) -> str | None:
+    """Give up a run that died without a report, or ``by_itself`` says it cannot go on: queued again, or ended.
+
+    Gives the job's new state; None where the run was alive after all, or another attempt has the job.
+    """
+    same = (jobs.c.attempt == job.attempt) & (jobs.c.state == "running")
+    if not by_itself:
+        same &= jobs.c.heartbeat_at == job.heartbeat_at
     again = case((jobs.c.attempt < jobs.c.attempts_max, "queued"), else_="running")
     statement = update(jobs).where(jobs.c.id == job.id, same).values(state=again, node=None, process=None)
     if not connection.execute(statement).rowcount:
@@ -204,6 +217,7 @@ def running(connection: Connection, vendor: str | None = None) -> list[JobRow]:
     return [as_job(row) for row in connection.execute(query)]
 
 
+@binds("jobs", "write")
 def cancel(connection: Connection, job_id: str, now: datetime) -> str | None:
     """Cancel a job and what it has started; gives the state it was in, None where there is no such open job."""
     job = get(connection, job_id)

@@ -8,6 +8,7 @@ from zlib import crc32
 
 from sqlalchemy import ARRAY, BigInteger, Connection, Text, bindparam, func, insert, select, text, update
 
+from christmas.catalog.binding import binds
 from christmas.catalog.tables import key_aliases, keys, listings
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def named(vendor: str, names: Any) -> Any:
     return select(keys.c.id).where(keys.c.vendor == vendor, keys.c.key.in_(names)).union_all(aliased)
 
 
+@binds("listings", "write")
 def resolve(connection: Connection, vendor: str, items: Sequence[ListingEntry | Product | PageUnread]) -> list[Key]:
     """Give the key of each item, in order; what is unknown by name and aliases is created with its aliases."""
     known = _by_name(connection, vendor, {item.key for item in items})
@@ -137,6 +139,7 @@ def _year(item: Any) -> int | None:
     return year or None  # UNREAD is false
 
 
+@binds("listings", "write")
 def add_aliases(connection: Connection, vendor: str, pairs: list[tuple[Any, Key]]) -> None:
     """Remember the other names under which an item was seen; a name that is another key's already stays there."""
     rows: dict[str, int] = {}
@@ -156,6 +159,7 @@ def add_aliases(connection: Connection, vendor: str, pairs: list[tuple[Any, Key]
         connection.execute(insert(key_aliases), values)
 
 
+@binds("listings", "write")
 def rename(connection: Connection, vendor: str, pairs: list[tuple[Any, Key]]) -> None:
     """Follow known keys to other names: their aliases, and the address of their page."""
     add_aliases(connection, vendor, pairs)
@@ -164,6 +168,7 @@ def rename(connection: Connection, vendor: str, pairs: list[tuple[Any, Key]]) ->
         connection.execute(statement, [{"b_id": key.id, "b_url": item.url} for item, key in pairs])
 
 
+@binds("listings", "write")
 def listing_ids(connection: Connection, vendor: str, found: dict[str, int | None]) -> dict[str, int]:
     """Give the id of each listing path; an unknown one is created with its release year."""
     query = select(listings.c.path, listings.c.id).where(
@@ -178,6 +183,7 @@ def listing_ids(connection: Connection, vendor: str, found: dict[str, int | None
     return ids
 
 
+@binds("listings", "write")
 def mark_seen(connection: Connection, ids: Sequence[int], at: datetime) -> None:
     """Note that keys were seen in a listing; never goes back in time."""
     statement = (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from christmas.catalog.binding import binds
 from christmas.catalog.tables import firings, schedules
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def get(connection: Connection, name: str, *, locked: bool = False) -> ScheduleR
     return None if row is None else ScheduleRow(*row)
 
 
+@binds("schedules", "write")
 def put(connection: Connection, row: ScheduleRow) -> None:
     """Write a schedule, in the place of one of the same name."""
     values = asdict(row)
@@ -64,11 +66,13 @@ def put(connection: Connection, row: ScheduleRow) -> None:
         connection.execute(insert(schedules), values)
 
 
+@binds("schedules", "delete")
 def remove(connection: Connection, name: str) -> bool:
     """Remove a schedule; its firings stay. False where there is none."""
     return bool(connection.execute(delete(schedules).where(schedules.c.name == name)).rowcount)
 
 
+@binds("schedules", "write")
 def fire(connection: Connection, name: str, due_at: datetime, now: datetime) -> bool:
     """Record a firing; False where another scheduler has done it."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
@@ -76,6 +80,7 @@ def fire(connection: Connection, name: str, due_at: datetime, now: datetime) -> 
     return bool(connection.execute(dialect.insert(firings).values(row).on_conflict_do_nothing()).rowcount)
 
 
+@binds("schedules", "write")
 def fired(connection: Connection, name: str, due_at: datetime, *, job_id: str | None, error: str | None) -> None:
     """Record what a firing led to."""
     this = (firings.c.schedule == name) & (firings.c.due_at == due_at)
@@ -89,6 +94,7 @@ def history(connection: Connection, name: str | None = None, limit: int = 50) ->
     return [FiringRow(*row) for row in connection.execute(query)]
 
 
+@binds("schedules", "delete")
 def prune(connection: Connection, before: datetime) -> int:
     """Remove firings that were due before; gives how many."""
     return connection.execute(delete(firings).where(firings.c.due_at < before)).rowcount

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Text, case, cast, func, literal, select, update
 
+from christmas.catalog.binding import binds
 from christmas.catalog.tables import UtcDateTime, job_children, jobs
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
+@binds("jobs", "write")
 def end(connection: Connection, job_id: str, state: str, outcome: dict[str, Any] | None, now: datetime) -> None:
     """Write how an open job ended; completes parents whose last child it was, and gives up what waited in vain."""
     values: dict[str, Any] = {"state": state, "finished_at": now}

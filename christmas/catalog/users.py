@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from christmas.catalog.binding import binds
 from christmas.catalog.tables import api_keys, role_bindings, users
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class KeyRow:
     bound: bool
 
 
+@binds("access", "write")
 def create_key(
     connection: Connection,
     *,
@@ -53,10 +55,11 @@ def create_key(
     now: datetime,
     vendors: Sequence[str] | None = None,
     expires_at: datetime | None = None,
+    key: str | None = None,
 ) -> NewKey:
-    """Make a key, and the user and the role's binding where they are missing."""
+    """Make a key, and the user and the role's binding where they are missing; ``key`` is for tests only."""
     bind(connection, user, role, now)
-    new = NewKey(secrets.token_hex(6), user, role, secrets.token_urlsafe(KEY_BYTES))
+    new = NewKey(secrets.token_hex(6), user, role, key or secrets.token_urlsafe(KEY_BYTES))
     row: dict[str, Any] = {"id": new.id, "user": user, "role": role, "hash": _hash(new.key), "created_at": now}
     chosen = None if vendors is None else list(vendors)
     connection.execute(insert(api_keys), row | {"vendors": chosen, "expires_at": expires_at})
@@ -75,17 +78,20 @@ def list_keys(connection: Connection) -> list[KeyRow]:
     return [KeyRow(*row) for row in connection.execute(_rows().order_by(api_keys.c.created_at, api_keys.c.id))]
 
 
+@binds("access", "use")
 def used(connection: Connection, key_id: str, now: datetime) -> None:
     """Note that a key was used."""
     connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=now))
 
 
+@binds("access", "write")
 def revoke(connection: Connection, key_id: str, now: datetime) -> bool:
     """End a key; False where there is no such valid key."""
     statement = update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
     return bool(connection.execute(statement.values(revoked_at=now)).rowcount)
 
 
+@binds("access", "write")
 def rotate(connection: Connection, key_id: str, now: datetime) -> NewKey | None:
     """Replace a key by a new one of the same user, role, vendors and expiry; None where there is no such valid key."""
     row = connection.execute(_rows().where(api_keys.c.id == key_id)).first()
@@ -95,6 +101,7 @@ def rotate(connection: Connection, key_id: str, now: datetime) -> NewKey | None:
     return create_key(connection, user=old.user, role=old.role, vendors=old.vendors, expires_at=old.expires_at, now=now)
 
 
+@binds("access", "write")
 def bind(connection: Connection, user: str, role: str, now: datetime) -> None:
     """Give a user a role; makes the user where there is none."""
     if connection.scalar(select(users.c.name).where(users.c.name == user)) is None:
@@ -103,6 +110,7 @@ def bind(connection: Connection, user: str, role: str, now: datetime) -> None:
         connection.execute(insert(role_bindings), {"user": user, "role": role, "bound_at": now})
 
 
+@binds("access", "delete")
 def unbind(connection: Connection, user: str, role: str) -> bool:
     """Take a role from a user: its keys of that role stop working at once."""
     statement = delete(role_bindings).where(role_bindings.c.user == user, role_bindings.c.role == role)
@@ -121,6 +129,7 @@ def list_users(connection: Connection) -> list[tuple[str, list[str]]]:
     return [(name, roles(connection, name)) for name in names]
 
 
+@binds("access", "delete")
 def remove(connection: Connection, user: str) -> bool:
     """Remove a user with all keys and roles; the access log keeps the name."""
     for table in (api_keys, role_bindings):

@@ -25,7 +25,7 @@ def engine() -> Engine:
     """Give the configured catalog, brought up to date."""
     from christmas.catalog import database
 
-    found = database.open_engine(configuration.current().database_url)
+    found = database.of(configuration.current())
     database.upgrade(found)
     return found
 

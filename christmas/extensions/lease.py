@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # A run that cannot renew stops fetching when this share of the lease has passed; others take over after the whole.
 SAFE_SHARE = 2 / 3
 BEATS_PER_LEASE = 5
+# Why a run ended that is no fault of it: its node leaves, or the database was away for too long.
+HANDED_BACK = {"shutdown", "node_lost"}
+TRIED_AGAIN = {"lease_lost", "store_failed"}
 
 
 class Lease:
@@ -78,17 +81,22 @@ class Lease:
         return held
 
     def end(self, state: str, outcome: dict[str, Any], reason: str) -> None:
-        """Write the outcome, or hand the job back where the run was stopped and its node will be replaced."""
-        from christmas.catalog import database, queue
+        """Write the outcome; a node's job is handed back, or tried again, where the run could not go on."""
+        from christmas.catalog import database, jobs, queue
 
         job_id, attempt, now = self.spider.job_id, self.spider.attempt, datetime.now(UTC)
         with database.begin(self._engine()) as connection:
-            cancelled = queue.renew(connection, job_id, attempt, now) == "cancelled"
-            if self.given_by_node and reason in {"shutdown", "node_lost"} and not cancelled:
+            held = queue.renew(connection, job_id, attempt, now, outcome=outcome)
+            if held == "held" and self.given_by_node and reason in HANDED_BACK:
                 queue.hand_back(connection, job_id, attempt)
-                return
-            final = "cancelled" if cancelled and reason in {"shutdown", "cancelled", "node_lost"} else state
-            queue.finish(connection, job_id, attempt, state=final, outcome=outcome, now=now)
+            elif held == "held" and self.given_by_node and reason in TRIED_AGAIN:
+                job = jobs.get(connection, job_id)
+                assert job is not None  # noqa: S101  # renewed above
+                queue.lose(connection, job, outcome["error"], now, by_itself=True)
+            else:
+                stopped = held == "cancelled" and reason in {"cancelled", *HANDED_BACK}
+                final = "cancelled" if stopped else state
+                queue.finish(connection, job_id, attempt, state=final, outcome=outcome, now=now)
 
     def _take_vendor(self) -> None:
         from christmas.catalog import database, process, queue
@@ -133,4 +141,4 @@ class Lease:
     def _engine(self) -> Any:
         from christmas.catalog import database
 
-        return database.open_engine(self.config.database_url)
+        return database.of(self.config)

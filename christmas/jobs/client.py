@@ -44,7 +44,7 @@ def submit(name: str, arguments: Mapping[str, Any], *, config: Config | None = N
     from christmas.catalog import database
 
     config = config or configuration.current()
-    engine = database.open_engine(config.database_url)
+    engine = database.of(config)
     database.upgrade(engine)
     with database.begin(engine) as connection:
         job = submit_in(connection, name, arguments, config=config, **more)
@@ -161,7 +161,7 @@ def wait(job_id: str, *, config: Config | None = None, timeout_seconds: float | 
     config = config or configuration.current()
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while True:
-        with database.read(database.open_engine(config.database_url)) as connection:
+        with database.read(database.of(config)) as connection:
             job = jobs.get(connection, job_id)
         if job is None:
             raise ArgumentError(f"There is no job {job_id!r}.")

@@ -12,15 +12,13 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
-
 from christmas.errors import ConfigurationError, JobRefused
 from christmas.jobs.registry import DEFINITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
     from christmas.catalog.jobs import JobRow
     from christmas.config import Config
@@ -32,8 +30,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 5
-# A failed post hook is tried again after 10 s, 20 s, 40 s ...; one whose process died after the first pause.
+# A failed post hook is tried again after 10 s, 20 s, 40 s ...
 RETRY_SECONDS = 10.0
+# One that was not heard of for so long is taken for dead with its process.
+DIED_SECONDS = 300.0
 
 _pre: dict[str, PreHook] = {}
 _post: dict[str, PostHook] = {}
@@ -106,33 +106,23 @@ def run_pre(job: Definition, config: Config) -> None:
             raise JobRefused(f"{name} refused {job.job_name()}: {refusal}") from refusal
 
 
-def run_post(engine: Engine, config: Config, now: datetime | None = None) -> int:
-    """Call the post hooks that are due; gives how many jobs had some. Never raises for a hook's own failure."""
-    from christmas.catalog import database
+def run_post(engine: Engine, config: Config) -> int:
+    """Call the post hooks that are due; gives of how many jobs. Never raises for a hook's own failure."""
+    from christmas.catalog import database, post_hooks
 
     done = 0
     while True:
+        now = datetime.now(UTC)
         with database.begin(engine) as connection:
-            job = _claim(connection, now or datetime.now(UTC))
+            job = post_hooks.claim(connection, now, now + timedelta(seconds=DIED_SECONDS))
         if job is None:
             return done
         done += 1
         results = [_call(entry, job, config) for entry in job.hooks]
+        waiting = [entry["attempts"] for entry in results if entry["state"] == "waiting"]
+        again = timedelta(seconds=RETRY_SECONDS * 2 ** (min(waiting) - 1)) if waiting else None
         with database.begin(engine) as connection:
-            _record(connection, job.id, results, now or datetime.now(UTC))
-
-
-def _claim(connection: Connection, now: datetime) -> JobRow | None:
-    from christmas.catalog.jobs import as_job
-    from christmas.catalog.tables import jobs
-
-    query = select(jobs).where(jobs.c.hooks_at <= now).order_by(jobs.c.hooks_at).limit(1)
-    row = connection.execute(query.with_for_update(skip_locked=True)).first()
-    if row is None:
-        return None
-    later = now + timedelta(seconds=RETRY_SECONDS * 6)  # where this process dies meanwhile
-    connection.execute(update(jobs).where(jobs.c.id == row.id).values(hooks_at=later))
-    return as_job(row)
+            post_hooks.record(connection, job.id, results, None if again is None else datetime.now(UTC) + again)
 
 
 def _call(entry: dict[str, Any], job: JobRow, config: Config) -> dict[str, Any]:
@@ -146,11 +136,3 @@ def _call(entry: dict[str, Any], job: JobRow, config: Config) -> dict[str, Any]:
         state = "waiting" if attempts < ATTEMPTS else "failed"
         return {**entry, "state": state, "attempts": attempts, "error": f"{type(error).__name__}: {error}"}
     return {"name": entry["name"], "state": "succeeded", "attempts": attempts}
-
-
-def _record(connection: Connection, job_id: str, results: list[dict[str, Any]], now: datetime) -> None:
-    from christmas.catalog.tables import jobs
-
-    waiting = [entry["attempts"] for entry in results if entry["state"] == "waiting"]
-    again = now + timedelta(seconds=RETRY_SECONDS * 2 ** (min(waiting) - 1)) if waiting else None
-    connection.execute(update(jobs).where(jobs.c.id == job_id).values(hooks=results, hooks_at=again))

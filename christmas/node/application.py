@@ -11,8 +11,6 @@ from twisted.application.service import IServiceCollection
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request as SiteRequest
 
-from christmas.access import services
-from christmas.catalog import database
 from christmas.errors import ChristmasError
 from christmas.jobs import hooks
 from christmas.node import options
@@ -45,7 +43,7 @@ def application(scrapyd_config: Any) -> Any:
     """Build the node for Scrapyd; what is wrong in the configuration ends the process with one line."""
     try:
         chosen = options.current()
-        _check(chosen)
+        hooks.check(chosen.config)
     except ChristmasError as error:
         raise SystemExit(f"christmas: {error}") from None
     _configure(scrapyd_config, chosen)
@@ -56,12 +54,6 @@ def application(scrapyd_config: Any) -> Any:
             site.resource = Guard(site.resource)
             site.requestFactory = _limited(chosen.config.node.request_max_bytes)
     return app
-
-
-def _check(chosen: Options) -> None:
-    database.upgrade(chosen.engine)
-    hooks.check(chosen.config)
-    services.check(chosen.config, chosen.engine, "integrator")
 
 
 def _configure(scrapyd_config: Any, chosen: Options) -> None:

@@ -15,7 +15,7 @@ from twisted.web.util import DeferredResource
 
 from christmas.access import keys, policy
 from christmas.access.throttle import Throttle
-from christmas.catalog import access_log, database
+from christmas.catalog import access_log, database, users
 from christmas.errors import AccessDenied, DatabaseUnavailable
 from christmas.node.resources import send
 
@@ -41,8 +41,8 @@ PERMISSIONS = {
     "listversions.json": "projects.read",
     "listspiders.json": "projects.read",
     "addversion.json": "eggs.upload",
-    "delversion.json": "eggs.delete",
-    "delproject.json": "eggs.delete",
+    "delversion.json": "eggs.remove",
+    "delproject.json": "eggs.remove",
 }
 OTHER = "node.other"
 LOG_VENDOR_PART = 1
@@ -109,14 +109,19 @@ class Guard(resource.Resource):
         user, key = _credentials(request)
         if key is None:
             raise Unauthorised("A key is needed: user name and key as HTTP Basic authentication.")
+        now = datetime.now(UTC)
         try:
-            with database.begin(self.options.engine) as connection:
-                return keys.authenticate(connection, user, key, datetime.now(UTC))
-        except AccessDenied as error:
+            with database.read(self.options.engine) as connection:
+                identity = keys.authenticate(connection, user, key, now)
+        except keys.KeyRefused as error:
             self.throttle.failed(address)
             refused = Unauthorised(str(error))
-            refused.reason = getattr(error, "reason", None)
+            refused.reason = error.reason
             raise refused from error
+        if identity.use_is_due(now):
+            with database.begin(self.options.engine) as connection:
+                users.used(connection, identity.key_id, now)
+        return identity
 
     @staticmethod
     def _check_log_vendor(request: Request, identity: Identity) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
+from christmas.access import services
 from christmas.catalog import database
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from christmas.config import Config
 
+SERVICE = "integrator"
 SLOTS_PER_PROCESSOR = 2
 
 
@@ -29,7 +31,7 @@ class Options:
     @cached_property
     def engine(self) -> Engine:
         """Give the catalog's engine."""
-        return database.open_engine(self.config.database_url)
+        return database.of(self.config)
 
     @cached_property
     def name(self) -> str:
@@ -58,8 +60,9 @@ class Options:
         return self.config.var_path / "eggs"
 
 
+@cache
 def current() -> Options:
-    """Give the options of this process."""
+    """Give the options of this process, prepared at the first call; raises ChristmasError where it cannot start."""
     from christmas import config
 
-    return Options(config.current())
+    return Options(services.prepare(config.current(), SERVICE))

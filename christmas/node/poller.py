@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from scrapyd.interfaces import IPoller
-from twisted.internet import defer, threads
+from twisted.internet import defer, reactor, threads
+from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from christmas.catalog import database, queue, tree
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from christmas.node.options import Options
 
 logger = logging.getLogger(__name__)
+
+# After the disk was full a node leaves the jobs to others for so long.
+UNFIT_SECONDS = 30.0
 
 
 @dataclass
@@ -53,7 +58,13 @@ class JobsPoller:
         self.stop_runs: Callable[[set[str]], object] = lambda job_ids: None
         self.looking = False
         self.again = False
+        self.hooking = False
         self.closed = False
+        self.unfit_until = float("-inf")
+        # Threads of its own: neither many requests to the API nor a slow hook may keep jobs from starting.
+        self.threads = ThreadPool(2, 2, name="poller")
+        reactor.callWhenRunning(self.threads.start)
+        reactor.addSystemEventTrigger("after", "shutdown", self.threads.stop)
 
     def next(self) -> defer.Deferred[Start]:
         """Ask for the next job; a free slot is filled at once where there is one."""
@@ -66,14 +77,25 @@ class JobsPoller:
         """Look for jobs, unless a look is under way; then once more after it."""
         if self.closed:
             return
+        self._poll_hooks()
         if self.looking:
             self.again = True
             return
         self.looking = True
-        deferred = threads.deferToThread(self._look, len(self.waiting))
+        deferred = threads.deferToThreadPool(reactor, self.threads, self._look, len(self.waiting))
         deferred.addCallback(self._deliver)
         deferred.addErrback(self._complain)
         deferred.addBoth(self._looked)
+
+    def _poll_hooks(self) -> None:
+        if self.hooking:
+            return
+        self.hooking = True
+        deferred = threads.deferToThreadPool(
+            reactor, self.threads, hooks.run_post, self.options.engine, self.options.config
+        )
+        deferred.addErrback(self._complain)
+        deferred.addBoth(self._hooked)
 
     def update_projects(self) -> None:
         """Nothing to do: the projects are looked up when they are needed."""
@@ -110,7 +132,7 @@ class JobsPoller:
             with database.begin(engine) as connection:
                 for sentence in self.watch.take_over(connection, queue.running(connection)):
                     logger.warning(sentence)
-        while len(starts) < free and not self.closed:
+        while len(starts) < free and not self.closed and time.monotonic() > self.unfit_until:
             with database.begin(engine) as connection:
                 job = queue.claim(connection, self.options.consumers, self.options.name, datetime.now(UTC))
             if job is None:
@@ -118,7 +140,6 @@ class JobsPoller:
             start = self._prepared(job)
             if start is not None:
                 starts.append(start)
-        hooks.run_post(engine, self.options.config)
         stops = {job.id for job in runs if job.node == self.options.name and job.cancel_requested}
         return Look(starts, stops)
 
@@ -128,8 +149,9 @@ class JobsPoller:
         except (ChristmasError, OSError) as error:
             logger.error("Job %s cannot be started: %s", job.id, error)
             with database.begin(self.options.engine) as connection:
-                if isinstance(error, OSError):  # a full disk may be this node's trouble alone
-                    queue.lose(connection, job, f"{self.options.name} cannot start it: {error}", datetime.now(UTC))
+                if isinstance(error, OSError):  # a full disk is this node's trouble, not the job's
+                    self.unfit_until = time.monotonic() + UNFIT_SECONDS
+                    queue.hand_back(connection, job.id, job.attempt)
                 else:
                     tree.end(connection, job.id, "failed", {"error": str(error)}, datetime.now(UTC))
             return None
@@ -150,3 +172,6 @@ class JobsPoller:
         if self.again:
             self.again = False
             self.poll()
+
+    def _hooked(self, _: Any) -> None:
+        self.hooking = False

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from christmas.access.policy import SPIDER
 from christmas.catalog import database, eggs, jobs
 from christmas.config import PREFIX
 from christmas.errors import JobRefused
@@ -102,7 +103,7 @@ def _environment(options: Options, job: JobRow, egg: Path | None) -> dict[str, s
     }
     own = {
         f"{PREFIX}VAR_PATH": str(options.config.var_path),
-        f"{PREFIX}SERVICE": str(job.consumer),
+        f"{PREFIX}SERVICE": f"{SPIDER}:{job.consumer}",
         "CHRISTMAS_NODE_PID": str(os.getpid()),
     }
     if egg is not None:

@@ -163,17 +163,20 @@ class Schedule(Answer):
         """Give the job's id; that of the same job where one is open."""
         self._project(call)
         job = registry.of_spider(call.text("spider"), call.others(*self._own))
-        record = client.submit(
-            job.job_name(),
-            job.arguments(),
-            config=self.options.config,
-            submitted_by=call.identity.user,
-            job_id=call.optional("jobid"),
-            version=call.optional("_version"),
-            settings=self._settings(call),
-            priority=self._priority(call),
-            allowed_vendors=call.identity.vendors,
-        )
+        with database.begin(self.options.engine) as connection:
+            record = client.submit_in(
+                connection,
+                job.job_name(),
+                job.arguments(),
+                config=self.options.config,
+                submitted_by=call.identity.user,
+                job_id=call.optional("jobid"),
+                version=call.optional("_version"),
+                settings=self._settings(call),
+                priority=self._priority(call),
+                allowed_vendors=call.identity.vendors,
+            )
+        wake.nodes(self.options.config)
         return {"jobid": record.id}
 
     def _settings(self, call: Call) -> dict[str, str]:

@@ -29,7 +29,7 @@ def _due_links(config: Config, vendor: str, links: list[YearLink]) -> list[YearL
     from christmas.catalog import database, listings
 
     by_path = {url_path(link.url): link for link in links}
-    with database.read(database.open_engine(config.database_url)) as connection:
+    with database.read(database.of(config)) as connection:
         years = [(path, link.year) for path, link in by_path.items()]
         return [by_path[path] for path in listings.due(connection, vendor, years, datetime.now(UTC))]
 
@@ -52,7 +52,7 @@ def _allowance(config: Config, vendor: str, arguments: Arguments) -> int:
         return limit
     from christmas.catalog import database, keys
 
-    with database.read(database.open_engine(config.database_url)) as connection:
+    with database.read(database.of(config)) as connection:
         read_today = keys.pages_read_today(connection, vendor, datetime.now(UTC))
     return min(limit, max(config.sync.pages_per_day - read_today, 0))
 
@@ -65,7 +65,7 @@ async def count(config: Config, vendor: str, arguments: Arguments) -> int:
 def _count(config: Config, vendor: str, arguments: Arguments) -> int:
     from christmas.catalog import database, keys
 
-    with database.read(database.open_engine(config.database_url)) as connection:
+    with database.read(database.of(config)) as connection:
         found = keys.count_pages(connection, vendor, _wanted(config, arguments))
     return min(found, _allowance(config, vendor, arguments))
 
@@ -73,7 +73,7 @@ def _count(config: Config, vendor: str, arguments: Arguments) -> int:
 def _chunk(config: Config, vendor: str, arguments: Arguments, after: int, size: int) -> list[KeyRow]:
     from christmas.catalog import database, keys
 
-    with database.read(database.open_engine(config.database_url)) as connection:
+    with database.read(database.of(config)) as connection:
         return keys.select_pages(connection, vendor, _wanted(config, arguments), limit=size, after=after)
 
 

@@ -28,10 +28,9 @@ PRUNE_EVERY = timedelta(hours=1)
 
 def run(config: Config, stop: Event) -> None:
     """Run until ``stop``; raises what is wrong at the start, and nothing later."""
-    engine = database.open_engine(config.database_url)
-    database.upgrade(engine)
     hooks.check(config)
-    services.check(config, engine, "scheduler")
+    config = services.prepare(config, "scheduler")
+    engine = database.of(config)
     with database.begin(engine) as connection:
         changes.sync(connection, config.schedules, datetime.now(UTC))
     logger.info("The scheduler has started")

@@ -32,7 +32,12 @@ SUBMITTER = "scheduler"
 def tick(engine: Engine, config: Config, now: datetime) -> int:
     """Fire what is due; gives how many jobs were submitted. Raises DatabaseUnavailable."""
     with database.read(engine) as connection:
-        names = [row.name for row in schedules.find(connection) if _is_due(row, now)]
+        rows = schedules.find(connection)
+    for row in rows:
+        if _is_lost(row, now):
+            with database.begin(engine) as connection:
+                _find_again(connection, row.name, now)
+    names = [row.name for row in rows if _is_due(row, now)]
     submitted = 0
     for name in names:
         with database.begin(engine) as connection:
@@ -42,6 +47,18 @@ def tick(engine: Engine, config: Config, now: datetime) -> int:
 
 def _is_due(row: ScheduleRow, now: datetime) -> bool:
     return not row.paused and row.next_at + jitter(row.name, row.next_at, row.jitter_seconds) <= now
+
+
+def _is_lost(row: ScheduleRow, now: datetime) -> bool:
+    """Say whether the next due time is not the one after now but a later one: the clock was ahead, and went back."""
+    return row.next_at > next_time(row, next_time(row, now))
+
+
+def _find_again(connection: Connection, name: str, now: datetime) -> None:
+    row = schedules.get(connection, name, locked=True)
+    if row is not None and _is_lost(row, now):
+        logger.warning("Schedule %s was due at %s: the clock has gone back", name, row.next_at)
+        schedules.put(connection, replace(row, next_at=next_time(row, now)))
 
 
 def _fire(connection: Connection, name: str, config: Config, now: datetime) -> int:

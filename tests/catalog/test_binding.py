@@ -1,0 +1,161 @@
+"""Function bindings: the same rights asked for by the catalog's functions and enforced by the database itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, select, text
+
+import christmas.catalog
+from christmas.access import policy, rights
+from christmas.catalog import binding, database, jobs, queue, tables
+from christmas.catalog import products as product_rows
+from christmas.config import Config
+from christmas.errors import AccessDenied, DatabaseUnavailable
+from tests.catalog.making import product, write
+
+CATALOG = Path(christmas.catalog.__file__).parent
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+BROWSER = "spider:integrator.browser"
+SQL = {
+    "read": "SELECT * FROM {0}",
+    "delete": "DELETE FROM {0}",
+    "write": "UPDATE {0} SET {1} = {1}",
+}
+
+
+@pytest.fixture
+def bound(engine: Engine) -> Callable[[str], Engine]:
+    """Give a function from a subject of the policy to the catalog as its process opens it."""
+    database.grant(engine, policy.load(Config()))
+    url = engine.url.render_as_string(hide_password=False)
+    return lambda subject: database.of(Config(database={"url": url}, service=subject))  # type: ignore[arg-type]
+
+
+def stored(engine: Engine) -> product_rows.ProductRow:
+    with database.begin(engine) as connection:
+        write(connection, product("1"))
+        [row] = product_rows.find(connection)
+        return row
+
+
+def test_the_integrator_that_drives_a_browser_cannot_delete_products(
+    engine: Engine, bound: Callable[[str], Engine]
+) -> None:
+    row = stored(engine)
+    spider = bound(BROWSER)
+    match = r"spider:integrator\.browser.* products\.delete"
+    with pytest.raises(AccessDenied, match=match), database.begin(spider) as connection:
+        product_rows.remove(connection, row.id)
+    for statement in ("DELETE FROM products", "DELETE FROM changes", "DROP TABLE products"):
+        with pytest.raises(AccessDenied), database.begin(spider) as connection:
+            connection.execute(text(statement))
+    with database.read(engine) as connection:
+        assert [one.id for one in product_rows.find(connection)] == [row.id]
+
+
+def test_the_auditor_may_delete_products(engine: Engine, bound: Callable[[str], Engine]) -> None:
+    row = stored(engine)
+    with database.begin(bound("spider:auditor")) as connection:
+        assert product_rows.remove(connection, row.id)
+
+
+def test_a_spider_stores_what_it_reads(engine: Engine, bound: Callable[[str], Engine]) -> None:
+    with database.begin(bound(BROWSER)) as connection:
+        write(connection, product("1"))
+        write(connection, product("1", hours=1, price_minor=999))
+    with database.read(engine) as connection:
+        assert [row.price_minor for row in product_rows.find(connection)] == [999]
+
+
+@pytest.mark.parametrize("subject", policy.load(Config()).subjects())
+def test_every_table_is_bound_as_the_policy_says(subject: str, bound: Callable[[str], Engine]) -> None:
+    spoken, allowed = [], []
+    asked = rights.Rights(subject, policy.load(Config()))
+    for name, table in tables.metadata.tables.items():
+        for action, sql in SQL.items():
+            column = f'"{next(iter(table.columns)).name}"'
+            spoken += [(name, action)] if asked.allows(rights.TABLES[name], action) else []
+            try:
+                with database.begin(bound(subject)) as connection:
+                    connection.execute(text(sql.format(name, column)))
+                    connection.rollback()
+            except AccessDenied:
+                continue
+            allowed.append((name, action))
+    assert allowed == [one for one in spoken if (one[0], "read") in spoken]
+
+
+def test_who_checks_keys_may_note_their_use_and_nothing_else(bound: Callable[[str], Engine]) -> None:
+    node = bound("service:integrator")
+    with database.begin(node) as connection:
+        connection.execute(tables.api_keys.update().values(last_used_at=NOW))
+    for values in ({"role": "internal"}, {"revoked_at": None}):
+        with pytest.raises(AccessDenied), database.begin(node) as connection:
+            connection.execute(tables.api_keys.update().values(values))
+
+
+def test_a_spider_does_not_see_the_keys(bound: Callable[[str], Engine]) -> None:
+    spider = bound("spider:integrator")
+    with pytest.raises(AccessDenied, match="spider:integrator"), database.read(spider) as connection:
+        connection.execute(select(tables.api_keys.c.hash)).all()
+
+
+def test_a_bound_process_neither_attaches_nor_changes_settings(sqlite: Engine) -> None:
+    url = sqlite.url.render_as_string()
+    engine = database.of(Config(database={"url": url}, service=BROWSER))  # type: ignore[arg-type]
+    for statement in (
+        "ATTACH DATABASE ':memory:' AS other",
+        "PRAGMA writable_schema = 1",
+        "CREATE TABLE mine (id INTEGER)",
+        "SELECT load_extension('x')",
+        "CREATE TRIGGER t AFTER INSERT ON jobs BEGIN DELETE FROM products; END",
+    ):
+        with pytest.raises(AccessDenied), database.read(engine) as connection:
+            connection.exec_driver_sql(statement)
+
+
+def test_a_bound_process_does_not_migrate(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'empty.db'}"
+    with pytest.raises(DatabaseUnavailable, match="christmas db upgrade"):
+        database.upgrade(database.of(Config(database={"url": url}, service=BROWSER)))  # type: ignore[arg-type]
+
+
+def test_the_roles_of_postgresql_are_made_once(postgresql: Engine) -> None:
+    rules = policy.load(Config())
+    for _ in range(2):
+        database.grant(postgresql, rules)
+    with database.read(postgresql) as connection:
+        found = connection.scalars(text("SELECT rolname FROM pg_roles WHERE rolname LIKE 'christmas%'")).all()
+    assert sorted(found) == sorted(binding.role(subject) for subject in rules.subjects())
+
+
+def writing_functions() -> list[tuple[str, str]]:
+    """Give every public function of the catalog that builds a writing statement."""
+    found = []
+    for path in sorted(CATALOG.glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            called = (call.func for call in ast.walk(node) if isinstance(call, ast.Call))
+            names = {function.id for function in called if isinstance(function, ast.Name)}
+            if names & {"insert", "update", "delete"} and node.args.args and node.args.args[0].arg == "connection":
+                found.append((path.stem, node.name))
+    return found
+
+
+@pytest.mark.parametrize(("module", "name"), writing_functions(), ids=".".join)
+def test_every_function_that_writes_names_its_permission(module: str, name: str) -> None:
+    function = getattr(__import__(f"christmas.catalog.{module}", fromlist=[name]), name)
+    resource, action = function.binding
+    assert resource in rights.TABLES.values()
+    assert action in {"write", "delete", "use"}
+
+
+def test_the_owner_is_not_bound(connection: Connection) -> None:
+    queue.submit(connection, queue.NewJob("a", "integrator.sync_links", "shop", "integrator", {}), NOW)
+    assert jobs.get(connection, "a") is not None
