@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -34,6 +35,7 @@ class Policy:
     def __init__(self, text: str, where: str) -> None:
         import casbin
 
+        logging.getLogger("casbin.policy").setLevel(logging.WARNING)  # it prints the whole model each time
         model = casbin.Model()
         model.load_model_from_text(MODEL)
         self._enforcer = casbin.Enforcer(model)
