@@ -16,9 +16,11 @@ from christmas.demo.faults import CHALLENGE, HUGE_BYTES
 from christmas.demo.shops import KINDS, Hit, Shop
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
 
     from christmas.demo.faults import Fault
+    from christmas.demo.shops import Kind
 
 _REASONS = {200: "OK", 302: "Found", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests", 503: "Unavailable"}
 _S4_LISTING = re.compile(r"/(\d{4})_c_\d+(?:-(\d+)-\d+)?\.html")
@@ -93,8 +95,10 @@ def _sitemap(shop: Shop) -> str:
 class DemoServer:
     """The sample shops: ``with DemoServer(size=300) as server: server.shops["ornament_shop_com"].base_url``."""
 
-    def __init__(self, size: int = 300, seed: int = 1973, per_page: int = 12) -> None:
-        self.shops = {kind.vendor: Shop(kind, size, seed, per_page) for kind in KINDS}
+    def __init__(
+        self, size: int = 300, seed: int = 1973, per_page: int = 12, kinds: Sequence[Kind] = KINDS
+    ) -> None:  # fmt: skip
+        self.shops = {kind.vendor: Shop(kind, size, seed, per_page) for kind in kinds}
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Transport] = set()
 
@@ -138,14 +142,22 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # what a stream server gives
         self.transport = transport
         self.connections.add(transport)
+        self.shop.connections += 1
+        self.number = self.shop.connections
+        self.in_flight = 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self.transport)
+        self.shop.in_flight -= self.in_flight
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
         while b"\r\n\r\n" in self.buffer:
             head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+            self.in_flight += 1
+            self.shop.in_flight += 1
+            self.shop.in_flight_max = max(self.shop.in_flight_max, self.shop.in_flight)
+            self.shop.asked += 1
             self._answer(head.decode("latin-1"))
 
     def _answer(self, head: str) -> None:
@@ -161,7 +173,12 @@ class _Connection(asyncio.Protocol):
         status = 404 if text is None else 200
         body = (text if text is not None else "<html><body><h1>Page not found</h1></body></html>").encode()
         kind = "text/plain" if target == "/robots.txt" else "text/html; charset=utf-8"
-        self._send(status, b"" if method == "HEAD" else body, target, agent, {"Content-Type": kind}, length=len(body))
+        send = partial(self._send, status, b"" if method == "HEAD" else body, target, agent)
+        send = partial(send, {"Content-Type": kind}, length=len(body))
+        if self.shop.delay_seconds:
+            asyncio.get_running_loop().call_later(self.shop.delay_seconds, send)
+        else:
+            send()
 
     def _misbehave(self, fault: Fault, target: str, agent: str) -> None:
         body = (page(self.shop, target) or "").encode()
@@ -200,7 +217,9 @@ class _Connection(asyncio.Protocol):
     ) -> None:
         if self.transport.is_closing():
             return
-        self.shop.requests.append(Hit(time.monotonic(), target, status, agent))
+        self.in_flight -= 1
+        self.shop.in_flight -= 1
+        self.shop.requests.append(Hit(time.monotonic(), target, status, agent, self.number))
         fields = {"Content-Type": "text/html; charset=utf-8", **(headers or {})}
         fields["Content-Length"] = str(len(body) if length is None else length)
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())

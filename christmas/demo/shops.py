@@ -37,12 +37,13 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One request that a shop answered; ``at`` is monotonic seconds."""
+    """One request that a shop answered: ``at`` is monotonic seconds, ``connection`` counts the shop's connections."""
 
     at: float
     path: str
     status: int
     user_agent: str
+    connection: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,11 @@ class Shop:
     scripted: bool = False  # product pages are put together by a script in the visitor's browser
     requests: list[Hit] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    delay_seconds: float = 0.0  # before each answer
+    connections: int = 0
+    asked: int = 0  # requests that came in, answered or not
+    in_flight: int = 0
+    in_flight_max: int = 0
     _changes: dict[int, dict[str, Any]] = field(default_factory=dict)
     _removed: set[int] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -93,8 +99,8 @@ class Shop:
     def __post_init__(self) -> None:
         self.generation = self.generation or self.kind.generations[0]
         self.years = years_of(self.size)
-        # The shops' catalogues overlap by two thirds.
-        self.first = [kind.vendor for kind in KINDS].index(self.kind.vendor) * (self.size // 6)
+        # The shops' catalogues overlap by two thirds; a shop of a further kind sells what the first one does.
+        self.first = (KINDS.index(self.kind) if self.kind in KINDS else 0) * (self.size // 6)
 
     @property
     def vendor(self) -> str:

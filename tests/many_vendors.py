@@ -1,0 +1,44 @@
+"""Many vendors for tests: an egg with generated spiders ``shop_01_com`` ..., and a sample shop for each of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+from christmas.demo.server import DemoServer
+from christmas.demo.shops import KINDS
+from tests import eggs
+
+_KIND = next(kind for kind in KINDS if kind.platform == "bigcommerce")
+_SPIDER = '''"""A generated shop."""
+
+from christmas.platforms.bigcommerce import BigCommerce
+
+
+class Shop{number:02}ComSpider(BigCommerce):
+    """Ornaments of a sample shop."""
+
+    name = "shop_{number:02}_com"
+    base_url = "https://www.shop-{number:02}.example"
+    year_index = "{year_index}"
+'''
+
+
+def names(count: int) -> list[str]:
+    """Give the names of so many vendors."""
+    return [f"shop_{number:02}_com" for number in range(1, count + 1)]
+
+
+@cache
+def egg(count: int) -> bytes:
+    """Build an egg of the checkout with so many further spiders; ``eggs.store(farm, egg(20))`` deploys it."""
+    spiders = {
+        f"spiders/{name}.py": _SPIDER.format(number=number, year_index=_KIND.year_index)
+        for number, name in enumerate(names(count), 1)
+    }
+    return eggs.changed(spiders)
+
+
+def shops(count: int, size: int = 60, per_page: int = 12) -> DemoServer:
+    """Make the sample shops of so many vendors, to be used with ``with``; ``Farm`` takes them as its server."""
+    return DemoServer(size, per_page=per_page, kinds=[replace(_KIND, vendor=name) for name in names(count)])
