@@ -19,6 +19,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from christmas.errors import ConfigurationError
 
 PREFIX = "CHRISTMAS__"
+# A run may miss some beats before it counts as lost.
+BEATS_PER_LEASE = 5
 
 
 class Section(BaseModel):
@@ -95,6 +97,11 @@ class JobsConfig(Section):
     post_hooks: dict[str, list[str]] = Field(
         default_factory=dict, description="hooks that get the finished run, by job name or pattern"
     )
+
+    @property
+    def beat_seconds(self) -> float:
+        """How often a run is heard of."""
+        return self.lease_seconds / BEATS_PER_LEASE
 
 
 class NodeConfig(Section):

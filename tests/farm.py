@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 
 from christmas.catalog import database, jobs, users
 from christmas.catalog.jobs import JobRow
+from christmas.catalog.process import is_dead as process_is_dead
 from christmas.config import Config, load
 from christmas.demo.server import DemoServer
 from christmas.jobs import client
@@ -39,6 +40,17 @@ def until(true: Callable[[], Any], seconds: float = 30, what: str = "it") -> Any
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
         time.sleep(0.05)
     return found
+
+
+def killed(process: str) -> bool:
+    """Kill -9 a process by its name in the jobs table (see ``christmas.catalog.process``); False where it had ended."""
+    if process_is_dead(process):
+        return False
+    try:
+        os.kill(int(process.split(" ")[-2]), signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def free_port() -> int:

@@ -77,14 +77,14 @@ def check(config: Config, engine: Engine, service: str) -> None:
     except keys.KeyRefused as error:
         raise AccessDenied(
             f"The key of the service {service} ({where}) is not valid: {error.reason}. Make one with `christmas keys "
-            f"create --user {user(service)} --role {role(service)}`, or remove the file to have one made."
+            f"create --user {user(service)} --role {role(service)}`, or remove {where} to have one made."
         ) from error
 
 
 def _read(path: Path) -> str:
     if path.stat().st_mode & 0o077:
         raise ConfigurationError(f"{path} can be read by others: chmod 600 {path}, and rotate the key.")
-    return path.read_text(encoding="ascii").strip()
+    return path.read_text(encoding="ascii", errors="replace").strip()
 
 
 def _make_test_users(config: Config, engine: Engine) -> None:

@@ -90,11 +90,13 @@ def find(
     return [as_job(row) for row in connection.execute(query.limit(limit))]
 
 
-def count(connection: Connection, *, node: str | None = None) -> dict[str, int]:
-    """Give how many jobs with a process there are in each state; those that were run by ``node``, where it is given."""
+def count(connection: Connection, *, node: str | None = None, vendors: Sequence[str] | None = None) -> dict[str, int]:
+    """Give how many jobs with a process there are in each state; of one node or of some vendors, where given."""
     query = select(jobs.c.state, func.count()).where(jobs.c.consumer.is_not(None)).group_by(jobs.c.state)
     if node is not None:
         query = query.where(jobs.c.node == node)
+    if vendors is not None:
+        query = query.where(jobs.c.vendor.in_(vendors))
     return dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in connection.execute(query)}
 
 

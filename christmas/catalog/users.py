@@ -95,9 +95,11 @@ def revoke(connection: Connection, key_id: str, now: datetime) -> bool:
 def rotate(connection: Connection, key_id: str, now: datetime) -> NewKey | None:
     """Replace a key by a new one of the same user, role, vendors and expiry; None where there is no such valid key."""
     row = connection.execute(_rows().where(api_keys.c.id == key_id)).first()
-    if row is None or not revoke(connection, key_id, now):
+    if row is None:
         return None
     old = KeyRow(*row)
+    if (old.expires_at is not None and old.expires_at <= now) or not old.bound or not revoke(connection, key_id, now):
+        return None
     return create_key(connection, user=old.user, role=old.role, vendors=old.vendors, expires_at=old.expires_at, now=now)
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # A run that cannot renew stops fetching when this share of the lease has passed; others take over after the whole.
 SAFE_SHARE = 2 / 3
-BEATS_PER_LEASE = 5
 # Why a run ended that is no fault of it: its node leaves, or the database was away for too long.
 HANDED_BACK = {"shutdown", "node_lost"}
 TRIED_AGAIN = {"lease_lost", "store_failed"}
@@ -34,7 +33,7 @@ class Lease:
     def __init__(self, config: Config, spider: Any) -> None:
         self.config = config
         self.spider = spider
-        self.beat_seconds = config.jobs.lease_seconds / BEATS_PER_LEASE
+        self.beat_seconds = config.jobs.beat_seconds
         self.renewed_at = float("-inf")
         self.given_by_node = spider.attempt is not None
         self.parent = os.getppid()

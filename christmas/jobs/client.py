@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from christmas import config as configuration
-from christmas.errors import ArgumentError, JobRefused
+from christmas.errors import AccessDenied, ArgumentError
 from christmas.jobs import hooks, registry, vendors, wake
 from christmas.jobs.definition import Definition, RootJob, SpiderJob
 
@@ -67,8 +67,8 @@ def submit_in(
 ) -> JobRow:
     """Submit in the caller's transaction; gives the job's record, or that of the same job that is open already.
 
-    Raises JobRefused for an unknown name, a pre hook's refusal or a vendor outside ``allowed_vendors``, and
-    ArgumentError for anything wrong in the arguments. Call ``wake.nodes`` after the commit.
+    Raises JobRefused for an unknown name or a pre hook's refusal, AccessDenied for a vendor outside
+    ``allowed_vendors``, and ArgumentError for anything wrong in the arguments. Call ``wake.nodes`` after the commit.
     """
     job = registry.make(name, arguments).resolved(connection)
     known = known_vendors(connection, version)
@@ -139,7 +139,9 @@ def _check_vendor(job: Definition, known: Mapping[str, bool], allowed: Sequence[
     if vendor is not None and vendor not in known:
         raise ArgumentError(f"There is no vendor {vendor!r}; there are {', '.join(sorted(known))}.")
     if allowed is not None and vendor not in allowed:
-        raise JobRefused(f"The key is for {', '.join(allowed)} only, not for {vendor or 'all vendors'}.")
+        raise AccessDenied(
+            f"No permission jobs.submit for {vendor or 'all vendors'}: the key is for {', '.join(allowed)} only."
+        )
 
 
 def _checked_id(connection: Connection, job_id: str | None) -> str:

@@ -30,6 +30,7 @@ PARTS = {
     "username": "",
     "password": "",
     "items_dir": "",
+    "unix_socket_path": "",
 }
 SERVICES = {
     "schedule": "Schedule", "cancel": "Cancel", "status": "Status", "addversion": "AddVersion",
@@ -37,6 +38,11 @@ SERVICES = {
     "delproject": "DeleteProject", "delversion": "DeleteVersion", "listjobs": "ListJobs",
     "daemonstatus": "DaemonStatus",
 }  # fmt: skip
+_BODY = b'{"status": "error", "message": "the request is too large"}\n'
+TOO_LARGE = (
+    b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n" % len(_BODY)
+) + _BODY
 
 
 def application(scrapyd_config: Any) -> Any:
@@ -57,14 +63,17 @@ def application(scrapyd_config: Any) -> Any:
 
 
 def _configure(scrapyd_config: Any, chosen: Options) -> None:
-    for name in ("SCRAPYD_USERNAME", "SCRAPYD_PASSWORD"):
-        os.environ.pop(name, None)  # Scrapyd's own single password would stand in front of the keys
+    # Scrapyd reads some of its options from here first: its own single password would stand in front of the keys, and
+    # another address or a socket would open what the configuration keeps closed.
+    for name in [name for name in os.environ if name.startswith("SCRAPYD_")]:
+        del os.environ[name]
     node = chosen.config.node
     values = {
         **PARTS,
         "bind_address": node.bind_address,
         "http_port": str(node.port),
-        "poll_interval": str(node.poll_seconds),
+        # Often enough to vouch for runs that are starting.
+        "poll_interval": str(min(node.poll_seconds, chosen.config.jobs.beat_seconds)),
         "logs_dir": str(chosen.logs),
         "node_name": chosen.name,
     }
@@ -77,29 +86,37 @@ def _configure(scrapyd_config: Any, chosen: Options) -> None:
 
 def _limited(max_bytes: int) -> Any:
     class LimitedRequest(SiteRequest):
-        """A request whose body may not be larger than configured."""
+        """A request whose body may not be larger than configured, and is not taken apart before the check."""
 
         received = 0
+        refused = False
+
+        def __init__(self, channel: HTTPChannel, *args: Any, **kwargs: Any) -> None:
+            super().__init__(channel, *args, parsePOSTFormSubmission=False, **kwargs)
 
         def gotLength(self, length: int | None) -> None:  # noqa: N802  # Twisted's name
             """Refuse a body that announces itself as too large, before a byte of it is read."""
             if length is not None and length > max_bytes:
-                _refuse(self.channel)
+                self._refuse()
             super().gotLength(None if length is None else min(length, max_bytes))
 
         def handleContentChunk(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
             """Refuse a body that grows too large."""
             self.received += len(data)
             if self.received > max_bytes:
-                _refuse(self.channel)
+                self._refuse()
             else:
                 super().handleContentChunk(data)
 
+        def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802  # Twisted's name
+            """Answer, unless that has been done."""
+            if not self.refused:
+                super().requestReceived(command, path, version)
+
+        def _refuse(self) -> None:
+            if not self.refused:
+                self.refused = True
+                self.channel.transport.write(TOO_LARGE)
+                self.channel.transport.loseConnection()
+
     return LimitedRequest
-
-
-def _refuse(channel: HTTPChannel) -> None:
-    body = b'{"status": "error", "message": "the request is too large"}\n'
-    head = b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    channel.transport.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-    channel.transport.loseConnection()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from functools import partial
+from typing import TYPE_CHECKING
 
 from twisted.internet import threads
 from twisted.web import resource, server
@@ -16,7 +15,7 @@ from twisted.web.util import DeferredResource
 from christmas.access import keys, policy
 from christmas.access.throttle import Throttle
 from christmas.catalog import access_log, database, users
-from christmas.errors import AccessDenied, DatabaseUnavailable
+from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
 from christmas.node.resources import send
 
 if TYPE_CHECKING:
@@ -70,19 +69,18 @@ class Guard(resource.Resource):
 
     def getChildWithDefault(self, path: bytes, request: Request) -> resource.Resource:  # noqa: N802  # Twisted's name
         """Give what answers: the health page to everybody, everything else after the check."""
+        # In a frame of another site's page, a click could be led to a button; a log could be taken for a script.
+        request.setHeader("X-Frame-Options", "DENY")
+        request.setHeader("X-Content-Type-Options", "nosniff")
         if path == b"health":
             return Health(self.root)
         request.postpath.insert(0, request.prepath.pop())
         deferred = threads.deferToThread(self._check, request, path.decode("utf-8", "replace"))
-        deferred.addCallback(lambda identity: self._let_through(request, identity))
+        deferred.addCallback(lambda _: self.root)
         deferred.addErrback(lambda failure: Refusal(self.root, failure.value))
         return DeferredResource(deferred)
 
-    def _let_through(self, request: Request, identity: Identity) -> resource.Resource:
-        request.identity = identity
-        return self.root
-
-    def _check(self, request: Request, path: str) -> Identity:
+    def _check(self, request: Request, path: str) -> None:
         resource_name, _, action = PERMISSIONS.get(path, OTHER).rpartition(".")
         address = request.getClientAddress().host
         identity: Identity | None = None
@@ -94,14 +92,17 @@ class Guard(resource.Resource):
                     f"{identity.user} ({identity.role}) has no permission {resource_name}.{action}; an administrator "
                     "can give another role."
                 )
-            self._check_log_vendor(request, identity)
+            _check_vendors(request, identity, resource_name, action)
         except AccessDenied as error:
             logger.warning("%s was refused %s.%s: %s", address, resource_name, action, error)
             self._record(address, identity, resource_name, action, reason=getattr(error, "reason", None) or str(error))
             raise
+        if any("\0" in part for part in _parts(request)):
+            raise ArgumentError("There is no path with a NUL.")
         if request.method not in {b"GET", b"HEAD"}:
             self._record(address, identity, resource_name, action, reason=None)
-        return identity
+        request.identity = identity
+        request.refuse = partial(self._record, address, identity, resource_name, action)
 
     def _identify(self, request: Request, address: str) -> Identity:
         if self.throttle.is_closed(address):
@@ -122,15 +123,6 @@ class Guard(resource.Resource):
             with database.begin(self.options.engine) as connection:
                 users.used(connection, identity.key_id, now)
         return identity
-
-    @staticmethod
-    def _check_log_vendor(request: Request, identity: Identity) -> None:
-        parts = [part.decode("utf-8", "replace") for part in request.postpath or []]
-        if identity.vendors is None or parts[:1] != ["logs"]:
-            return
-        vendor = parts[LOG_VENDOR_PART + 1] if len(parts) > LOG_VENDOR_PART + 1 else ""
-        if vendor not in identity.vendors:
-            raise AccessDenied(f"The key is for {', '.join(identity.vendors)} only.")
 
     def _record(
         self, address: str, identity: Identity | None, resource_name: str, action: str, *, reason: str | None
@@ -153,24 +145,50 @@ class Guard(resource.Resource):
             logger.error("The access log could not be written: %s", error)
 
 
+def _header(request: Request, name: str) -> str | None:
+    """Give a header's text; Twisted's own decoding fails where it is not UTF-8."""
+    value = request.getHeader(name.encode())
+    return None if value is None else value.decode("latin-1")
+
+
+def _parts(request: Request) -> list[str]:
+    return [part.decode("utf-8", "replace") for part in request.postpath or []]
+
+
+def _check_vendors(request: Request, identity: Identity, resource_name: str, action: str) -> None:
+    """Refuse a key of some vendors what concerns others too; what is answered by vendor looks there itself."""
+    if identity.vendors is None:
+        return
+    parts = _parts(request)
+    vendor = parts[LOG_VENDOR_PART + 1] if len(parts) > LOG_VENDOR_PART + 1 else ""
+    if resource_name == "eggs" or (parts[:1] == ["logs"] and vendor not in identity.vendors):
+        raise AccessDenied(
+            f"{identity.user} ({identity.role}) has no permission {resource_name}.{action} here: the key is for "
+            f"{', '.join(identity.vendors)} only."
+        )
+
+
 def _credentials(request: Request) -> tuple[str, str | None]:
-    header = request.getHeader("Authorization") or ""
+    header = _header(request, "Authorization") or ""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return "", None
     try:
-        user, colon, key = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+        user, colon, key = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except ValueError:  # no base64, no ASCII, or no UTF-8
         return "", None
     return user, key if colon else None
 
 
 def _refuse_other_sites(request: Request) -> None:
     """Refuse what a page of another site makes a signed-in browser ask; following a link to here is all right."""
-    site = request.getHeader("Sec-Fetch-Site")
-    followed = request.method == b"GET" and request.getHeader("Sec-Fetch-Mode") == "navigate"
-    origin = request.getHeader("Origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.getHeader("Host")
+    site, origin, host = (_header(request, name) for name in ("Sec-Fetch-Site", "Origin", "Host"))
+    followed = (
+        request.method == b"GET"
+        and _header(request, "Sec-Fetch-Mode") == "navigate"
+        and _header(request, "Sec-Fetch-Dest") in {None, "document"}  # and not a frame
+    )
+    foreign = origin is not None and (not host or origin.partition("://")[2] != host)
     if (site not in {None, "same-origin", "none"} and not followed) or foreign:
         raise AccessDenied("Requests from pages of other sites are refused.")
 
@@ -188,16 +206,20 @@ class Refusal(resource.Resource):
     def render(self, request: Request) -> int:
         """Send the refusal; what is no refusal is a failure of ours or of the database."""
         codes: list[tuple[type[Exception], int]] = [
-            (TooMany, 429), (Unauthorised, 401), (AccessDenied, 403), (DatabaseUnavailable, 503),
+            (TooMany, 429), (Unauthorised, 401), (AccessDenied, 403), (ArgumentError, 400), (DatabaseUnavailable, 503),
         ]  # fmt: skip
         code = next((code for kind, code in codes if isinstance(self.error, kind)), 500)
         if code == 401:
             request.setHeader("WWW-Authenticate", 'Basic realm="christmas", charset="UTF-8"')
         if code in {429, 503}:
             request.setHeader("Retry-After", "60" if code == 429 else "5")
-        if code == 500:
+        message = str(self.error)
+        if code == 503:  # whoever has no key learns nothing of the database
+            logger.error("A request could not be checked: %s", self.error)
+            message = "the database is not available; the node's log says why"
+        elif code == 500:
             logger.error("Checking a request failed", exc_info=self.error)
-        message = str(self.error) if code != 500 else "an unexpected error; the node's log has it"
+            message = "an unexpected error; the node's log has it"
         send(self.root, request, code, {"status": "error", "message": message})
         return int(server.NOT_DONE_YET)
 
@@ -219,11 +241,15 @@ class Health(resource.Resource):
 
     def _ask(self) -> bool:
         with database.read(self.root.options.engine) as connection:
-            return bool(connection.exec_driver_sql("SELECT 1").scalar())
+            return bool(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
 
 
-def _state(request: Request, *, ok: bool) -> Any:
+def _state(request: Request, *, ok: bool) -> None:
+    if getattr(request, "_disconnected", False):
+        return
+    body = b'{"status": "ok"}\n' if ok else b'{"status": "unavailable"}\n'
     request.setResponseCode(200 if ok else 503)
     request.setHeader("Content-Type", "application/json")
-    request.write(b'{"status": "ok"}\n' if ok else b'{"status": "unavailable"}\n')
+    request.setHeader("Content-Length", str(len(body)))
+    request.write(body)
     request.finish()

@@ -54,6 +54,7 @@ class JobsPoller:
         self.queues = Queues(self.options)
         self.waiting: deque[defer.Deferred[Start]] = deque()
         self.watch = Watch(self.options.config.jobs.lease_seconds)
+        self.started: dict[str, int] = {}  # the attempts whose processes live, by job
         self.unsettled: deque[tuple[str, int, str]] = deque()
         self.stop_runs: Callable[[set[str]], object] = lambda job_ids: None
         self.looking = False
@@ -102,6 +103,7 @@ class JobsPoller:
 
     def ended(self, job_id: str, attempt: int, how: str) -> None:
         """Note that a run's process has ended; settled with the next look, however often that must be tried."""
+        self.started.pop(job_id, None)
         self.unsettled.append((job_id, attempt, how))
         self.poll()
 
@@ -128,6 +130,7 @@ class JobsPoller:
         starts: list[Start] = []
         with database.read(engine) as connection:
             runs = queue.running(connection)
+        self._vouch(runs)
         if self.watch.dead(runs):
             with database.begin(engine) as connection:
                 for sentence in self.watch.take_over(connection, queue.running(connection)):
@@ -142,6 +145,13 @@ class JobsPoller:
                 starts.append(start)
         stops = {job.id for job in runs if job.node == self.options.name and job.cancel_requested}
         return Look(starts, stops)
+
+    def _vouch(self, runs: list[JobRow]) -> None:
+        """Renew the runs whose processes are still starting, which takes long where many start at once."""
+        for job in runs:
+            if job.process is None and self.started.get(job.id) == job.attempt:
+                with database.begin(self.options.engine) as connection:
+                    queue.renew(connection, job.id, job.attempt, datetime.now(UTC))
 
     def _prepared(self, job: JobRow) -> Start | None:
         try:
@@ -158,6 +168,7 @@ class JobsPoller:
 
     def _deliver(self, look: Look) -> None:
         for start in look.starts:
+            self.started[start.job.id] = start.job.attempt
             self.waiting.popleft().callback(start)
         if look.stops:
             self.stop_runs(look.stops)

@@ -26,7 +26,7 @@ PASSED = (
     "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR",
     "http_proxy", "https_proxy", "no_proxy", "ENV", "CONFIG_PATH", "DISPLAY", "PLAYWRIGHT_BROWSERS_PATH",
 )  # fmt: skip
-WITHHELD = ("ACCESS__", "NODE__")
+WITHHELD = {"ACCESS", "NODE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _environment(options: Options, job: JobRow, egg: Path | None) -> dict[str, s
     ours = {
         name: value
         for name, value in os.environ.items()
-        if name.startswith(PREFIX) and not name.removeprefix(PREFIX).startswith(WITHHELD)
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX).partition("__")[0].upper() not in WITHHELD
     }
     own = {
         f"{PREFIX}VAR_PATH": str(options.config.var_path),

@@ -18,9 +18,11 @@ from christmas.catalog import database, eggs, jobs, queue
 from christmas.errors import AccessDenied, ArgumentError, ChristmasError, DatabaseUnavailable, EggRefused, JobRefused
 from christmas.jobs import client, registry, wake
 from christmas.jobs.client import PROJECT
-from christmas.node import records
+from christmas.node import form, records
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twisted.web.http import Request
 
     from christmas.access.keys import Identity
@@ -119,11 +121,18 @@ class Answer(resource.Resource):
             request.setHeader("Allow", self.allowed)
             send(self.root, request, 405, {"status": "error", "message": f"{method} is not allowed: {self.allowed} is"})
             return int(server.NOT_DONE_YET)
-        call = Call(dict(request.args or {}), request.identity)
-        deferred = threads.deferToThread(methods[request.method], call)
+        deferred = threads.deferToThread(self._made, request, methods[request.method])
         deferred.addCallback(lambda found: send(self.root, request, 200, {**found, "status": "ok"}))
         deferred.addErrback(lambda failure: self._failed(request, failure))
         return int(server.NOT_DONE_YET)
+
+    @staticmethod
+    def _made(request: Request, make: Callable[[Call], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return make(Call(form.values(request), request.identity))
+        except AccessDenied as error:
+            request.refuse(reason=str(error))
+            raise
 
     def _failed(self, request: Request, failure: Any) -> None:
         error = failure.value
@@ -280,8 +289,8 @@ class DaemonStatus(Answer):
     def get(self, call: Call) -> dict[str, Any]:
         """Give the three numbers."""
         with database.read(self.options.engine) as connection:
-            pending = jobs.count(connection)["queued"]
-            here = jobs.count(connection, node=self.options.name)
+            pending = jobs.count(connection, vendors=call.identity.vendors)["queued"]
+            here = jobs.count(connection, node=self.options.name, vendors=call.identity.vendors)
         finished = sum(here[state] for state in records.FINISHED)
         return {"pending": pending, "running": here["running"], "finished": finished}
 

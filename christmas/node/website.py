@@ -62,6 +62,8 @@ class Page(resource.Resource):
 
 
 def _send(request: Request, code: int, body: str) -> None:
+    if getattr(request, "_disconnected", False):
+        return
     title = "christmas node"
     page = (
         f"<!DOCTYPE html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
@@ -77,7 +79,7 @@ def _send(request: Request, code: int, body: str) -> None:
 
 def _home(root: Root, vendors: list[str] | None) -> str:
     with database.read(root.options.engine) as connection:
-        counts = jobs.count(connection)
+        counts = jobs.count(connection, vendors=vendors)
     numbers = ", ".join(f"{count} {state}" for state, count in counts.items())
     return (
         f"<h1>Node {escape(root.options.name)}</h1><p>Jobs on all nodes: {numbers}.</p>"
@@ -88,7 +90,7 @@ def _home(root: Root, vendors: list[str] | None) -> str:
 def _jobs(root: Root, vendors: list[str] | None) -> str:
     name = root.options.name
     with database.read(root.options.engine) as connection:
-        waiting = jobs.count(connection)["queued"]
+        waiting = jobs.count(connection, vendors=vendors)["queued"]
         pending = jobs.find(connection, states=["queued"], processes_only=True, vendors=vendors, limit=PENDING_SHOWN)
         running = jobs.find(connection, states=["running"], node=name, vendors=vendors)
         ended = jobs.find(connection, states=records.FINISHED, node=name, vendors=vendors, limit=records.FINISHED_SHOWN)
