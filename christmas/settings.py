@@ -24,9 +24,9 @@ DOWNLOADER_MIDDLEWARES = {
     # Default on, because COOKIES_ENABLED is False anyway; to import it takes 40 ms (measured 2026-11).
     "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
     "christmas.middlewares.blocked.BlockedMiddleware": 580,  # behind decompression (590), before retries (550)
-    "christmas.middlewares.lease.LeaseMiddleware": 880,  # in front of politeness: no pause for a run that is over
     "christmas.middlewares.politeness.PolitenessMiddleware": 890,  # nearest to the network: sees every answer
 }
+DOWNLOADER = "christmas.middlewares.lease.LeasedDownloader"  # default Scrapy's, which knows of no lease
 EXTENSIONS = {
     "christmas.extensions.run_report.RunReport": 100,
     # Default on, because they run code on request; and to import them takes a tenth of a second.

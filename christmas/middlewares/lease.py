@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scrapy.core.downloader import Downloader
 from scrapy.exceptions import IgnoreRequest
 
 from christmas.middlewares.stop import stop
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from scrapy import Request
+    from scrapy.core.downloader.handlers import DownloadHandlers
     from scrapy.crawler import Crawler
+    from scrapy.http import Response
 
 
-class LeaseMiddleware:
-    """Lets requests pass while the spider's lease is valid."""
+class LeasedDownloader(Downloader):
+    """Scrapy's downloader, which looks at the spider's lease where a request is handed over to be sent.
+
+    A downloader middleware would look too early: behind it, a request waits for its turn, perhaps for minutes.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self.handlers = _Gate(self.handlers, crawler)  # type: ignore[assignment]  # all that the downloader calls
+
+
+class _Gate:
+    def __init__(self, handlers: DownloadHandlers, crawler: Crawler) -> None:
+        self.handlers = handlers
         self.crawler = crawler
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """Build from the crawler."""
-        return cls(crawler)
-
-    def process_request(self, request: Request) -> None:
-        """Drop the request of a run whose lease has run out, and end the run."""
+    async def download_request_async(self, request: Request) -> Response:
         lease = getattr(self.crawler.spider, "lease", None)
         if lease is not None and not lease.valid:
             stop(self.crawler, "lease_lost", "The lease has run out")
             raise IgnoreRequest("the run has no lease any more")
+        return await self.handlers.download_request_async(request)
