@@ -41,16 +41,20 @@ class KeyRefused(AccessDenied):
         self.reason = reason
 
 
-def authenticate(connection: Connection, user: str, key: str, now: datetime) -> Identity:
+def authenticate(
+    connection: Connection, user: str, key: str, now: datetime, *, test_users: bool = False
+) -> Identity:  # fmt: skip
     """Give the identity of a user name and key; raises KeyRefused, which tells callers always the same.
 
-    Only reads; where ``use_is_due``, call ``users.used`` in a writing transaction.
+    Keys of test users are valid only with ``test_users``: whatever made them may have used the same database. Only reads; where ``use_is_due``, call ``users.used`` in a writing transaction.
     """
     found = users.find_key(connection, key)
     if found is None:
         raise KeyRefused("unknown key")
     if found.user != user:
         raise KeyRefused(f"key {found.id} is not {user[:80]!r}'s")
+    if found.id.startswith(users.TEST_ID) and not test_users:
+        raise KeyRefused(f"key {found.id} is for tests, and access.test_users is empty here")
     if found.revoked_at is not None:
         raise KeyRefused(f"key {found.id} was revoked")
     if found.expires_at is not None and found.expires_at <= now:

@@ -51,6 +51,6 @@ def of(config: Config) -> Rights | None:
 def _of(subject: str, rules: Policy) -> Rights:
     if subject not in rules.subjects():
         raise ConfigurationError(
-            f"CHRISTMAS__SERVICE={subject!r} is not in the policy; it has {', '.join(rules.subjects())}."
+            f"The policy has no {subject}, which this process is; it has {', '.join(rules.subjects()) or 'nothing'}."
         )
     return Rights(subject, rules)

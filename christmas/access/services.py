@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from christmas.access import keys, policy
+from christmas.access import keys, policy, rights
 from christmas.catalog import database, users
 from christmas.errors import AccessDenied, ConfigurationError
 
@@ -36,7 +36,9 @@ def prepare(config: Config, service: str) -> Config:
     database.grant(engine, policy.load(config))
     check(config, engine, service)
     _make_test_users(config, engine)
-    return config.model_copy(update={"service": role(service)})
+    bound = config.model_copy(update={"service": role(service)})
+    rights.of(bound)  # a policy without this service is an error now, and not with every query
+    return bound
 
 
 def role(service: str) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 KEY_BYTES = 32
+# How the ids of keys begin that everybody knows: those of `access.test_users`.
+TEST_ID = "test-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,10 @@ def create_key(
     expires_at: datetime | None = None,
     key: str | None = None,
 ) -> NewKey:
-    """Make a key, and the user and the role's binding where they are missing; ``key`` is for tests only."""
+    """Make a key, and the user and the role's binding where they are missing; ``key`` is for test users only."""
     bind(connection, user, role, now)
-    new = NewKey(secrets.token_hex(6), user, role, key or secrets.token_urlsafe(KEY_BYTES))
+    key_id = secrets.token_hex(6) if key is None else TEST_ID + secrets.token_hex(6)
+    new = NewKey(key_id, user, role, key or secrets.token_urlsafe(KEY_BYTES))
     row: dict[str, Any] = {"id": new.id, "user": user, "role": role, "hash": _hash(new.key), "created_at": now}
     chosen = None if vendors is None else list(vendors)
     connection.execute(insert(api_keys), row | {"vendors": chosen, "expires_at": expires_at})

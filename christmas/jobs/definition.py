@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from christmas.errors import ArgumentError
 from christmas.platforms.arguments import YEARS
@@ -17,18 +17,39 @@ if TYPE_CHECKING:
     from christmas.catalog.jobs import JobRow
     from christmas.config import Config
 
+# Linux starts no process with a longer argument than 128 KiB.
+KEYS_BYTES_MAX = 100_000
+# So much of a wrong value is shown.
+SHOWN_MAX = 100
+
+
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):  # which Python takes for 0 and 1
+        raise ValueError("a number is expected")  # noqa: TRY004  # pydantic's way
+    return value
+
+
 Vendor = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,80}$")]
-Year = Annotated[int, Field(ge=YEARS[0], le=YEARS[-1])]
-Limit = Annotated[int, Field(ge=1, lt=10**9)]
+Year = Annotated[int, Field(ge=YEARS[0], le=YEARS[-1]), BeforeValidator(_no_truth)]
+Limit = Annotated[int, Field(ge=1, lt=10**9), BeforeValidator(_no_truth)]
 
 
-def _no_blank(keys: tuple[str, ...]) -> tuple[str, ...]:
-    if any("," in key or not key.strip() for key in keys):
-        raise ValueError("a key is neither empty nor holds a comma")
-    return keys
+def _one_key(key: str) -> str:
+    key = key.strip()
+    if not key or "," in key or not key.isprintable():
+        raise ValueError("a key is not empty, holds no comma, and can be printed")
+    return key
 
 
-Keys = Annotated[tuple[str, ...], AfterValidator(_no_blank)]
+def _each_once(keys: tuple[str, ...]) -> tuple[str, ...]:
+    if len(",".join(keys).encode()) > KEYS_BYTES_MAX:
+        raise ValueError(f"at most {KEYS_BYTES_MAX:,} bytes of keys fit into one job")
+    return tuple(dict.fromkeys(keys))
+
+
+Key = Annotated[str, Field(max_length=2000), AfterValidator(_one_key)]
+Keys = Annotated[tuple[Key, ...], AfterValidator(_each_once)]
+Named = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class Definition(BaseModel):
@@ -42,7 +63,7 @@ class Definition(BaseModel):
     consumer: ClassVar[str] = ""
     priority: ClassVar[int] = 0
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, /, **arguments: Any) -> None:
         try:
             super().__init__(**arguments)
         except ValidationError as error:
@@ -60,8 +81,7 @@ class Definition(BaseModel):
 
     def arguments(self) -> dict[str, Any]:
         """Give the arguments that were set, as the job's record keeps them."""
-        given = self.model_dump(mode="json", exclude_none=True)
-        return {name: value for name, value in given.items() if value != []}
+        return self.model_dump(mode="json", exclude_defaults=True)
 
     def resolved(self, connection: Connection) -> Definition:
         """Give the job with what only the catalog knows filled in; raises ArgumentError where it knows nothing."""
@@ -99,6 +119,8 @@ def _explain(error: ValidationError) -> str:
             return f"there is no argument {key}"
         if problem["type"] == "missing":
             return f"{key} is missing"
-        return f"{key}={problem['input']!r} is not accepted ({problem['msg']})"
+        value = repr(problem["input"])
+        shown = value if len(value) <= SHOWN_MAX else f"{value[:SHOWN_MAX]}..."
+        return f"{key}={shown} is not accepted ({problem['msg'].removeprefix('Value error, ')})"
 
     return "; ".join(one(problem) for problem in error.errors(include_url=False, include_context=False))

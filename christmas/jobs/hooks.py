@@ -1,7 +1,8 @@
 """Functions before and after a job; only registered ones are called.
 
-A pre hook takes the job's definition and the configuration, and raises JobRefused where the job must not run. A post
-hook takes the finished job's record and the configuration; its failure is recorded on the job and tried again.
+A pre hook takes the job's definition and the configuration, and raises JobRefused where the job must not run; one that
+fails refuses the job, too. A post hook takes the finished job's record and the configuration; its failure is recorded
+on the job and tried again.
 """
 
 from __future__ import annotations
@@ -69,8 +70,9 @@ def check(config: Config) -> None:
     for module in config.jobs.hook_modules:
         try:
             importlib.import_module(module)
-        except ImportError as error:
-            raise ConfigurationError(f"jobs.hook_modules names {module}, which cannot be imported: {error}") from error
+        except Exception as error:  # whatever an operator's module does wrong
+            why = f"{type(error).__name__}: {error}"
+            raise ConfigurationError(f"jobs.hook_modules names {module}, which cannot be imported: {why}") from error
     kinds: list[tuple[str, Mapping[str, list[str]], Mapping[str, Any]]] = [
         ("pre_hooks", config.jobs.pre_hooks, _pre),
         ("post_hooks", config.jobs.post_hooks, _post),
@@ -81,11 +83,12 @@ def check(config: Config) -> None:
                 raise ConfigurationError(
                     f"jobs.{kind}: no job matches {pattern!r}; there are {', '.join(DEFINITIONS)}."
                 )
-            for name in set(names) - set(registered):
-                raise ConfigurationError(
-                    f"jobs.{kind}.{pattern} names {name!r}, which no module registers; there are "
-                    f"{', '.join(sorted(registered))}."
-                )
+            for name in names:
+                if name not in registered:
+                    raise ConfigurationError(
+                        f"jobs.{kind}.{pattern} names {name!r}, which no module registers; there are "
+                        f"{', '.join(sorted(registered))}."
+                    )
 
 
 def names(chosen: Mapping[str, list[str]], job_name: str) -> list[str]:
@@ -104,6 +107,10 @@ def run_pre(job: Definition, config: Config) -> None:
             hook(job, config)
         except JobRefused as refusal:
             raise JobRefused(f"{name} refused {job.job_name()}: {refusal}") from refusal
+        except Exception as error:  # one that cannot tell must not let the job pass
+            logger.exception("Pre hook %s failed", name)
+            why = f"{type(error).__name__}: {error}"
+            raise JobRefused(f"{name} failed, so {job.job_name()} is refused: {why}") from error
 
 
 def run_post(engine: Engine, config: Config) -> int:
@@ -112,27 +119,40 @@ def run_post(engine: Engine, config: Config) -> int:
 
     done = 0
     while True:
-        now = datetime.now(UTC)
         with database.begin(engine) as connection:
-            job = post_hooks.claim(connection, now, now + timedelta(seconds=DIED_SECONDS))
+            job = post_hooks.claim(connection, datetime.now(UTC), _if_it_dies())
         if job is None:
             return done
         done += 1
-        results = [_call(entry, job, config) for entry in job.hooks]
+        results = list(job.hooks)
+        for place, entry in enumerate(results):
+            if entry["state"] != "waiting":
+                continue
+            # Counted before: one that ends its process must not do so for ever, nor take the others with it.
+            results[place] = begun = {**entry, "attempts": entry["attempts"] + 1, "error": "Its process died."}
+            with database.begin(engine) as connection:
+                post_hooks.record(connection, job.id, results, _if_it_dies())
+            results[place] = _call(begun, job, config)
         waiting = [entry["attempts"] for entry in results if entry["state"] == "waiting"]
         again = timedelta(seconds=RETRY_SECONDS * 2 ** (min(waiting) - 1)) if waiting else None
         with database.begin(engine) as connection:
             post_hooks.record(connection, job.id, results, None if again is None else datetime.now(UTC) + again)
 
 
+def _if_it_dies() -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=DIED_SECONDS)
+
+
 def _call(entry: dict[str, Any], job: JobRow, config: Config) -> dict[str, Any]:
-    if entry["state"] != "waiting":
-        return entry
-    attempts = entry["attempts"] + 1
+    hook, attempts = _post.get(entry["name"]), entry["attempts"]
     try:
-        _post[entry["name"]](job, config)
+        if attempts > ATTEMPTS:
+            return {**entry, "state": "failed", "attempts": ATTEMPTS}
+        if hook is None:
+            raise ConfigurationError("no module of this node's jobs.hook_modules registers it")  # noqa: TRY301
+        hook(job, config)
     except Exception as error:  # noqa: BLE001  # whatever a hook does, it is recorded and the others run
         logger.warning("Post hook %s of job %s failed: %s", entry["name"], job.id, error)
         state = "waiting" if attempts < ATTEMPTS else "failed"
-        return {**entry, "state": state, "attempts": attempts, "error": f"{type(error).__name__}: {error}"}
+        return {**entry, "state": state, "error": f"{type(error).__name__}: {error}"}
     return {"name": entry["name"], "state": "succeeded", "attempts": attempts}

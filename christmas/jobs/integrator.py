@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import field_validator, model_validator
 
 from christmas.errors import ArgumentError
-from christmas.jobs.definition import Definition, Keys, Limit, RootJob, SpiderJob, Vendor, Year
+from christmas.jobs.definition import Definition, Key, Keys, Limit, Named, RootJob, SpiderJob, Vendor, Year
 from christmas.platforms.arguments import Which
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ class sync_products(SpiderJob):
     @field_validator("keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        if not value.strip(", "):
+            raise ValueError("give the vendor's keys separated by commas, such as keys=1009,1010")
+        return [part for part in value.split(",") if part.strip()]
 
     def spider_arguments(self) -> dict[str, str]:
         """Give the products stage."""
@@ -54,12 +58,12 @@ class sync_product(SpiderJob):
 
     priority = 20  # somebody waits for it
     vendor: Vendor = ""
-    key: str | None = None
-    product: str | None = None
+    key: Key | None = None
+    product: Named | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> sync_product:
-        if (self.product is None) == (self.key is None) or (self.key is not None and not self.vendor):
+        if (self.product is None) == (self.key is None) or bool(self.key) != bool(self.vendor):
             raise ValueError("give product=ID or address, or vendor and key")
         return self
 
@@ -85,7 +89,7 @@ class sync_product(SpiderJob):
 
 
 class sync_vendor(RootJob):
-    """A vendor's links, and after they succeeded its unscraped products."""
+    """A vendor's links, and after they succeeded its unscraped products; of one release year, or all."""
 
     vendor: Vendor
     year: Year | None = None
@@ -94,7 +98,8 @@ class sync_vendor(RootJob):
     def children(self, vendors: Sequence[str]) -> list[tuple[Definition, int | None]]:
         """Give both stages, the second after the first."""
         links = sync_links(vendor=self.vendor, year=self.year)
-        return [(links, None), (sync_products(vendor=self.vendor, which="unscraped", limit=self.limit), 0)]
+        products = sync_products(vendor=self.vendor, which="unscraped", year=self.year, limit=self.limit)
+        return [(links, None), (products, 0)]
 
 
 class sync_year(RootJob):

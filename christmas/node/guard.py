@@ -65,7 +65,9 @@ class Guard(resource.Resource):
         self.root = root
         self.options = root.options
         self.policy = policy.load(self.options.config)
-        self.throttle = Throttle(self.options.config.access.failed_logins_per_minute)
+        access = self.options.config.access
+        self.throttle = Throttle(access.failed_logins_per_minute)
+        self.test_users = bool(access.test_users)
 
     def getChildWithDefault(self, path: bytes, request: Request) -> resource.Resource:  # noqa: N802  # Twisted's name
         """Give what answers: the health page to everybody, everything else after the check."""
@@ -113,7 +115,7 @@ class Guard(resource.Resource):
         now = datetime.now(UTC)
         try:
             with database.read(self.options.engine) as connection:
-                identity = keys.authenticate(connection, user, key, now)
+                identity = keys.authenticate(connection, user, key, now, test_users=self.test_users)
         except keys.KeyRefused as error:
             self.throttle.failed(address)
             refused = Unauthorised(str(error))

@@ -97,7 +97,13 @@ class Launcher(ScrapydsLauncher):
         run.deferred.addBoth(self._process_finished, slot)
         self.processes[slot] = run
         try:
-            reactor.spawnProcess(run, sys.executable, args=arguments, env=start.environment)
+            # What the process prints goes to its log: a spider that cannot be imported says so before Scrapy logs.
+            log = os.open(start.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                files = {0: "w", 1: log, 2: log}
+                reactor.spawnProcess(run, sys.executable, args=arguments, env=start.environment, childFDs=files)
+            finally:
+                os.close(log)
         except OSError as error:
             run.how = f"no process ({os.strerror(error.errno or 0)})"
             run.deferred.callback(run)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from christmas.access import services
+from christmas.access import policy, services
 from christmas.catalog import database
+from christmas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 SERVICE = "integrator"
 SLOTS_PER_PROCESSOR = 2
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Options:
     def consumers(self) -> list[str] | None:
         """Give whose jobs the node takes; None for everybody's."""
         chosen = self.config.node.consumers
-        return None if "all" in chosen else list(chosen)
+        return None if ALL in chosen else list(chosen)
 
     @property
     def logs(self) -> Path:
@@ -65,4 +67,25 @@ def current() -> Options:
     """Give the options of this process, prepared at the first call; raises ChristmasError where it cannot start."""
     from christmas import config
 
-    return Options(services.prepare(config.current(), SERVICE))
+    chosen = config.current()
+    _check_consumers(chosen)
+    if not chosen.node.port:  # chosen here once: the node's name holds it
+        node = chosen.node.model_copy(update={"port": _free_port(chosen.node.bind_address)})
+        chosen = chosen.model_copy(update={"node": node})
+    return Options(services.prepare(chosen, SERVICE))
+
+
+def _check_consumers(config: Config) -> None:
+    """Refuse a consumer that no job can have, or that has no rights in the policy."""
+    prefix = f"{policy.SPIDER}:"
+    subjects = policy.load(config).subjects()
+    known = [ALL, *(name.removeprefix(prefix) for name in subjects if name.startswith(prefix))]
+    for name in config.node.consumers or [""]:
+        if name not in known:
+            raise ConfigurationError(f"There is no consumer {name!r} (node.consumers); there are {', '.join(known)}.")
+
+
+def _free_port(address: str) -> int:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, 0), family=family) as listener:
+        return int(listener.getsockname()[1])

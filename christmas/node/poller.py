@@ -22,7 +22,7 @@ from christmas.errors import ChristmasError
 from christmas.jobs import hooks, wake
 from christmas.node import options
 from christmas.node.lost import Watch
-from christmas.node.prepare import Start, prepare
+from christmas.node.prepare import Start, last_line, log_path, prepare
 from christmas.node.records import Queues
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class JobsPoller:
             with database.begin(self.options.engine) as connection:
                 found = [job for job in queue.running(connection) if (job.id, job.attempt) == (job_id, attempt)]
                 for job in found:
-                    error = f"Attempt {attempt} on {job.node} ended with {how} and without a report; see its log."
+                    error = f"Attempt {attempt} on {job.node} ended with {how} and without a report; its log ends: "
+                    error += last_line(log_path(self.options, job))
                     logger.error("Job %s: %s", job_id, error)
                     queue.lose(connection, job, error, datetime.now(UTC))
             self.unsettled.popleft()

@@ -26,6 +26,7 @@ PASSED = (
     "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR",
     "http_proxy", "https_proxy", "no_proxy", "ENV", "CONFIG_PATH", "DISPLAY", "PLAYWRIGHT_BROWSERS_PATH",
 )  # fmt: skip
+LAST_LINE_MAX = 500
 WITHHELD = {"ACCESS", "NODE"}
 
 
@@ -66,32 +67,61 @@ def _egg(options: Options, job: JobRow) -> Path | None:
             return None
         path = options.eggs / f"{PROJECT}-{found[1]}.egg"
         if not path.exists():
-            content = eggs.content(connection, PROJECT, found[0]) or b""
-            options.eggs.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{job.id}.part")
-            part.write_bytes(content)
-            part.rename(path)
+            content = eggs.content(connection, PROJECT, found[0])
+            if content is None:
+                raise JobRefused(f"Version {found[0]} of {PROJECT} has been removed.")
+            _write(path, content, path.with_suffix(f".{job.id}.part"))
         return path
 
 
+def _write(path: Path, content: bytes, part: Path) -> None:
+    """Write a file that is never seen half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        part.write_bytes(content)
+        part.rename(path)
+    except OSError:
+        part.unlink(missing_ok=True)  # on a full disk it would keep the space that is missing
+        raise
+
+
+def log_path(options: Options, job: JobRow) -> Path:
+    """Give where a run's log is kept."""
+    return options.logs / PROJECT / str(job.vendor) / f"{job.id}.log"
+
+
+def last_line(path: Path) -> str:
+    """Give the last line of a log, shortened; a run that reported nothing has its reason there."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(path.stat().st_size - LAST_LINE_MAX, 0))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError as error:
+        return f"(it cannot be read: {error.strerror})"
+    return next((line.strip() for line in reversed(lines) if line.strip()), "(it is empty)")
+
+
 def _log(options: Options, job: JobRow) -> Path:
-    folder = options.logs / PROJECT / str(job.vendor)
-    folder.mkdir(parents=True, exist_ok=True)
-    _prune(options, folder)
-    return folder / f"{job.id}.log"
+    path = log_path(options, job)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _prune(options, path.parent)
+    path.touch()  # where that is impossible, it must be known before the process starts
+    return path
 
 
 def _prune(options: Options, folder: Path) -> None:
-    """Remove the oldest logs beyond the limit, but never that of a running job."""
-    files = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
-    surplus = files[: -options.config.node.logs_to_keep]
+    """Remove the oldest logs beyond the limit, but never that of a job that is not over."""
+    ages = []
+    for path in folder.glob("*.log"):
+        with contextlib.suppress(FileNotFoundError):  # another node of this folder prunes it, too
+            ages.append((path.stat().st_mtime, path))
+    surplus = sorted(ages)[: -options.config.node.logs_to_keep]
     if surplus:
         with database.read(options.engine) as connection:
-            running = {job.id for job in jobs.find(connection, states=jobs.OPEN)}
-        for path in surplus:
-            if path.stem not in running:
-                with contextlib.suppress(FileNotFoundError):
-                    path.unlink()
+            still_open = {job.id for job in jobs.find(connection, states=jobs.OPEN, vendors=[folder.name])}
+        for _, path in surplus:
+            if path.stem not in still_open:
+                path.unlink(missing_ok=True)
 
 
 def _environment(options: Options, job: JobRow, egg: Path | None) -> dict[str, str]:
@@ -99,7 +129,7 @@ def _environment(options: Options, job: JobRow, egg: Path | None) -> dict[str, s
     ours = {
         name: value
         for name, value in os.environ.items()
-        if name.startswith(PREFIX) and name.removeprefix(PREFIX).partition("__")[0].upper() not in WITHHELD
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX).partition("__")[0] not in WITHHELD
     }
     own = {
         f"{PREFIX}VAR_PATH": str(options.config.var_path),

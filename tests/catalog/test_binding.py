@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, select, text
 
 import christmas.catalog
 from christmas.access import policy, rights
-from christmas.catalog import binding, database, jobs, queue, tables
+from christmas.catalog import access_log, binding, database, jobs, queue, tables
 from christmas.catalog import products as product_rows
 from christmas.config import Config
 from christmas.errors import AccessDenied, DatabaseUnavailable
@@ -97,6 +97,15 @@ def test_who_checks_keys_may_note_their_use_and_nothing_else(bound: Callable[[st
     for values in ({"role": "internal"}, {"revoked_at": None}):
         with pytest.raises(AccessDenied), database.begin(node) as connection:
             connection.execute(tables.api_keys.update().values(values))
+
+
+def test_a_node_writes_the_access_log_and_does_not_read_it(bound: Callable[[str], Engine]) -> None:
+    node = bound("service:integrator")
+    line = {"at": NOW, "address": "127.0.0.1", "resource": "jobs", "action": "submit", "allowed": False}
+    with database.begin(node) as connection:
+        access_log.record(connection, **line)
+    with pytest.raises(AccessDenied), database.read(node) as connection:
+        access_log.latest(connection)
 
 
 def test_a_spider_does_not_see_the_keys(bound: Callable[[str], Engine]) -> None:
