@@ -101,7 +101,7 @@ def count(connection: Connection, *, node: str | None = None, vendors: Sequence[
 
 
 def tree(connection: Connection, root_id: str) -> list[JobRow]:
-    """Give a job and everything below it, in the order of submission."""
+    """Give a job, and behind it everything below it in the order of submission."""
     found = {root_id: get(connection, root_id)}
     level = [root_id]
     while level:
@@ -109,7 +109,7 @@ def tree(connection: Connection, root_id: str) -> list[JobRow]:
         level = [child for child in connection.scalars(query) if child not in found]
         if level:
             found |= {row.id: as_job(row) for row in connection.execute(select(jobs).where(jobs.c.id.in_(level)))}
-    return sorted((row for row in found.values() if row), key=lambda row: (row.queued_at, row.id != root_id))
+    return sorted((row for row in found.values() if row), key=lambda row: (row.id != root_id, row.queued_at))
 
 
 def children(connection: Connection, parent_id: str) -> list[Child]:

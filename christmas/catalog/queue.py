@@ -17,6 +17,7 @@ from christmas.catalog import tree
 from christmas.catalog.binding import binds
 from christmas.catalog.jobs import JobRow, as_job, get
 from christmas.catalog.tables import job_children, jobs
+from christmas.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,10 @@ class NewJob:
 
 @binds("jobs", "write")
 def submit(connection: Connection, new: NewJob, now: datetime) -> tuple[JobRow, bool]:
-    """Add a job, or give the open one that is the same; says whether it is new."""
+    """Add a job, or give the open one that is the same; says whether it is new.
+
+    Raises ArgumentError where another job has the id.
+    """
     found = _open_one(connection, new.fingerprint)
     if found is None:
         try:
@@ -59,6 +63,8 @@ def submit(connection: Connection, new: NewJob, now: datetime) -> tuple[JobRow, 
         except IntegrityError:  # another process was faster
             found = _open_one(connection, new.fingerprint)
             if found is None:
+                if get(connection, new.id) is not None:
+                    raise ArgumentError(f"There is a job {new.id!r} already.") from None
                 raise
     job = found or get(connection, new.id)
     assert job is not None  # noqa: S101  # inserted above

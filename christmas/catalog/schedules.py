@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from christmas.catalog.binding import binds
@@ -60,10 +60,9 @@ def get(connection: Connection, name: str, *, locked: bool = False) -> ScheduleR
 @binds("schedules", "write")
 def put(connection: Connection, row: ScheduleRow) -> None:
     """Write a schedule, in the place of one of the same name."""
-    values = asdict(row)
-    statement = update(schedules).where(schedules.c.name == row.name).values(values)
-    if not connection.execute(statement).rowcount:
-        connection.execute(insert(schedules), values)
+    # Not an update and then an insert: two schedulers may start at the same moment.
+    statement = _insert(connection, schedules).values(asdict(row))
+    connection.execute(statement.on_conflict_do_update(index_elements=[schedules.c.name], set_=asdict(row)))
 
 
 @binds("schedules", "delete")
@@ -75,9 +74,8 @@ def remove(connection: Connection, name: str) -> bool:
 @binds("schedules", "write")
 def fire(connection: Connection, name: str, due_at: datetime, now: datetime) -> bool:
     """Record a firing; False where another scheduler has done it."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     row = {"schedule": name, "due_at": due_at, "fired_at": now}
-    return bool(connection.execute(dialect.insert(firings).values(row).on_conflict_do_nothing()).rowcount)
+    return bool(connection.execute(_insert(connection, firings).values(row).on_conflict_do_nothing()).rowcount)
 
 
 @binds("schedules", "write")
@@ -98,3 +96,8 @@ def history(connection: Connection, name: str | None = None, limit: int = 50) ->
 def prune(connection: Connection, before: datetime) -> int:
     """Remove firings that were due before; gives how many."""
     return connection.execute(delete(firings).where(firings.c.due_at < before)).rowcount
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)

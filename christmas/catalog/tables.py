@@ -205,6 +205,8 @@ jobs = Table(
     Column("hooks_at", UtcDateTime, comment="when the post hooks are to be run, again or for the first time"),
     Index("ix_jobs_vendor_queued_at", "vendor", "queued_at"),
     Index("ix_jobs_queue", "state", "consumer", "priority", "queued_at"),
+    Index("ix_jobs_queued_at", "queued_at"),
+    Index("ix_jobs_node_queued_at", "node", "queued_at"),
     Index("ix_jobs_root_id", "root_id"),
     Index("ix_jobs_after_id", "after_id"),
     Index("ix_jobs_hooks_at", "hooks_at"),

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 
 from christmas.catalog import changes, jobs, keys, listings, products
 from christmas.catalog.keys import Wanted
 from christmas.catalog.pages import product_id
-from christmas.catalog.tables import metadata
 from tests.catalog.making import VENDOR, YEAR, at, entry, product, reading, unread, write
-
-TABLES = "|".join(metadata.tables)
-
-
-@contextmanager
-def _statements(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
-    """Collect what is executed in the block, each with its first parameters."""
-    found: list[tuple[str, Any]] = []
-
-    def collect(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
-        found.append((statement, parameters[0] if many else parameters))
-
-    event.listen(connection, "before_cursor_execute", collect)
-    try:
-        yield found
-    finally:
-        event.remove(connection, "before_cursor_execute", collect)
-
-
-def _whole_tables(connection: Connection, statement: str, parameters: Any) -> list[str]:
-    """Give the steps of a statement's plan that read a whole table, or all of one vendor."""
-    if connection.dialect.name == "sqlite":
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        steps = [row[3] for row in plan]
-        whole_vendor = r"SEARCH (keys|products) .*\(vendor=\?\)"
-        return [step for step in steps if re.fullmatch(rf"SCAN ({TABLES}|other)( USING .*)?|{whole_vendor}", step)]
-    # Tables as small as these are read whole whatever indexes there are, unless that is made expensive.
-    steps = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
-    return [step for step in steps if re.search(rf"Seq Scan on ({TABLES})", step)]
+from tests.catalog.plans import collected, whole_tables
 
 
 def _select(which: str, **values: Any) -> Callable[[Connection], object]:
@@ -82,20 +51,20 @@ def test_no_table_is_read_whole(connection: Connection, name: str) -> None:
         write(
             connection, *(entry(one, aliases=(f"/{one}",)) for one in names), *(product(one, hours=1) for one in names)
         )
-    with _statements(connection) as statements:
+    with collected(connection) as statements:
         (WRITES | READS)[name](connection)
     assert statements
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL enable_seqscan = off"))
     for statement, parameters in statements:
         if not statement.startswith("INSERT"):
-            assert _whole_tables(connection, statement, parameters) == [], statement
+            assert whole_tables(connection, statement, parameters) == [], statement
 
 
 def test_a_table_that_is_read_whole_is_noticed(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL enable_seqscan = off"))
-    assert _whole_tables(connection, "SELECT id FROM keys WHERE url = 'x'", ()) != []
+    assert whole_tables(connection, "SELECT id FROM keys WHERE url = 'x'", ()) != []
 
 
 def test_a_batch_takes_few_statements(connection: Connection) -> None:
@@ -103,6 +72,6 @@ def test_a_batch_takes_few_statements(connection: Connection) -> None:
     write(connection, *many)
     for one in many:
         one.read_at = at(1)
-    with _statements(connection) as statements:
+    with collected(connection) as statements:
         assert write(connection, *many).unchanged == 1000
     assert len(statements) <= 4

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from christmas.catalog import database, jobs, queue
 from christmas.catalog.queue import NewJob
+from christmas.errors import ArgumentError
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -67,6 +68,13 @@ def test_the_same_job_is_answered_with_the_open_one(connection: Connection) -> N
     queue.cancel(connection, "a", at(2))
     later, is_new = queue.submit(connection, new("d", arguments={"year": 1998}), at(3))
     assert (later.id, is_new) == ("d", True)
+
+
+def test_an_id_is_given_once(connection: Connection) -> None:
+    queue.submit(connection, new("a"), at(0))
+    with pytest.raises(ArgumentError, match="There is a job 'a' already"):
+        queue.submit(connection, new("a", arguments={"year": 1999}), at(1))
+    assert state(connection, "a") == "queued"
 
 
 def test_a_lost_run_is_tried_three_times_and_then_failed(connection: Connection) -> None:

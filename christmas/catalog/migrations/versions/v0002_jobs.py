@@ -80,6 +80,8 @@ def _jobs() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_jobs_vendor_queued_at", "jobs", ["vendor", "queued_at"])
+    op.create_index("ix_jobs_queued_at", "jobs", ["queued_at"])
+    op.create_index("ix_jobs_node_queued_at", "jobs", ["node", "queued_at"])
     op.create_index("ix_jobs_queue", "jobs", ["state", "consumer", "priority", "queued_at"])
     for name in ("root_id", "after_id", "hooks_at"):
         op.create_index(f"ix_jobs_{name}", "jobs", [name])

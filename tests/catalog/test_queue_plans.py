@@ -1,0 +1,73 @@
+"""What every look of a node, every submission and every heartbeat does finds its rows by an index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, text
+
+from christmas.catalog import jobs, post_hooks, queue
+from christmas.catalog.queue import NewJob
+from tests.catalog.plans import collected, whole_tables
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+ROOT = NewJob("root", "integrator.sync_all", None, None, {}, hooks=["log_run"])
+
+
+def new(number: int, **more: object) -> NewJob:
+    values = {"consumer": "integrator", "arguments": {"n": number}, "hooks": ["log_run"], **more}
+    return NewJob(f"job{number}", "integrator.sync_links", f"shop_{number}", **values)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def busy(connection: Connection) -> Connection:
+    """Give a table with a root, of whose children some have ended and one is running."""
+    root, _ = queue.submit(connection, ROOT, NOW)
+    for number in range(200):
+        queue.submit(connection, new(number, parent=root), NOW)
+    for _ in range(100):
+        job = queue.claim(connection, None, "node", NOW)
+        assert job is not None
+        queue.finish(connection, job.id, 1, state="succeeded", outcome={}, now=NOW)
+    assert queue.claim(connection, None, "node", NOW) is not None
+    return connection
+
+
+def running(connection: Connection) -> jobs.JobRow:
+    return queue.running(connection)[0]
+
+
+DONE: dict[str, Callable[[Connection], object]] = {
+    "submit": lambda connection: queue.submit(connection, new(500), LATER),
+    "submit again": lambda connection: queue.submit(connection, new(99), LATER),
+    "claim": lambda connection: queue.claim(connection, ["integrator"], "node", LATER),
+    "claim of any": lambda connection: queue.claim(connection, None, "node", LATER),
+    "renew": lambda connection: queue.renew(connection, "job150", 1, LATER),
+    "finish": lambda connection: queue.finish(
+        connection, running(connection).id, 1, state="failed", outcome={}, now=LATER
+    ),
+    "lose": lambda connection: queue.lose(connection, running(connection), "x", LATER),
+    "cancel": lambda connection: queue.cancel(connection, "root", LATER),
+    "running": queue.running,
+    "hooks": lambda connection: post_hooks.claim(connection, LATER, LATER),
+    "newest": lambda connection: jobs.find(connection, limit=50),
+    "ended here": lambda connection: jobs.find(connection, states=["succeeded"], node="node", limit=50),
+    "running here": lambda connection: jobs.find(connection, states=["running"], node="node"),
+    "tree": lambda connection: jobs.tree(connection, "root"),
+    "children": lambda connection: jobs.children(connection, "root"),
+}
+
+
+@pytest.mark.parametrize("name", DONE)
+def test_the_queue_is_never_read_whole(busy: Connection, name: str) -> None:
+    with collected(busy) as statements:
+        DONE[name](busy)
+    assert statements
+    if busy.dialect.name == "postgresql":
+        busy.execute(text("SET LOCAL enable_seqscan = off"))
+    for statement, parameters in statements:
+        if not statement.startswith(("INSERT", "SAVEPOINT", "RELEASE")):
+            assert whole_tables(busy, statement, parameters) == [], statement
