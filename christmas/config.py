@@ -6,6 +6,7 @@ by a variable such as ``CHRISTMAS__DATABASE__URL``. The descriptions below are t
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 from functools import cache
@@ -92,7 +93,8 @@ class JobsConfig(Section):
         default_factory=list, description="modules that register hooks of your own (JSON list of names)"
     )
     pre_hooks: dict[str, list[str]] = Field(
-        default_factory=dict, description="hooks that may refuse a job, by job name or pattern such as `integrator.*`"
+        default_factory=lambda: {"integrator.*": ["contact_needed"]},
+        description="hooks that may refuse a job, by job name or pattern such as `integrator.*`",
     )
     post_hooks: dict[str, list[str]] = Field(
         default_factory=dict, description="hooks that get the finished run, by job name or pattern"
@@ -151,9 +153,13 @@ class ScheduleConfig(Section):
     job: str = Field(description="name of a job, such as integrator.sync_links")
     arguments: dict[str, Any] = Field(default_factory=dict, description="the job's arguments")
     cron: str | None = Field(default=None, description="five fields: minute hour day month weekday")
-    every_seconds: int | None = Field(default=None, ge=1, description="or so many seconds between two firings")
+    every_seconds: int | None = Field(
+        default=None, ge=1, le=366 * 86400, description="or so many seconds between two firings"
+    )
     timezone: str = Field(default="UTC", description="IANA name of the time zone the cron fields are meant in")
-    jitter_seconds: int = Field(default=0, ge=0, description="fires up to so much later, so that not all do at once")
+    jitter_seconds: int = Field(
+        default=0, ge=0, le=86400, description="fires up to so much later, so that not all do at once"
+    )
     missed: str = Field(
         default="once", pattern="^(skip|once|all)$", description="what to do with firings that were missed"
     )
@@ -266,6 +272,19 @@ class Config(BaseSettings):
     def vendor(self, name: str) -> VendorConfig:
         """Give the vendor's section, an empty one where nothing is configured."""
         return self.vendors.get(name, VendorConfig())
+
+    def may_be_read(self, name: str) -> bool:
+        """Whether the vendor's owner can reach us, or a sample shop stands for the vendor."""
+        host = urlsplit(self.vendor(name).base_url or "").hostname
+        return bool(self.contact_url) or (host is not None and is_loopback(host))
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host name or address is this machine, seen from itself alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def load() -> Config:

@@ -5,7 +5,6 @@ The services' keys are made at the first start, in files that only their owner c
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from filelock import FileLock
 
 from christmas.access import keys, policy, rights
 from christmas.catalog import database, users
+from christmas.config import is_loopback
 from christmas.errors import AccessDenied, ConfigurationError
 
 if TYPE_CHECKING:
@@ -60,8 +60,15 @@ def own_key(config: Config, engine: Engine, service: str) -> str:
     path = folder / f"{service}.key"
     with FileLock(folder / "lock", mode=0o600):
         if not path.exists():
-            with database.begin(engine) as connection:
-                new = users.create_key(connection, user=user(service), role=role(service), now=datetime.now(UTC))
+            try:
+                with database.begin(engine) as connection:
+                    new = users.create_key(connection, user=user(service), role=role(service), now=datetime.now(UTC))
+            except AccessDenied as error:
+                raise AccessDenied(
+                    f"The service {service} has no key and may not make one ({error}) Make one as the database's owner "
+                    f"with `christmas keys create --user {user(service)} --role {role(service)}`, and set it in "
+                    "CHRISTMAS__ACCESS__KEY."
+                ) from error
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
                 file.write(new.key + "\n")
     return _read(path)
@@ -94,7 +101,7 @@ def _make_test_users(config: Config, engine: Engine) -> None:
     wanted = config.access.test_users
     if not wanted:
         return
-    if not _is_loopback(config.node.bind_address):
+    if not is_loopback(config.node.bind_address):
         raise ConfigurationError(
             f"access.test_users has keys that everybody knows: not on {config.node.bind_address}, only on 127.0.0.1."
         )
@@ -107,10 +114,3 @@ def _make_test_users(config: Config, engine: Engine) -> None:
             if users.find_key(connection, key) is None:
                 name = f"test-{role_name.replace(':', '-')}"
                 users.create_key(connection, user=name, role=role_name, key=key, now=datetime.now(UTC))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"

@@ -54,9 +54,13 @@ def post_hook(function: PostHook) -> PostHook:
 
 @pre_hook
 def contact_needed(job: Definition, config: Config) -> None:
-    """Refuse to read anything while nobody can be reached by the shops' owners."""
-    if not config.contact_url and not any(vendor.base_url for vendor in config.vendors.values()):
-        raise JobRefused(f"{job.job_name()} needs a contact: set CHRISTMAS__CONTACT_URL to a page or mailto: address.")
+    """Refuse to read a real shop while its owner cannot reach anybody."""
+    vendor = getattr(job, "vendor", None)
+    if vendor and not config.may_be_read(vendor):
+        raise JobRefused(
+            f"{vendor} is a real shop: set CHRISTMAS__CONTACT_URL to a page or mailto: address where its owner can "
+            "reach you."
+        )
 
 
 @post_hook

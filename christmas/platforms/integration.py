@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # On one page in so many all sources are read and compared; the others take the fast path.
 COMPARED_ONE_IN = 50
 GONE = {404, 410}
@@ -74,7 +73,7 @@ class Integration(scrapy.Spider):
         self.attempt = attempt
         self.fetched_from = config.vendor(self.name).base_url or self.base_url
         host = urlsplit(self.fetched_from).hostname or ""
-        if host not in LOOPBACK and not config.contact_url:
+        if not config.may_be_read(self.name):
             raise ConfigurationError(
                 f"{self.name} is a real shop: set CHRISTMAS__CONTACT_URL to a page or mailto: address where its owner "
                 "can reach you before reading it."
