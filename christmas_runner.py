@@ -46,6 +46,8 @@ def main() -> None:
 
     spider, *options = sys.argv[1:]
     settings = get_project_settings()
+    # The spider's own file alone: another vendor's that cannot be imported is no reason to fail, and takes time.
+    settings.set("SPIDER_MODULES", [f"{name}.{spider}" for name in settings["SPIDER_MODULES"]], priority="cmdline")
     arguments = {}
     for kind, pair in zip(options[::2], options[1::2], strict=True):
         name, _, value = pair.partition("=")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ def watch(act: Callable[[], object]) -> None:
     """Call ``act``, in another thread, when stdin closes."""
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1):
+        # Not through sys.stdin: a thread that waits in it when the interpreter ends is a fatal error.
+        while os.read(0, 4096):
             pass
         act()
 

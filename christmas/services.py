@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -15,15 +16,21 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from christmas import embedded
-from christmas.catalog import database
+from christmas.access import services
+from christmas.config import PREFIX
 from christmas.errors import ChristmasError
+from christmas.jobs import hooks
+from christmas.node import options
 
 if TYPE_CHECKING:
     from christmas.config import Config
 
 logger = logging.getLogger(__name__)
 
-SERVICES = ("node", "scheduler")
+# Command to the service whose key it has.
+SERVICES = {"node": "integrator", "scheduler": "scheduler"}
+# A node closes its port as soon as it is told to stop; what has the port for longer is something else.
+PORT_SECONDS = 5.0
 # The node needs its grace period to hand jobs back, and a moment more.
 STOP_MARGIN_SECONDS = 15.0
 START_SECONDS = 30.0
@@ -35,17 +42,21 @@ def run(config: Config, *, check_only: bool = False) -> None:
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    database.upgrade(database.of(config))
+    # Before anything is started: what is wrong is one line then, not one of each service.
+    hooks.check(config)
+    options.check_consumers(config)
+    for name in SERVICES.values():
+        services.prepare(config, name)
     client = embedded.connect(config)
-    _wait_for_port(config, stop)
+    port = _free_port(config, stop)
     processes: dict[str, subprocess.Popen[bytes]] = {}
     ended = None
     try:
         for name in SERVICES:
-            processes[name] = _start(name)
-        _wait_for_node(config, processes["node"], stop)
+            processes[name] = _start(name, port)
+        address = _address(config, port)
+        _wait_for_node(address, processes["node"], stop)
         if not stop.is_set():
-            address = f"http://{config.node.bind_address}:{config.node.port}"
             logger.info("Everything runs: the node is %s, its keys are in %s", address, config.var_path / "keys")
         while not stop.wait(LOOK_SECONDS) and ended is None and not check_only:
             ended = next((name for name, one in processes.items() if one.poll() is not None), None)
@@ -57,10 +68,11 @@ def run(config: Config, *, check_only: bool = False) -> None:
     logger.info("Everything has stopped")
 
 
-def _start(name: str) -> subprocess.Popen[bytes]:
+def _start(name: str, port: int) -> subprocess.Popen[bytes]:
     # Of its own group: Ctrl-C reaches this process alone, which stops the services in order.
     command = [sys.executable, "-m", "christmas", name, "--until-stdin-closes"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, env=dict(os.environ))  # noqa: S603
+    environment = os.environ | {f"{PREFIX}NODE__PORT": str(port)}
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, env=environment)  # noqa: S603
 
 
 def _stop(processes: dict[str, subprocess.Popen[bytes]], seconds: float) -> None:
@@ -79,29 +91,39 @@ def _stop(processes: dict[str, subprocess.Popen[bytes]], seconds: float) -> None
             process.stdin.close()
 
 
-def _wait_for_port(config: Config, stop: Event) -> None:
-    """Wait for a node that was stopped a moment ago and may still be handing its jobs back."""
-    deadline = time.monotonic() + config.node.grace_seconds + STOP_MARGIN_SECONDS
+def _free_port(config: Config, stop: Event) -> int:
+    """Give the configured port, or any where it is 0; waits for a node that is stopping at this moment."""
+    deadline = time.monotonic() + PORT_SECONDS
     address = (config.node.bind_address, config.node.port)
-    while config.node.port and not stop.is_set():
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    while True:
         try:
-            with socket.create_server(address):
-                return
+            with socket.create_server(address, family=family) as listener:
+                return int(listener.getsockname()[1])
         except OSError as error:
-            if time.monotonic() > deadline:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline or stop.wait(LOOK_SECONDS):
+                # The error's own text repeats the address; that of a name that is not known has no errno of the system.
+                number = error.errno or 0
+                reason = os.strerror(number) if number > 0 else error.strerror
                 raise ChristmasError(
-                    f"Port {address[1]} of {address[0]} is taken ({error.strerror}): stop what has it, or set "
-                    "CHRISTMAS__NODE__PORT."
+                    f"The node cannot listen on port {address[1]} of {address[0]}: {reason}. Stop what has it, or set "
+                    "CHRISTMAS__NODE__PORT or CHRISTMAS__NODE__BIND_ADDRESS."
                 ) from error
-            stop.wait(LOOK_SECONDS)
 
 
-def _wait_for_node(config: Config, process: subprocess.Popen[bytes], stop: Event) -> None:
+def _address(config: Config, port: int) -> str:
+    host = config.node.bind_address
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _wait_for_node(address: str, process: subprocess.Popen[bytes], stop: Event) -> None:
     deadline = time.monotonic() + START_SECONDS
-    url = f"http://{config.node.bind_address}:{config.node.port}/health"
+    url = f"{address}/health"
+    # The node is on this machine, whatever http_proxy says.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while process.poll() is None and not stop.is_set():
         try:
-            with urllib.request.urlopen(url, timeout=2):  # our own node
+            with opener.open(url, timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             if time.monotonic() > deadline:

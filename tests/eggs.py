@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import requests
+
 from christmas.catalog import database, eggs
 from christmas.jobs import vendors
 from christmas.jobs.client import PROJECT
-from tests.farm import ROOT, Farm
+from tests.farm import ROOT, Answer, Farm, Key, Node
 
 _LEFT_OUT = (".venv", ".git", "var", "__pycache__", "*.egg-info", ".*_cache", "build", "dist", ".coverage*", "htmlcov")
 
@@ -56,3 +58,10 @@ def store(farm: Farm, egg: bytes, version: str = "1") -> None:
         eggs.put(
             connection, PROJECT, version, egg, spiders=vendors.in_egg(egg), uploaded_by="tester", now=datetime.now(UTC)
         )
+
+
+def upload(node: Node, egg: bytes, version: str = "1", *, key: Key | None = None, project: str = PROJECT) -> Answer:
+    """Send a version to a node, as Scrapyd's clients do."""
+    parts = {"project": project, "version": version}
+    sent = requests.Request("POST", node.url, data=parts, files={"egg": ("project.egg", egg)}).prepare()
+    return node.ask("addversion.json", sent.body, key=key, headers={"Content-Type": sent.headers["Content-Type"]})

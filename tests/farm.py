@@ -229,6 +229,7 @@ class Farm:
                 service.process.wait(40)
             except subprocess.TimeoutExpired:
                 service.kill()
+        database.open_engine(self.config.database_url).dispose()
 
     def _answers(self, node: Node) -> bool:
         assert node.process.poll() is None, node.log

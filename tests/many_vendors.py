@@ -31,7 +31,7 @@ def names(count: int) -> list[str]:
 
 @cache
 def egg(count: int) -> bytes:
-    """Build an egg of the checkout with so many further spiders; ``eggs.store(farm, egg(20))`` deploys it."""
+    """Give the egg of the checkout with so many further spiders; `eggs.store` deploys it to a farm."""
     spiders = {
         f"spiders/{name}.py": _SPIDER.format(number=number, year_index=_KIND.year_index)
         for number, name in enumerate(names(count), 1)

@@ -46,7 +46,8 @@ def authenticate(
 ) -> Identity:  # fmt: skip
     """Give the identity of a user name and key; raises KeyRefused, which tells callers always the same.
 
-    Keys of test users are valid only with ``test_users``: whatever made them may have used the same database. Only reads; where ``use_is_due``, call ``users.used`` in a writing transaction.
+    The keys of test users are valid only with ``test_users``: a process that made them may share the database. Only
+    reads; where ``use_is_due``, call ``users.used`` in a writing transaction.
     """
     found = users.find_key(connection, key)
     if found is None:

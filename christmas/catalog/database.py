@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import tempfile
 from contextlib import contextmanager
@@ -140,8 +141,10 @@ def _explained(engine: Engine) -> Iterator[None]:
     except (exc.DBAPIError, sqlite3.Error) as error:  # SQLAlchemy does not wrap what fails while it connects
         cause = str(error.orig if isinstance(error, exc.DBAPIError) else error).strip()
         denied = any(mark in cause.lower() for mark in _DENIED)
-        if denied and (rights := engine.get_execution_options().get("rights")):
-            raise AccessDenied(f"The database refuses {rights.subject}: {cause.splitlines()[0]}.") from error
+        if denied:
+            rights = engine.get_execution_options().get("rights")
+            who = rights.subject if rights else f"the user {engine.url.username}"
+            raise AccessDenied(f"The database refuses {who}: {cause.splitlines()[0]}.") from error
         explanation = next((why for mark, why in _CAUSES if mark in cause.lower()), None)
         away = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError | sqlite3.Error)
         if explanation is None and not away:
@@ -206,6 +209,8 @@ def _version(engine: Engine, connection: Connection) -> str | None:
 
 
 def _migrate(engine: Engine, connection: Connection, version: str | None) -> None:
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it names each of its own at import
+
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError

@@ -205,14 +205,20 @@ def lose(connection: Connection, job: JobRow, error: str, now: datetime, *, by_i
     current = get(connection, job.id)
     assert current is not None  # noqa: S101  # changed above
     if current.cancel_requested:
-        tree.end(connection, job.id, "cancelled", None, now)
+        _end_at(connection, job, "cancelled", None, now)
         return "cancelled"
     outcome = {**(current.outcome or {}), "error": error}
     if current.state == "queued":
         connection.execute(update(jobs).where(jobs.c.id == job.id).values(outcome=outcome))
         return "queued"
-    tree.end(connection, job.id, "failed", outcome, now)
+    _end_at(connection, job, "failed", outcome, now)
     return "failed"
+
+
+def _end_at(connection: Connection, job: JobRow, state: str, outcome: dict[str, Any] | None, now: datetime) -> None:
+    """End a job that was given up; it keeps its node, whose list of what it has run must not miss it."""
+    tree.end(connection, job.id, state, outcome, now)
+    connection.execute(update(jobs).where(jobs.c.id == job.id).values(node=job.node))
 
 
 def running(connection: Connection, vendor: str | None = None) -> list[JobRow]:
@@ -226,6 +232,22 @@ def running(connection: Connection, vendor: str | None = None) -> list[JobRow]:
 @binds("jobs", "write")
 def cancel(connection: Connection, job_id: str, now: datetime) -> str | None:
     """Cancel a job and what it has started; gives the state it was in, None where there is no such open job."""
+    _lock(connection, job_id)
+    return _cancel(connection, job_id, now)
+
+
+def _lock(connection: Connection, job_id: str) -> None:
+    """Lock a job and what may be below it in the order in which ends lock them: processes first, the root last."""
+    job = get(connection, job_id)
+    if job is None:
+        return
+    query = select(jobs.c.id).where(jobs.c.id == job_id if job.consumer else jobs.c.root_id == job.root_id)
+    query = query.where(jobs.c.state.in_(["queued", "running"])).with_for_update()
+    connection.execute(query.where(jobs.c.consumer.is_not(None)).order_by(jobs.c.queued_at, jobs.c.id)).all()
+    connection.execute(query.where(jobs.c.consumer.is_(None)).order_by(jobs.c.queued_at.desc(), jobs.c.id)).all()
+
+
+def _cancel(connection: Connection, job_id: str, now: datetime) -> str | None:
     job = get(connection, job_id)
     if job is None or job.state not in {"queued", "running"}:
         return None
@@ -236,7 +258,7 @@ def cancel(connection: Connection, job_id: str, now: datetime) -> str | None:
     if job.node is None:
         own = select(jobs.c.id).where(jobs.c.parent_id == job_id, jobs.c.state.in_(["queued", "running"]))
         for child_id in connection.scalars(own.order_by(jobs.c.queued_at.desc())).all():
-            cancel(connection, child_id, now)
+            _cancel(connection, child_id, now)
     return "running"
 
 

@@ -30,7 +30,8 @@ def end(connection: Connection, job_id: str, state: str, outcome: dict[str, Any]
         for later in connection.scalars(waiting).all():
             end(connection, later, "cancelled", {"error": f"The job before it {state}: {job_id}."}, now)
     connection.execute(update(job_children).where(job_children.c.child_id == job_id).values(completed_at=now))
-    parents = select(job_children.c.parent_id).where(job_children.c.child_id == job_id)
+    # In one order for all: two children that end at once lock their common parents one after the other.
+    parents = select(job_children.c.parent_id).where(job_children.c.child_id == job_id).order_by("parent_id")
     for parent_id in connection.scalars(parents).all():
         _complete(connection, parent_id, now)
 

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 PLAIN_WIDTH = 160
-TableOrJson = Annotated[str, typer.Option("--format", help="table or json.")]
+LIMIT_MAX = 10**9
+# Columns that are copied into the next command: other columns make room for them.
+WHOLE = {"id", "job_id", "name", "schedule", "user"}
+
+
+def _known_format(output: str) -> str:
+    if output not in {"table", "json"}:
+        raise ArgumentError(f"--format {output} is not known here: use table or json.")
+    return output
+
+
+TableOrJson = Annotated[str, typer.Option("--format", help="table or json.", callback=_known_format)]
 
 
 def engine() -> Engine:
@@ -40,15 +51,15 @@ def console() -> Console:
 
 def show(columns: Sequence[str], rows: Iterable[dict[str, Any]], output: str) -> None:
     """Print rows as a table of these columns, or all they hold as a JSON list."""
-    if output not in {"table", "json"}:
-        raise ArgumentError(f"--format {output} is not known here: use table or json.")
     if output == "json":
         typer.echo(json.dumps(list(rows), default=_as_text, indent=2))
         return
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*[name.replace("_", " ") for name in columns])
+    table = Table()
+    for name in columns:
+        table.add_column(name.replace("_", " "), no_wrap=name in WHOLE, overflow="fold")
     for row in rows:
         table.add_row(*[Text(_cell(row.get(name))) for name in columns])
     console().print(table)

@@ -10,15 +10,18 @@ import typer
 from typer.core import TyperGroup
 
 from christmas import config as configuration
-from christmas.commands.common import TableOrJson, arguments, console, engine, show
+from christmas.commands.common import LIMIT_MAX, TableOrJson, arguments, console, engine, show
 from christmas.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.table import Table
 
     from christmas.catalog.jobs import JobRow
 
 COLUMNS = ("id", "name", "state", "parent", "vendor", "queued_at", "started_at", "finished_at", "attempt", "outcome")
+SHOWN = ("id", "name", "vendor", "state", "attempt", "queued_at", "took", "outcome")
 LOOK_SECONDS = 0.5
 
 
@@ -43,7 +46,7 @@ def run(
     name: Annotated[str, typer.Argument(help="A job, such as integrator.sync_links.")],
     given: Annotated[list[str] | None, typer.Argument(help="Its arguments: vendor=ornament_shop_com year=1998")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and show the progress.")] = False,
-    priority: Annotated[int | None, typer.Option(help="Higher runs earlier.")] = None,
+    priority: Annotated[int | None, typer.Option(min=-1000, max=1000, help="Higher runs earlier.")] = None,
     output: TableOrJson = "table",
 ) -> None:
     """Submit a job; with --wait, exit status 1 where it does not succeed.
@@ -70,11 +73,12 @@ def jobs(
     state: Annotated[
         str | None, typer.Option(help="Only these: queued, running, succeeded, failed, cancelled.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many, the newest first.")] = 50,
     output: TableOrJson = "table",
 ) -> None:
     """List the newest jobs."""
     if context.invoked_subcommand is not None:
+        context.default_map = {"show": {"output": output}}  # `christmas jobs --format json ID` as well
         return
     from christmas.catalog import database
     from christmas.catalog import jobs as store
@@ -83,7 +87,10 @@ def jobs(
         raise ArgumentError(f"--state {state} is not known: use {', '.join(store.STATES)}.")
     with database.read(engine()) as connection:
         rows = store.find(connection, states=[state] if state else store.STATES, limit=limit)
-    show(COLUMNS, [_record(row) for row in rows], output)
+    if output == "json":
+        show(COLUMNS, [_record(row) for row in rows], output)
+    else:
+        show(SHOWN, [_record(row) | {"took": _took(row), "outcome": _result(row)} for row in rows], output)
 
 
 @app.command("show")
@@ -137,21 +144,36 @@ def _record(row: JobRow) -> dict[str, Any]:
 
 
 def _follow(job_id: str, *, quiet: bool) -> JobRow:
-    """Show the tree until its root has ended."""
+    """Show the tree until its root has ended: live on a screen, a line for each change in a pipe."""
     from rich.live import Live
 
+    screen = console()
+    if screen.is_terminal and not quiet:
+        with Live(console=screen, refresh_per_second=4) as live:
+            for rows in _looks(job_id):
+                live.update(_table(rows))
+        return rows[0]
+    known: dict[str, str] = {}
+    for rows in _looks(job_id):
+        for row in rows:
+            if not quiet and known.get(row.id) != row.state:
+                typer.echo(f"{row.name} {row.vendor or ''} {row.state}".replace("  ", " "))
+            known[row.id] = row.state
+    if not quiet:
+        screen.print(_table(rows))
+    return rows[0]
+
+
+def _looks(job_id: str) -> Iterator[list[JobRow]]:
+    """Give the tree again and again, for the last time when its root has ended."""
     from christmas.catalog import jobs as store
 
-    screen = console()
-    with Live(console=screen, refresh_per_second=4, transient=quiet) as live:
-        while True:
-            rows = _tree(job_id)
-            first = next(row for row in rows if row.id == job_id)
-            if not quiet and (screen.is_terminal or first.state not in store.OPEN):
-                live.update(_table(rows))
-            if first.state not in store.OPEN:
-                return first
-            time.sleep(LOOK_SECONDS)
+    while True:
+        rows = _tree(job_id)
+        yield rows
+        if rows[0].state not in store.OPEN:
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def _table(rows: list[JobRow]) -> Table:
@@ -161,12 +183,29 @@ def _table(rows: list[JobRow]) -> Table:
     table = Table("Job", "Vendor", "State", "Attempt", "Started (UTC)", "Took", "Pages", "Result")
     depth: dict[str, int] = {}
     for row in rows:
-        depth[row.id] = depth.get(row.parent_id or "", -1) + 1
+        # One that another root had submitted already has its parent elsewhere.
+        depth[row.id] = depth.get(row.parent_id or "", 0) + 1 if depth else 0
         outcome = row.outcome or {}
         start = f"{row.started_at:%H:%M:%S}" if row.started_at else ""
-        took = str((row.finished_at or datetime.now(UTC)) - row.started_at).partition(".")[0] if row.started_at else ""
-        pages = f"{outcome.get('pages_read', '')}/{outcome['pages_planned']}" if outcome.get("pages_planned") else ""
-        name = "  " * depth[row.id] + row.name
-        texts = [name, row.vendor or "", row.state, str(row.attempt), start, took, pages, str(outcome.get("error", ""))]
+        read, planned = outcome.get("pages_read", 0), outcome.get("pages_planned", 0)
+        pages = f"{read}/{max(read, planned)}" if planned else ""  # a listing's further pages come unplanned
+        name, error = "  " * depth[row.id] + row.name, str(outcome.get("error", ""))
+        texts = [name, row.vendor or "", row.state, str(row.attempt), start, _took(row), pages, error]
         table.add_row(*map(Text, texts))
     return table
+
+
+def _took(row: JobRow) -> str:
+    if row.started_at is None:
+        return ""
+    return str((row.finished_at or datetime.now(UTC)) - row.started_at).partition(".")[0]
+
+
+def _result(row: JobRow) -> str:
+    """Give the outcome in a few words."""
+    outcome = row.outcome or {}
+    told = {"pages_read": "pages", "store_new_keys": "new keys", "store_new_products": "new products"}
+    told |= {"store_changes": "changes", "children": "jobs"}
+    return outcome.get("error") or ", ".join(
+        f"{outcome[name]} {word}" for name, word in told.items() if outcome.get(name)
+    )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from christmas import config as configuration
-from christmas.commands.common import TableOrJson, engine, show
+from christmas.commands.common import LIMIT_MAX, TableOrJson, engine, show
 from christmas.errors import ArgumentError
 
 keys = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke, rotate; and the access log.")
@@ -36,8 +36,7 @@ def create(
     from christmas.catalog import users as store
 
     _check_role(role)
-    if not _NAME.fullmatch(user):
-        raise ArgumentError(f"--user {user!r} is not accepted: up to 64 letters, digits, dots, dashes, underscores.")
+    _check_user(user)
     scope = None if vendors is None else _vendors(vendors)
     now = datetime.now(UTC)
     until = None if expires is None else _expiry(expires, now)
@@ -85,7 +84,7 @@ def rotate(key_id: Id, output: TableOrJson = "table") -> None:
 
 @keys.command()
 def log(
-    limit: Annotated[int, typer.Option(min=1, help="At most so many lines, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many lines, the newest first.")] = 50,
     output: TableOrJson = "table",
 ) -> None:
     """Show the access log: every refusal, and every grant of a write."""
@@ -114,6 +113,7 @@ def bind(user: User, role: Role) -> None:
     from christmas.catalog import users as store
 
     _check_role(role)
+    _check_user(user)
     with database.begin(engine()) as connection:
         store.bind(connection, user, role, datetime.now(UTC))
 
@@ -160,6 +160,11 @@ def _check_role(role: str) -> None:
         raise ArgumentError(f"There is no role {role!r}; the policy has {', '.join(roles)}.")
 
 
+def _check_user(user: str) -> None:
+    if not _NAME.fullmatch(user):
+        raise ArgumentError(f"The user {user!r} is not accepted: up to 64 letters, digits, dots, dashes, underscores.")
+
+
 def _vendors(text: str) -> list[str]:
     from christmas.jobs import vendors
 
@@ -177,11 +182,11 @@ def _expiry(text: str, now: datetime) -> datetime:
         return now + timedelta(**{"days" if match[2] == "d" else "hours": int(match[1])})
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise ArgumentError(
             f"--expires {text!r} is not accepted: give 30d, 12h, or a time such as 2027-01-31."
         ) from error
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
     if at <= now:
         raise ArgumentError(f"--expires {text} has passed.")
     return at

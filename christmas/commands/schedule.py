@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from christmas import config as configuration
-from christmas.commands.common import TableOrJson, arguments, engine, show
+from christmas.commands.common import LIMIT_MAX, TableOrJson, arguments, engine, show
 from christmas.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ def run(name: Name) -> None:
     from christmas.scheduler import changes
 
     with database.begin(engine()) as connection:
+        changes.sync(connection, configuration.current().schedules, datetime.now(UTC))
         row = changes.existing(connection, name)
     job = client.submit(row.job, row.arguments, submitted_by=f"schedule {name}, by hand")
     typer.echo(f"{job.id} {job.state}")
@@ -81,14 +81,10 @@ def add(
 ) -> None:
     """Add a schedule."""
     from christmas.catalog import database
-    from christmas.config import ScheduleConfig
     from christmas.scheduler import changes
 
     values = {"job": job, "arguments": arguments(given or []), **_timing(cron, every, timezone, jitter, missed)}
-    try:
-        wanted = ScheduleConfig(**values)
-    except ValidationError as error:
-        raise ArgumentError("; ".join(str(one["msg"]) for one in error.errors())) from error
+    wanted = changes.wanted(**values)
     with database.begin(engine()) as connection:
         row = changes.add(connection, name, wanted, datetime.now(UTC))
     typer.echo(f"{name} is due at {row.next_at:%Y-%m-%d %H:%M:%S} UTC")
@@ -106,9 +102,12 @@ def change(
 ) -> None:
     """Change what is given; the rest stays. The configuration does not touch it any more."""
     values = _timing(cron, every, timezone, jitter, missed)
-    if cron and every:
+    if cron is not None and every is not None:
         raise ArgumentError("Give either --cron or --every.")
-    _change(name, **values, **({"arguments": arguments(given)} if given else {}))
+    values |= {"arguments": arguments(given)} if given else {}
+    if not values:
+        raise ArgumentError("Give what is to be changed: --cron, --every, --timezone, --jitter, --missed or arguments.")
+    _change(name, **values)
 
 
 @app.command()
@@ -125,7 +124,7 @@ def remove(name: Name) -> None:
 @app.command()
 def history(
     name: Annotated[str | None, typer.Argument(help="Only this schedule.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many.")] = 50,
     output: TableOrJson = "table",
 ) -> None:
     """Show the newest firings: when due, when fired, the job or the error."""

@@ -44,6 +44,7 @@ def submit(name: str, arguments: Mapping[str, Any], *, config: Config | None = N
     from christmas.catalog import database
 
     config = config or configuration.current()
+    hooks.check(config)
     engine = database.of(config)
     database.upgrade(engine)
     with database.begin(engine) as connection:
@@ -109,7 +110,10 @@ def _add(
     record, is_new = queue.submit(connection, new, datetime.now(UTC))
     if is_new and isinstance(job, RootJob):
         ids: list[str] = []
-        for child, before in job.children(sorted(request.known)):
+        children = job.children(sorted(request.known))
+        if not children:
+            raise ArgumentError(f"{job.job_name()}: there is no vendor.")
+        for child, before in children:
             after = None if before is None else ids[before]
             ids.append(_add(connection, child, request, job_id=uuid4().hex, parent=record, after_id=after).id)
     return record

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BROWSER_BASE = "BrowserPages"
 # The checkout's egg has 150 files that unpack to 0.6 MB (measured 2026-11); a thousand vendors add 1 MB.
 FILES_MAX = 20_000
-UNPACKED_MAX_BYTES = 256 * 2**20
+UNPACKED_MAX_BYTES = 64 * 2**20
 SPIDER_MAX_BYTES = 2**20
 
 
@@ -55,6 +55,8 @@ def _check(egg: zipfile.ZipFile) -> None:
             f"The egg is too large: {len(files)} files of {size:,} bytes; at most {FILES_MAX} files of "
             f"{UNPACKED_MAX_BYTES:,} bytes are accepted."
         )
+    if any(file.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for file in files):
+        raise EggRefused("The egg is compressed in a way that Python does not import from: use deflate.")
     names = {file.filename for file in files}
     if "EGG-INFO/entry_points.txt" not in names or "christmas/settings.py" not in names:
         raise EggRefused("The egg is no christmas project: it has no christmas/settings.py and entry point.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scrapyd.app import application as scrapyds_application
 from twisted.application.internet import TCPServer
 from twisted.application.service import IServiceCollection
+from twisted.internet import reactor
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request as SiteRequest
 
@@ -38,6 +39,9 @@ SERVICES = {
     "delproject": "DeleteProject", "delversion": "DeleteVersion", "listjobs": "ListJobs",
     "daemonstatus": "DaemonStatus",
 }  # fmt: skip
+# What is too large is read on, and thrown away, until so long nothing came, or so many times what is allowed.
+LINGER_SECONDS = 2.0
+LINGER_BODIES = 8
 _BODY = b'{"status": "error", "message": "the request is too large"}\n'
 TOO_LARGE = (
     b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -84,39 +88,53 @@ def _configure(scrapyd_config: Any, chosen: Options) -> None:
         parser.set("services", f"{name}.json", f"christmas.node.resources.{kind}")
 
 
-def _limited(max_bytes: int) -> Any:
-    class LimitedRequest(SiteRequest):
-        """A request whose body may not be larger than configured, and is not taken apart before the check."""
+class LimitedRequest(SiteRequest):
+    """A request whose body may not be larger than configured, and is not taken apart before the check."""
 
-        received = 0
-        refused = False
+    max_bytes = 0
+    received = 0
+    refused = False
+    closing: Any = None
 
-        def __init__(self, channel: HTTPChannel, *args: Any, **kwargs: Any) -> None:
-            super().__init__(channel, *args, parsePOSTFormSubmission=False, **kwargs)
+    def __init__(self, channel: HTTPChannel, *args: Any, **kwargs: Any) -> None:
+        super().__init__(channel, *args, parsePOSTFormSubmission=False, **kwargs)
 
-        def gotLength(self, length: int | None) -> None:  # noqa: N802  # Twisted's name
-            """Refuse a body that announces itself as too large, before a byte of it is read."""
-            if length is not None and length > max_bytes:
-                self._refuse()
-            super().gotLength(None if length is None else min(length, max_bytes))
+    def gotLength(self, length: int | None) -> None:  # noqa: N802  # Twisted's name
+        """Refuse a body that announces itself as too large, before a byte of it is read."""
+        if length is not None and length > self.max_bytes:
+            self._refuse()
+        super().gotLength(None if length is None else min(length, self.max_bytes))
 
-        def handleContentChunk(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
-            """Refuse a body that grows too large."""
-            self.received += len(data)
-            if self.received > max_bytes:
-                self._refuse()
-            else:
-                super().handleContentChunk(data)
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
+        """Refuse a body that grows too large."""
+        self.received += len(data)
+        if self.refused:
+            self._discard()
+        elif self.received > self.max_bytes:
+            self._refuse()
+        else:
+            super().handleContentChunk(data)
 
-        def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802  # Twisted's name
-            """Answer, unless that has been done."""
-            if not self.refused:
-                super().requestReceived(command, path, version)
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802  # Twisted's name
+        """Answer, unless that has been done."""
+        if self.refused:
+            self.channel.transport.loseConnection()
+        else:
+            super().requestReceived(command, path, version)
 
-        def _refuse(self) -> None:
-            if not self.refused:
-                self.refused = True
-                self.channel.transport.write(TOO_LARGE)
-                self.channel.transport.loseConnection()
+    def _refuse(self) -> None:
+        if not self.refused:
+            self.refused = True
+            self.channel.transport.write(TOO_LARGE)
+            # Not closed at once: that resets the connection of a client that sends all before it reads an answer.
+            self.closing = reactor.callLater(LINGER_SECONDS, self.channel.transport.loseConnection)
 
-    return LimitedRequest
+    def _discard(self) -> None:
+        if self.received > LINGER_BODIES * self.max_bytes:
+            self.channel.transport.loseConnection()
+        elif self.closing.active():
+            self.closing.reset(LINGER_SECONDS)
+
+
+def _limited(max_bytes: int) -> type[LimitedRequest]:
+    return type("LimitedRequest", (LimitedRequest,), {"max_bytes": max_bytes})

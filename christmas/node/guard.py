@@ -99,8 +99,8 @@ class Guard(resource.Resource):
             logger.warning("%s was refused %s.%s: %s", address, resource_name, action, error)
             self._record(address, identity, resource_name, action, reason=getattr(error, "reason", None) or str(error))
             raise
-        if any("\0" in part for part in _parts(request)):
-            raise ArgumentError("There is no path with a NUL.")
+        if {"\0", "\ufffd"} & set("".join(_parts(request))):  # neither is handled where log files are looked up
+            raise ArgumentError("A path is UTF-8 without NUL.")
         if request.method not in {b"GET", b"HEAD"}:
             self._record(address, identity, resource_name, action, reason=None)
         request.identity = identity

@@ -68,14 +68,14 @@ def current() -> Options:
     from christmas import config
 
     chosen = config.current()
-    _check_consumers(chosen)
+    check_consumers(chosen)
     if not chosen.node.port:  # chosen here once: the node's name holds it
         node = chosen.node.model_copy(update={"port": _free_port(chosen.node.bind_address)})
         chosen = chosen.model_copy(update={"node": node})
     return Options(services.prepare(chosen, SERVICE))
 
 
-def _check_consumers(config: Config) -> None:
+def check_consumers(config: Config) -> None:
     """Refuse a consumer that no job can have, or that has no rights in the policy."""
     prefix = f"{policy.SPIDER}:"
     subjects = policy.load(config).subjects()

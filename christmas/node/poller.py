@@ -118,8 +118,10 @@ class JobsPoller:
             with database.begin(self.options.engine) as connection:
                 found = [job for job in queue.running(connection) if (job.id, job.attempt) == (job_id, attempt)]
                 for job in found:
-                    error = f"Attempt {attempt} on {job.node} ended with {how} and without a report; its log ends: "
-                    error += last_line(log_path(self.options, job))
+                    path = log_path(self.options, job)
+                    where = path.relative_to(self.options.config.var_path)
+                    error = f"Attempt {attempt} on {job.node} ended with {how} and without a report; its log ({where}) "
+                    error += f"ends: {last_line(path)}"
                     logger.error("Job %s: %s", job_id, error)
                     queue.lose(connection, job, error, datetime.now(UTC))
             self.unsettled.popleft()
@@ -161,6 +163,7 @@ class JobsPoller:
             logger.error("Job %s cannot be started: %s", job.id, error)
             with database.begin(self.options.engine) as connection:
                 if isinstance(error, OSError):  # a full disk is this node's trouble, not the job's
+                    logger.error("This node takes no jobs for %.0f s; others may", UNFIT_SECONDS)
                     self.unfit_until = time.monotonic() + UNFIT_SECONDS
                     queue.hand_back(connection, job.id, job.attempt)
                 else:

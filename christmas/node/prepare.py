@@ -62,7 +62,8 @@ def _egg(options: Options, job: JobRow) -> Path | None:
             raise JobRefused(f"Version {job.version} of {PROJECT} has been removed.")
         known = eggs.spiders(connection, PROJECT, job.version) if found else vendors.installed()
         if job.vendor not in (known or {}):
-            raise JobRefused(f"{found[0] if found else 'The installed project'} has no spider {job.vendor}.")
+            which = f"Version {found[0]} of {PROJECT}" if found else "The installed project"
+            raise JobRefused(f"{which} has no spider {job.vendor}.")
         if found is None:
             return None
         path = options.eggs / f"{PROJECT}-{found[1]}.egg"

@@ -8,11 +8,16 @@ import sys
 from scrapyd.config import Config
 from twisted.application.app import startApplication
 from twisted.internet import reactor
+from twisted.internet.error import CannotListenError
 from twisted.python.log import PythonLoggingObserver
 
 from christmas import config as configuration
+from christmas.errors import ChristmasError
 from christmas.leash import watch
+from christmas.node import options
 from christmas.node.application import application
+
+logger = logging.getLogger(__name__)
 
 THREADS = 20
 
@@ -28,7 +33,16 @@ def run(*, leash: bool = False) -> None:
     PythonLoggingObserver().start()
     app = application(Config())
     reactor.suggestThreadPoolSize(THREADS)
-    startApplication(app, False)
+    node = options.current().config.node
+    try:
+        startApplication(app, False)
+    except CannotListenError as error:
+        reason = error.socketError.strerror or error.socketError
+        raise ChristmasError(
+            f"The node cannot listen on port {node.port} of {node.bind_address}: {reason}. Stop what has it, or set "
+            "CHRISTMAS__NODE__PORT or CHRISTMAS__NODE__BIND_ADDRESS."
+        ) from error
+    logger.info("Node %s listens on port %d of %s", options.current().name, node.port, node.bind_address)
     if leash:
         watch(lambda: reactor.callFromThread(_stop))
     reactor.run()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from christmas.catalog import schedules
 from christmas.catalog.schedules import ScheduleRow
+from christmas.config import ScheduleConfig
 from christmas.errors import ArgumentError
 from christmas.jobs import registry
 from christmas.scheduler.triggers import next_time
@@ -16,8 +19,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection
-
-    from christmas.config import ScheduleConfig
 
 
 def sync(connection: Connection, configured: Mapping[str, ScheduleConfig], now: datetime) -> None:
@@ -53,11 +54,21 @@ def change(connection: Connection, name: str, now: datetime, **values: Any) -> S
     elif values.get("every_seconds") is not None:
         values["cron"] = None
     changed = replace(row, **values, origin="user", changed_at=now)
-    registry.make(changed.job, changed.arguments)
+    one = wanted(**{field: getattr(changed, field) for field in ScheduleConfig.model_fields})
+    registry.make(one.job, one.arguments)
     # One that was paused does not make up for the pause.
-    changed = replace(changed, next_at=next_time(changed, now))
+    changed = replace(changed, next_at=next_time(one, now))
     schedules.put(connection, changed)
     return changed
+
+
+def wanted(**values: Any) -> ScheduleConfig:
+    """Give what a schedule is to be; raises ArgumentError naming what is wrong."""
+    try:
+        return ScheduleConfig(**values)
+    except ValidationError as error:
+        told = (" ".join([*map(str, one["loc"]), one["msg"].removeprefix("Value error, ")]) for one in error.errors())
+        raise ArgumentError(f"The schedule is not accepted: {'; '.join(told)}.") from error
 
 
 def existing(connection: Connection, name: str) -> ScheduleRow:

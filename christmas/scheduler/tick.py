@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from christmas.catalog import database, schedules
-from christmas.errors import ArgumentError, JobRefused
+from christmas.errors import ChristmasError
 from christmas.jobs import client
 from christmas.scheduler.triggers import jitter, next_time
 
@@ -72,15 +72,27 @@ def _fire(connection: Connection, name: str, config: Config, now: datetime) -> i
 
 def _due_times(row: ScheduleRow, now: datetime) -> tuple[list[datetime], datetime]:
     """Give the due times to be fired now, and the next one."""
-    passed: list[datetime] = []
-    at = row.next_at
-    while at + jitter(row.name, at, row.jitter_seconds) <= now:
-        passed = [*passed[-MISSED_MAX + 1 :], at]
-        at = next_time(row, at)
+    passed, at = _passed(row, now)
     if row.missed == "skip":
         late = GRACE + timedelta(seconds=row.jitter_seconds)
         passed = [one for one in passed if now - one <= late]
     return (passed if row.missed == "all" else passed[-1:]), at
+
+
+def _passed(row: ScheduleRow, now: datetime) -> tuple[list[datetime], datetime]:
+    """Give the last due times that have passed, and the next one; a year of seconds is not counted through."""
+    window = timedelta(minutes=1)
+    while True:
+        # What is due in front of the window has passed whatever its jitter.
+        begin = now - window - timedelta(seconds=row.jitter_seconds)
+        at = row.next_at if row.next_at >= begin else next_time(row, begin)
+        whole, passed = at == row.next_at, []
+        while at + jitter(row.name, at, row.jitter_seconds) <= now:
+            passed.append(at)
+            at = next_time(row, at)
+        if whole or len(passed) >= MISSED_MAX:
+            return passed[-MISSED_MAX:], at
+        window *= 2
 
 
 def _submit(connection: Connection, row: ScheduleRow, due_at: datetime, config: Config, now: datetime) -> int:
@@ -89,7 +101,7 @@ def _submit(connection: Connection, row: ScheduleRow, due_at: datetime, config: 
     try:
         with connection.begin_nested():
             job = client.submit_in(connection, row.job, row.arguments, config=config, submitted_by=SUBMITTER)
-    except (ArgumentError, JobRefused) as error:
+    except ChristmasError as error:  # the schedule goes on
         logger.error("Schedule %s: %s", row.name, error)
         schedules.fired(connection, row.name, due_at, job_id=None, error=str(error))
         return 0

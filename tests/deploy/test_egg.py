@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests import eggs
 
 LOADER = """
 import json, sys
@@ -37,14 +36,9 @@ print(json.dumps([sorted(names), files]))
 
 @pytest.fixture(scope="module")
 def egg(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the egg from a copy of the sources, as scrapyd-deploy does."""
-    copy = tmp_path_factory.mktemp("sources") / "christmas"
-    leave_out = shutil.ignore_patterns(".venv", ".git", "var", "__pycache__", "*.egg-info", ".*_cache", "build", "dist")
-    shutil.copytree(ROOT, copy, ignore=leave_out)
-    subprocess.run(
-        [sys.executable, "setup.py", "-q", "bdist_egg", "-d", "out"], cwd=copy, check=True, capture_output=True
-    )
-    return next((copy / "out").glob("*.egg"))
+    path = tmp_path_factory.mktemp("eggs") / "christmas.egg"
+    path.write_bytes(eggs.built())
+    return path
 
 
 def test_the_egg_holds_packages_only(egg: Path) -> None:

@@ -1,0 +1,91 @@
+"""The tables of docs/access.md, made from the policy and the code: ``python -m tests.access_matrix`` writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+import christmas.catalog
+from christmas.access import policy
+from christmas.access.rights import TABLES, USED_COLUMN
+from christmas.config import Config
+from christmas.node.guard import OTHER, PERMISSIONS
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "access.md"
+POLICY = policy.load(Config())
+ACTIONS = ("read", "write", "delete")
+ANYTHING_ELSE = "anything else"
+
+
+def endpoints() -> dict[str, str]:
+    """Give each endpoint of a node as the document names it, with the permission it needs."""
+    named = {f"/{path}/*" if path == "logs" else f"/{path}": permission for path, permission in PERMISSIONS.items()}
+    return {**named, ANYTHING_ELSE: OTHER}
+
+
+def matrix() -> str:
+    """Give role x endpoint."""
+    roles = POLICY.roles()
+    rows = [
+        [f"`{endpoint}`" if endpoint != ANYTHING_ELSE else endpoint, f"`{permission}`"]
+        + [_yes(POLICY.allows(role, *permission.rsplit(".", 1))) for role in roles]
+        for endpoint, permission in endpoints().items()
+    ]
+    return _table(["endpoint", "permission", *(f"`{role}`" for role in roles)], rows)
+
+
+def tables() -> str:
+    """Give what each service and spider may do to each table of the catalog."""
+    subjects = POLICY.subjects()
+    rows = [[f"`{table}`", *(_actions(subject, table) for subject in subjects)] for table in TABLES]
+    return _table(["table", *(f"`{subject}`" for subject in subjects)], rows)
+
+
+def functions() -> str:
+    """Give each permission with the functions of the catalog that are bound to it, and who has it."""
+    bound: dict[tuple[str, str], list[str]] = {}
+    for found in iter_modules(christmas.catalog.__path__):
+        if found.ispkg:
+            continue
+        module = import_module(f"christmas.catalog.{found.name}")
+        for name, function in vars(module).items():
+            binding = getattr(function, "binding", None)
+            if binding and function.__module__ == module.__name__ and not name.startswith("_"):
+                bound.setdefault(binding, []).append(f"`{found.name}.{name}`")
+    rows = []
+    for binding, names in sorted(bound.items()):
+        allowed = [f"`{subject}`" for subject in POLICY.subjects() if POLICY.allows(subject, *binding)]
+        rows.append([f"`{'.'.join(binding)}`", ", ".join(sorted(names)), ", ".join(allowed) or "nobody"])
+    return _table(["permission", "functions", "who, besides the database's owner"], rows)
+
+
+def document(text: str) -> str:
+    """Give the document with its tables as they must be."""
+    for mark, table in (("matrix", matrix()), ("tables", tables()), ("functions", functions())):
+        between = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
+        text, count = between.subn(lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text)
+        assert count == 1, f"{DOCUMENT} has no marks {mark}"
+    return text
+
+
+def _actions(subject: str, table: str) -> str:
+    found = [action for action in ACTIONS if POLICY.allows(subject, TABLES[table], action)]
+    if table == USED_COLUMN[0] and "write" not in found and POLICY.allows(subject, TABLES[table], "use"):
+        found.append(f"write `{USED_COLUMN[1]}`")
+    return ", ".join(found) or "-"
+
+
+def _yes(allowed: bool) -> str:
+    return "yes" if allowed else "-"
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")

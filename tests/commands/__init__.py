@@ -1,0 +1,1 @@
+"""Tests of the groups of commands, each run as a process."""

@@ -1,0 +1,1 @@
+"""Deploying versions of the spiders to nodes."""

@@ -1,0 +1,1 @@
+"""Tests of the jobs: definitions, hooks, submission, the tree of jobs."""
