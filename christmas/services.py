@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 
 from christmas import embedded
 from christmas.access import services
+from christmas.catalog import database, jobs
 from christmas.config import PREFIX
-from christmas.errors import ChristmasError
-from christmas.jobs import hooks
+from christmas.errors import ArgumentError, ChristmasError, JobRefused
+from christmas.jobs import client, hooks
 from christmas.node import options
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def run(config: Config, *, check_only: bool = False) -> None:
     options.check_consumers(config)
     for name in SERVICES.values():
         services.prepare(config, name)
-    client = embedded.connect(config)
+    redis = embedded.connect(config)
     port = _free_port(config, stop)
     processes: dict[str, subprocess.Popen[bytes]] = {}
     ended = None
@@ -58,14 +59,30 @@ def run(config: Config, *, check_only: bool = False) -> None:
         _wait_for_node(address, processes["node"], stop)
         if not stop.is_set():
             logger.info("Everything runs: the node is %s, its keys are in %s", address, config.var_path / "keys")
+            _begin(config)
         while not stop.wait(LOOK_SECONDS) and ended is None and not check_only:
             ended = next((name for name, one in processes.items() if one.poll() is not None), None)
     finally:
         _stop(processes, config.node.grace_seconds + STOP_MARGIN_SECONDS)
-        client.close()
+        redis.close()
     if ended is not None and not stop.is_set():
         raise ChristmasError(f"The {ended} has ended with status {processes[ended].returncode}; its output says why.")
     logger.info("Everything has stopped")
+
+
+def _begin(config: Config) -> None:
+    """Read everything once where nothing was ever read: the first schedule may be due in an hour."""
+    if not config.schedules:
+        return
+    with database.read(database.of(config)) as connection:
+        known = jobs.find(connection, limit=1)
+    if known:
+        return
+    try:
+        client.submit("integrator.sync_all", {}, config=config, submitted_by="christmas up")
+        logger.info("The first reading of all vendors has begun; `christmas jobs` shows it")
+    except (ArgumentError, JobRefused) as refusal:
+        logger.warning("Nothing is read yet: %s", refusal)
 
 
 def _start(name: str, port: int) -> subprocess.Popen[bytes]:
