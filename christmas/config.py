@@ -152,7 +152,7 @@ class ScheduleConfig(Section):
 
     job: str = Field(description="name of a job, such as integrator.sync_links")
     arguments: dict[str, Any] = Field(default_factory=dict, description="the job's arguments")
-    cron: str | None = Field(default=None, description="five fields: minute hour day month weekday")
+    cron: str | None = Field(default=None, description="five fields: minute hour day month weekday (mon-fri)")
     every_seconds: int | None = Field(
         default=None, ge=1, le=366 * 86400, description="or so many seconds between two firings"
     )

@@ -21,6 +21,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from christmas import embedded
 from christmas.catalog import database, jobs, users
 from christmas.catalog.jobs import JobRow
 from christmas.catalog.process import is_dead as process_is_dead
@@ -230,6 +231,7 @@ class Farm:
             except subprocess.TimeoutExpired:
                 service.kill()
         database.open_engine(self.config.database_url).dispose()
+        embedded.release(self.config.var_path / "valkey")  # this process has submitted jobs, and waked nodes
 
     def _answers(self, node: Node) -> bool:
         assert node.process.poll() is None, node.log

@@ -75,7 +75,9 @@ def remove(connection: Connection, name: str) -> bool:
 def fire(connection: Connection, name: str, due_at: datetime, now: datetime) -> bool:
     """Record a firing; False where another scheduler has done it."""
     row = {"schedule": name, "due_at": due_at, "fired_at": now}
-    return bool(connection.execute(_insert(connection, firings).values(row).on_conflict_do_nothing()).rowcount)
+    # Not by rowcount, which psycopg does not give for an insert.
+    statement = _insert(connection, firings).values(row).on_conflict_do_nothing().returning(firings.c.schedule)
+    return connection.execute(statement).first() is not None
 
 
 @binds("schedules", "write")

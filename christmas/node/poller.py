@@ -55,6 +55,7 @@ class JobsPoller:
         self.waiting: deque[defer.Deferred[Start]] = deque()
         self.watch = Watch(self.options.config.jobs.lease_seconds)
         self.started: dict[str, int] = {}  # the attempts whose processes live, by job
+        self.unstarted: list[Start] = []  # claimed in the moment in which the node was stopped
         self.unsettled: deque[tuple[str, int, str]] = deque()
         self.stop_runs: Callable[[set[str]], object] = lambda job_ids: None
         self.looking = False
@@ -114,18 +115,29 @@ class JobsPoller:
     def settle(self) -> None:
         """Write down what became of ended processes; blocking, raises DatabaseUnavailable."""
         while self.unsettled:
-            job_id, attempt, how = self.unsettled[0]
+            self._settle(*self.unsettled[0])
+            self.unsettled.popleft()
+            wake.nodes(self.options.config)
+        while self.unstarted:
+            job = self.unstarted[-1].job
             with database.begin(self.options.engine) as connection:
-                found = [job for job in queue.running(connection) if (job.id, job.attempt) == (job_id, attempt)]
-                for job in found:
+                queue.hand_back(connection, job.id, job.attempt)
+            self.unstarted.pop()
+
+    def _settle(self, job_id: str, attempt: int, how: str) -> None:
+        with database.begin(self.options.engine) as connection:
+            for job in queue.running(connection):
+                if (job.id, job.attempt) != (job_id, attempt):
+                    continue
+                if self.closed and not job.cancel_requested:  # told to stop before it could hand its job back
+                    queue.hand_back(connection, job_id, attempt)
+                else:
                     path = log_path(self.options, job)
                     where = path.relative_to(self.options.config.var_path)
                     error = f"Attempt {attempt} on {job.node} ended with {how} and without a report; its log ({where}) "
                     error += f"ends: {last_line(path)}"
                     logger.error("Job %s: %s", job_id, error)
                     queue.lose(connection, job, error, datetime.now(UTC))
-            self.unsettled.popleft()
-            wake.nodes(self.options.config)
 
     def _look(self, free: int) -> Look:
         self.settle()
@@ -171,6 +183,9 @@ class JobsPoller:
             return None
 
     def _deliver(self, look: Look) -> None:
+        if self.closed:
+            self.unstarted += look.starts
+            return
         for start in look.starts:
             self.started[start.job.id] = start.job.attempt
             self.waiting.popleft().callback(start)

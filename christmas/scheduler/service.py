@@ -40,7 +40,7 @@ def run(config: Config, stop: Event) -> None:
         try:
             if tick(engine, config, now):
                 wake.nodes(config)
-            if now - pruned_at > PRUNE_EVERY:
+            if abs(now - pruned_at) > PRUNE_EVERY:  # the clock may have been ahead
                 with database.begin(engine) as connection:
                     schedules.prune(connection, now - FIRINGS_KEPT)
                     access_log.prune(connection, now - timedelta(days=config.access.log_days))

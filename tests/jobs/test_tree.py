@@ -26,18 +26,18 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def node(shared_farm: Farm) -> Node:
-    return shared_farm.node()
+def nodes(shared_farm: Farm) -> list[Node]:
+    return [shared_farm.node(), shared_farm.node()]
 
 
 @pytest.fixture
-def farm(shared_farm: Farm, node: Node) -> Iterator[Farm]:
-    """Give the farm with shops that have forgotten everything."""
+def farm(shared_farm: Farm, nodes: list[Node]) -> Iterator[Farm]:
+    """Give the farm with two nodes, and shops that have forgotten everything."""
     yield shared_farm
     for shop in shared_farm.server.shops.values():
         shop.delay_seconds = 0.0
         shop.clear()
-    assert "Traceback" not in node.log
+    assert not any("Traceback" in node.log for node in nodes)
 
 
 def below(farm: Farm, job: JobRow) -> list[Child]:
@@ -98,7 +98,7 @@ def test_one_product_is_read_by_its_address(farm: Farm) -> None:
     assert [hit.path for hit in shop.requests] == ["/robots.txt", offer.path]
 
 
-def test_products_are_not_read_where_the_links_failed_whatever_the_process_said(farm: Farm, node: Node) -> None:
+def test_products_are_not_read_where_the_links_failed_whatever_the_process_said(farm: Farm, nodes: list[Node]) -> None:
     shop = farm.server.shops[OTHER]
     shop.fault(Fault("status", times=10**6, status=500, pattern=shop.kind.year_index))
     root = farm.wait(farm.submit(VENDOR, vendor=OTHER).id)
@@ -113,13 +113,13 @@ def test_products_are_not_read_where_the_links_failed_whatever_the_process_said(
         "children": 2, "failed": 1, "cancelled": 1, "error": "2 of 2 jobs below it did not succeed."
     }  # fmt: skip
     assert "p" not in asked(shop)
-    assert links.job.id not in node.log  # no death, no exit status: the report alone
+    assert not any(links.job.id in node.log for node in nodes)  # no death, no exit status: the report alone
 
 
 def test_a_year_is_complete_when_its_last_vendor_is_succeeded_or_not(farm: Farm) -> None:
     shops = farm.server.shops
     shops[THIRD].fault(Fault("challenge", times=10**6))
-    root = farm.wait(farm.submit("integrator.sync_year", year=2025).id, 90)
+    root = farm.wait(farm.submit("integrator.sync_year", year=2025).id, 120)
     children = below(farm, root)
     assert_complete(root, children)
     assert {child.job.vendor: child.job.state for child in children} == {
@@ -139,7 +139,7 @@ def test_cancelling_a_root_ends_all_below_it_and_no_page_is_asked_for_any_more(f
     shops = farm.server.shops
     before = {vendor: shop.asked for vendor, shop in shops.items()}
     for shop in shops.values():
-        shop.delay_seconds = 4.0  # so that all are being read at the same time
+        shop.delay_seconds = 3.0  # so that all are being read at the same time
     root = farm.submit("integrator.sync_year", year=2026)
     until(lambda: all(shop.asked > before[vendor] for vendor, shop in shops.items()), 60, "the first requests")
     for shop in shops.values():
@@ -149,9 +149,13 @@ def test_cancelling_a_root_ends_all_below_it_and_no_page_is_asked_for_any_more(f
     ended = farm.wait(root.id, 60)
     counts = {vendor: shop.asked for vendor, shop in shops.items()}
     assert ended.state == "cancelled"
-    assert states(farm, ended) == sorted(
-        (name, vendor, "cancelled") for name in (VENDOR, LINKS, PRODUCTS) for vendor in (SHOP, OTHER, THIRD)
+    found = states(farm, ended)
+    assert [one[:2] for one in found] == sorted(
+        (name, vendor) for name in (VENDOR, LINKS, PRODUCTS) for vendor in (SHOP, OTHER, THIRD)
     )
+    assert {state for name, _, state in found if name != LINKS} == {"cancelled"}
+    assert "cancelled" in (ends := {state for name, _, state in found if name == LINKS})
+    assert ends <= {"cancelled", "succeeded"}  # one may have been quick
     assert_complete(ended, below(farm, ended))
     again = farm.wait(farm.submit(LINKS, vendor=SHOP, year=2025).id)  # the vendor is free again
     assert again.state == "succeeded"

@@ -123,10 +123,9 @@ def test_what_is_wrong_in_the_configuration_is_one_line(node: Node, farm: Farm) 
     assert "Traceback" not in wrong.log
 
 
-def test_the_node_hands_its_jobs_back_when_it_is_told_to_stop(node: Node, farm: Farm) -> None:
-    farm.server.shops[VENDOR].delay_seconds = 1.0
+def test_a_run_that_is_stopped_while_it_starts_costs_no_attempt(node: Node, farm: Farm) -> None:
     job_id = node.schedule(VENDOR, stage="links", which="all").json["jobid"]
-    until(lambda: farm.job(job_id).process, what="the start")
+    until(lambda: farm.job(job_id).state == "running", what="the claim")
     assert node.stop() == -signal.SIGTERM, node.log  # Twisted's own commands end so
     job = farm.job(job_id)
-    assert (job.state, job.attempts_max) == ("queued", 4)
+    assert (job.state, job.attempt, job.attempts_max) == ("queued", 1, 4)
