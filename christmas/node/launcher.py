@@ -72,6 +72,7 @@ class Launcher(ScrapydsLauncher):
         timer = reactor.callLater(grace, self._kill_all)
         last = reactor.callLater(grace + HARD_SECONDS, lambda: self._vacated(force=True))
         self.stopping.addBoth(lambda _: [call.cancel() for call in (timer, last) if call.active()])
+        self.stopping.addBoth(lambda _: self.poller.rest())
         self.stopping.addBoth(lambda _: threads.deferToThread(self.poller.settle))
         self.stopping.addErrback(lambda failure: logger.error("Not settled: %s", failure.getErrorMessage()))
         stopped = self.stopping

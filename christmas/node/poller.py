@@ -62,6 +62,7 @@ class JobsPoller:
         self.again = False
         self.hooking = False
         self.closed = False
+        self.resting: defer.Deferred[None] | None = None
         self.unfit_until = float("-inf")
         # Threads of its own: neither many requests to the API nor a slow hook may keep jobs from starting.
         self.threads = ThreadPool(2, 2, name="poller")
@@ -111,6 +112,15 @@ class JobsPoller:
     def close(self) -> None:
         """Take no more jobs."""
         self.closed = True
+
+    def rest(self) -> defer.Deferred[None]:
+        """Give what is called when no look is under way; one that is may just have claimed a job."""
+        deferred: defer.Deferred[None] = defer.Deferred()
+        if self.looking:
+            self.resting = deferred
+        else:
+            deferred.callback(None)
+        return deferred
 
     def settle(self) -> None:
         """Write down what became of ended processes; blocking, raises DatabaseUnavailable."""
@@ -199,6 +209,9 @@ class JobsPoller:
 
     def _looked(self, _: Any) -> None:
         self.looking = False
+        if self.resting is not None:
+            self.resting.callback(None)
+            self.resting = None
         if self.again:
             self.again = False
             self.poll()

@@ -214,9 +214,8 @@ def _ended(holder: subprocess.Popen[str]) -> None:
 
 def test_locked_for_too_long(sqlite: Engine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
-    database.open_engine.cache_clear()
-    request.addfinalizer(database.open_engine.cache_clear)
-    impatient = _opened(f"sqlite:///{sqlite.url.database}", request)
+    # Another spelling is another engine; the cache is not cleared, which would drop engines that are not closed.
+    impatient = _opened(f"sqlite+pysqlite:///{sqlite.url.database}", request)
     with _held(sqlite) as let_go:
         assert "database is locked; another process holds it for too long" in _complaint(impatient, _write)
         _read(impatient)

@@ -56,9 +56,9 @@ def user_agents(farm: Farm) -> set[str]:
     return found
 
 
-def run(farm: Farm, node: Node, **arguments: str) -> str:
+def run(farm: Farm, node: Node) -> str:
     """Run the vendor's links stage to a good end; gives the run's log."""
-    job = farm.wait(node.schedule(VENDOR, stage="links", which="all", **arguments).json["jobid"])
+    job = farm.wait(node.schedule(VENDOR, stage="links", which="all").json["jobid"])
     assert job.state == "succeeded", job.outcome
     return node.ask(f"logs/christmas/{VENDOR}/{job.id}.log").text
 
@@ -70,10 +70,6 @@ def replace(path: Path, old: str, new: str) -> None:
 
 
 def test_the_code_that_was_deployed_last_is_the_code_that_runs(farm: Farm, node: Node, copy: Path) -> None:
-    installed = run(farm, node)
-    assert "Spider closed (finished)" in installed
-    assert user_agents(farm) == {"christmas/0.1.0"}
-
     spider = copy / "spiders" / f"{VENDOR}.py"
     spider.write_text(spider.read_text(encoding="utf-8") + WHERE.replace("MARK", "the first"), encoding="utf-8")
     done = deploy(copy, node, "-v", "1")
@@ -85,16 +81,14 @@ def test_the_code_that_was_deployed_last_is_the_code_that_runs(farm: Farm, node:
         ("spiders", f"{VENDOR}.py"), ("christmas", "items.py"), ("pipelines", "store.py"),
     ]  # fmt: skip
     assert all(file.startswith(str(farm.folder / "eggs")) for file in files)
+    assert user_agents(farm) == {"christmas/0.1.0"}
 
     replace(spider, "the first", "the second")
     replace(copy / "pyproject.toml", 'version = "0.1.0"', 'version = "0.2.0"')
     done = deploy(copy, node, "-v", "2")
     assert done.returncode == 0, done.stderr
-    user_agents(farm)
     assert "the code of the second" in run(farm, node)
     assert user_agents(farm) == {"christmas/0.2.0"}
-    assert "the code of the first" in run(farm, node, _version="1")
-    assert user_agents(farm) == {"christmas/0.1.0"}
 
 
 def test_without_a_version_the_time_is_one(node: Node, copy: Path, egg: Path) -> None:
