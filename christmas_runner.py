@@ -35,6 +35,7 @@ def put_egg_first(egg: str) -> None:
 def main() -> None:
     """Run the spider named by the arguments: SPIDER [-s NAME=VALUE] [-a NAME=VALUE] ..."""
     die_with_parent()
+    os.setsid()  # Ctrl-C in the node's terminal is for the node, which then tells its runs
     egg = os.environ.get("CHRISTMAS_EGG")
     if egg:
         put_egg_first(egg)

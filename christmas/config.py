@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from christmas.errors import ConfigurationError
@@ -96,6 +97,7 @@ class JobsConfig(Section):
         default_factory=lambda: {"integrator.*": ["contact_needed"]},
         description="hooks that may refuse a job, by job name or pattern such as `integrator.*`",
     )
+    keep_days: int = Field(default=90, ge=1, description="how long the records of ended jobs are kept")
     post_hooks: dict[str, list[str]] = Field(
         default_factory=dict, description="hooks that get the finished run, by job name or pattern"
     )
@@ -177,7 +179,11 @@ def _default_schedules() -> dict[str, ScheduleConfig]:
     return {
         "links": ScheduleConfig(job=everything, arguments={"stage": "links"}, every_seconds=3600, jitter_seconds=60),
         "unscraped": ScheduleConfig(
-            job=everything, arguments={"stage": "products", "which": "unscraped"}, every_seconds=900, jitter_seconds=30
+            job=everything,
+            # So many take 10 minutes at the default delay: the hourly links need not wait for thousands.
+            arguments={"stage": "products", "which": "unscraped", "limit": 400},
+            every_seconds=900,
+            jitter_seconds=30,
         ),
         "stale": ScheduleConfig(
             job=everything, arguments={"stage": "products", "which": "stale"}, cron="30 3 * * *", jitter_seconds=600
@@ -320,9 +326,16 @@ def documentation(section: type[BaseModel] = Config, prefix: str = "") -> list[t
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             found += documentation(kind, f"{prefix}{name}.")
         else:
-            default = "" if field.is_required() else str(field.get_default(call_default_factory=True) or "")
-            found.append((f"{prefix}{name}", default, field.description or ""))
+            found.append((f"{prefix}{name}", _shown(field), field.description or ""))
     return found
+
+
+def _shown(field: FieldInfo) -> str:
+    """Give a key's default as a file or a variable would say it; nothing where there is none."""
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    if default in (None, "", [], {}):
+        return ""
+    return str(default) if isinstance(default, str | Path) else json.dumps(default)
 
 
 def _path() -> Path | None:

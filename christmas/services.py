@@ -79,7 +79,7 @@ def _begin(config: Config) -> None:
     if known:
         return
     try:
-        client.submit("integrator.sync_all", {}, config=config, submitted_by="christmas up")
+        client.submit("integrator.sync_all", {"limit": 400}, config=config, submitted_by="christmas up")
         logger.info("The first reading of all vendors has begun; `christmas jobs` shows it")
     except (ArgumentError, JobRefused) as refusal:
         logger.warning("Nothing is read yet: %s", refusal)

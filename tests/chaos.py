@@ -15,9 +15,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from christmas.catalog import database, products, tables
+from christmas.catalog import database, tables
 from christmas.catalog.jobs import JobRow
 from christmas.demo.shops import Shop
 from tests import eggs, many_vendors
@@ -50,6 +50,8 @@ class Chaos:
         for _ in range(kills):
             until(self._is_busy, 60, "so many runs at once")
             time.sleep(self.chance.uniform(*MOMENT_SECONDS))
+            for shop in self.farm.server.shops.values():
+                shop.change_some(self.chance, 2)
             self._kill()
         deadline = time.monotonic() + END_SECONDS
         while (left := self.farm.jobs("queued", "running")) and time.monotonic() < deadline:
@@ -102,17 +104,17 @@ class Chaos:
 
     def _twice(self) -> list[str]:
         changes = tables.changes.c
-        query = select(changes.product_id, changes.field, changes.at).group_by(
-            changes.product_id, changes.field, changes.at
-        )
+        query = select(changes.product_id, changes.field, changes.old, changes.new).order_by(changes.id)
         with database.read(self.farm.engine) as connection:
-            repeated = connection.execute(query.having(func.count() > 1)).all()
-            stored = Counter((row.vendor, row.key) for row in products.find(connection))
-        wrong = [f"change {row} is recorded twice" for row in repeated]
-        for vendor, shop in self.farm.server.shops.items():
-            known = {key for name, key in stored if name == vendor}
-            wrong += [f"{vendor} has a product {key} that is not sold" for key in known - shop.truth().keys()]
-        return wrong + [f"product {name} is stored {count} times" for name, count in stored.items() if count > 1]
+            rows = connection.execute(query).all()
+        last: dict[tuple[object, str], str | None] = {}
+        wrong = [] if rows else ["nothing has changed, so this says nothing"]
+        for row in rows:
+            before = last.get((row.product_id, row.field), row.old)
+            if row.old != before or row.new == row.old:
+                wrong.append(f"{row} does not follow {before!r}: a change is missing or recorded twice")
+            last[row.product_id, row.field] = row.new
+        return wrong
 
 
 def _fine(job: JobRow) -> bool:

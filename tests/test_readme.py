@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from christmas import config
+from tests.farm import Farm, until
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -52,8 +54,8 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return variables
 
 
-def commands() -> list[str]:
-    return re.search(r"```sh\n(.*?)```", README, re.DOTALL)[1].splitlines()  # type: ignore[index]
+def commands(mark: str = "sh") -> list[str]:
+    return re.search(rf"```{mark}\n(.*?)```", README, re.DOTALL)[1].splitlines()  # type: ignore[index]
 
 
 @pytest.mark.parametrize("command", commands())
@@ -62,6 +64,16 @@ def test_command_runs(command: str, demonstration: dict[str, str]) -> None:
     done = subprocess.run(line, shell=True, env=demonstration, cwd=ROOT, capture_output=True, text=True, timeout=60)  # noqa: S602
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def test_the_commands_beside_a_running_system(farm: Farm) -> None:
+    del farm.variables["CHRISTMAS__SCHEDULES"]  # those that come with christmas
+    farm.start("up", CHRISTMAS__NODE__PORT="0")
+    until(lambda: "Everything runs" in farm.services[0].log, 30, "the start")
+    for command in commands("sh up"):
+        done = farm.run(*shlex.split(command)[1:])
+        assert done.returncode == 0, (command, done.stderr, farm.services[0].log)
+        assert done.stdout.strip(), command
 
 
 def test_products_as_data(demonstration: dict[str, str], tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, delete, func, select
 
+from christmas.catalog.binding import binds
 from christmas.catalog.tables import job_children, jobs
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 OPEN = ("queued", "running")
+PRUNED_AT_ONCE = 1000
 STATES = (*OPEN, "succeeded", "failed", "cancelled")
 
 
@@ -121,6 +123,18 @@ def children(connection: Connection, parent_id: str) -> list[Child]:
         .order_by(jobs.c.queued_at, jobs.c.id)
     )
     return [Child(as_job(row[:-1]), row[-1]) for row in connection.execute(query)]
+
+
+@binds("jobs", "delete")
+def prune(connection: Connection, before: datetime) -> int:
+    """Remove jobs that were queued before, and ended; at most a thousand at once. Gives how many."""
+    waiting = jobs.alias("waiting")
+    awaited = select(waiting.c.id).where(waiting.c.after_id == jobs.c.id, waiting.c.state.in_(OPEN)).exists()
+    old = select(jobs.c.id).where(jobs.c.queued_at < before, jobs.c.state.not_in(OPEN), ~awaited)
+    ids = list(connection.scalars(old.limit(PRUNED_AT_ONCE)))
+    for column in (job_children.c.parent_id, job_children.c.child_id):
+        connection.execute(delete(job_children).where(column.in_(ids)))
+    return connection.execute(delete(jobs).where(jobs.c.id.in_(ids))).rowcount
 
 
 def as_job(row: Row[Any] | tuple[Any, ...]) -> JobRow:

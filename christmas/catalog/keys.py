@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, exists, func, or_, select
 
@@ -69,7 +71,11 @@ def pages_read_today(connection: Connection, vendor: str, now: datetime) -> int:
 
 def by_url(connection: Connection, url: str) -> tuple[str, str] | None:
     """Give vendor and key of a product page's address; None where it is not known."""
-    row = connection.execute(select(keys.c.vendor, keys.c.key).where(keys.c.url == url).limit(1)).first()
+    # A vendor is named after its domain; only its keys are looked through.
+    host = (urlsplit(url).hostname or "").removeprefix("www.")
+    vendor = re.sub(r"[^a-z0-9]", "_", host)
+    query = select(keys.c.vendor, keys.c.key).where(keys.c.vendor == vendor, keys.c.url == url).limit(1)
+    row = connection.execute(query).first()
     return None if row is None else (row.vendor, row.key)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, case, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from christmas.catalog import tree
+from christmas.catalog import dialects, tree
 from christmas.catalog.binding import binds
 from christmas.catalog.jobs import JobRow, as_job, get
 from christmas.catalog.tables import job_children, jobs
@@ -41,6 +41,7 @@ class NewJob:
     after_id: str | None = None
     submitted_by: str | None = None
     hooks: Sequence[str] = ()
+    always_new: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -55,22 +56,21 @@ def submit(connection: Connection, new: NewJob, now: datetime) -> tuple[JobRow, 
 
     Raises ArgumentError where another job has the id.
     """
-    found = _open_one(connection, new.fingerprint)
-    if found is None:
-        try:
-            with connection.begin_nested():
-                connection.execute(insert(jobs), _row(new, now))
-        except IntegrityError:  # another process was faster
-            found = _open_one(connection, new.fingerprint)
-            if found is None:
-                if get(connection, new.id) is not None:
-                    raise ArgumentError(f"There is a job {new.id!r} already.") from None
-                raise
-    job = found or get(connection, new.id)
-    assert job is not None  # noqa: S101  # inserted above
+    fingerprint = new.fingerprint
+    found = _open_one(connection, fingerprint)
+    if found is not None and new.always_new:
+        fingerprint, found = new.id, None
+    is_new = False
+    while found is None:
+        row = _row(new, now) | {"fingerprint": fingerprint}
+        statement = dialects.insert(connection, jobs).values(row).on_conflict_do_nothing().returning(jobs.c.id)
+        is_new = connection.scalar(statement) is not None
+        found = get(connection, new.id) if is_new else _open_one(connection, fingerprint)
+        if found is None and get(connection, new.id) is not None:
+            raise ArgumentError(f"There is a job {new.id!r} already.")
     if new.parent is not None:
-        _link(connection, new.parent.id, job.id)
-    return job, found is None
+        _link(connection, new.parent.id, found.id)
+    return found, is_new
 
 
 def _row(new: NewJob, now: datetime) -> dict[str, Any]:
@@ -105,9 +105,7 @@ def _open_one(connection: Connection, fingerprint: str) -> JobRow | None:
 
 def _link(connection: Connection, parent_id: str, child_id: str) -> None:
     link = {"parent_id": parent_id, "child_id": child_id}
-    known = select(job_children.c.child_id).filter_by(**link)
-    if connection.scalar(known) is None:
-        connection.execute(insert(job_children), link)
+    connection.execute(dialects.insert(connection, job_children).values(link).on_conflict_do_nothing())
 
 
 @binds("jobs", "write")

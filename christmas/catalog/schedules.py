@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, select, update
 
+from christmas.catalog import dialects
 from christmas.catalog.binding import binds
 from christmas.catalog.tables import firings, schedules
 
@@ -61,7 +61,7 @@ def get(connection: Connection, name: str, *, locked: bool = False) -> ScheduleR
 def put(connection: Connection, row: ScheduleRow) -> None:
     """Write a schedule, in the place of one of the same name."""
     # Not an update and then an insert: two schedulers may start at the same moment.
-    statement = _insert(connection, schedules).values(asdict(row))
+    statement = dialects.insert(connection, schedules).values(asdict(row))
     connection.execute(statement.on_conflict_do_update(index_elements=[schedules.c.name], set_=asdict(row)))
 
 
@@ -76,7 +76,7 @@ def fire(connection: Connection, name: str, due_at: datetime, now: datetime) -> 
     """Record a firing; False where another scheduler has done it."""
     row = {"schedule": name, "due_at": due_at, "fired_at": now}
     # Not by rowcount, which psycopg does not give for an insert.
-    statement = _insert(connection, firings).values(row).on_conflict_do_nothing().returning(firings.c.schedule)
+    statement = dialects.insert(connection, firings).values(row).on_conflict_do_nothing().returning(firings.c.schedule)
     return connection.execute(statement).first() is not None
 
 
@@ -98,8 +98,3 @@ def history(connection: Connection, name: str | None = None, limit: int = 50) ->
 def prune(connection: Connection, before: datetime) -> int:
     """Remove firings that were due before; gives how many."""
     return connection.execute(delete(firings).where(firings.c.due_at < before)).rowcount
-
-
-def _insert(connection: Connection, table: Table) -> Any:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)

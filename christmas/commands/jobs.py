@@ -104,7 +104,7 @@ def show_one(
         _follow(job_id, quiet=output == "json")
     rows = _tree(job_id)
     if output == "json":
-        show(COLUMNS, [_record(row) for row in rows], output)
+        show(COLUMNS, [_record(row) | {"children": _children(row.id)} for row in rows], output)
     else:
         console().print(_table(rows))
 
@@ -132,6 +132,15 @@ def _tree(job_id: str) -> list[JobRow]:
     if not rows:
         raise ArgumentError(f"There is no job {job_id!r}; `christmas jobs` lists them.")
     return rows
+
+
+def _children(job_id: str) -> list[dict[str, Any]]:
+    """Give a job's first-generation children, and when each completed."""
+    from christmas.catalog import database
+    from christmas.catalog import jobs as store
+
+    with database.read(engine()) as connection:
+        return [{"id": one.job.id, "completed_at": one.completed_at} for one in store.children(connection, job_id)]
 
 
 def _record(row: JobRow) -> dict[str, Any]:

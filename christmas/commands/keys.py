@@ -166,13 +166,15 @@ def _check_user(user: str) -> None:
 
 
 def _vendors(text: str) -> list[str]:
-    from christmas.jobs import vendors
+    from christmas.catalog import database
+    from christmas.jobs import client
 
+    with database.read(engine()) as connection:
+        known = sorted(client.known_vendors(connection, None))
     chosen = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = [name for name in chosen if name not in vendors.installed()]
+    unknown = ", ".join(name for name in chosen if name not in known)
     if unknown or not chosen:
-        known = ", ".join(vendors.installed())
-        raise ArgumentError(f"--vendors {text!r}: {', '.join(unknown) or 'nothing'} is no vendor; there are {known}.")
+        raise ArgumentError(f"--vendors {text!r}: {unknown or 'nothing'} is no vendor; there are {', '.join(known)}.")
     return chosen
 
 

@@ -36,7 +36,7 @@ def schedule(context: typer.Context, output: TableOrJson = "table") -> None:
     from christmas.scheduler import changes
 
     with database.begin(engine()) as connection:
-        changes.sync(connection, configuration.current().schedules, datetime.now(UTC))
+        changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
         rows = schedules.find(connection)
     columns = ("name", "next_at", "when", "job", "arguments", "missed", "paused", "origin")
     show(columns, [asdict(row) | {"when": _when(row)} for row in rows], output)
@@ -62,7 +62,7 @@ def run(name: Name) -> None:
     from christmas.scheduler import changes
 
     with database.begin(engine()) as connection:
-        changes.sync(connection, configuration.current().schedules, datetime.now(UTC))
+        changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
         row = changes.existing(connection, name)
     job = client.submit(row.job, row.arguments, submitted_by=f"schedule {name}, by hand")
     typer.echo(f"{job.id} {job.state}")
@@ -140,7 +140,7 @@ def _change(name: str, **values: Any) -> None:
     from christmas.scheduler import changes
 
     with database.begin(engine()) as connection:
-        changes.sync(connection, configuration.current().schedules, datetime.now(UTC))
+        changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
         row = changes.change(connection, name, datetime.now(UTC), **values)
     typer.echo(f"{name} is paused" if row.paused else f"{name} is due at {row.next_at:%Y-%m-%d %H:%M:%S} UTC")
 

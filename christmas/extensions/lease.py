@@ -39,9 +39,14 @@ class Lease:
         self.parent = os.getppid()
 
     @property
+    def valid_seconds(self) -> float:
+        """For how long the run may still fetch."""
+        return max(0.0, self.renewed_at + self.config.jobs.lease_seconds * SAFE_SHARE - time.monotonic())
+
+    @property
     def valid(self) -> bool:
         """Whether the run may fetch."""
-        return time.monotonic() - self.renewed_at < self.config.jobs.lease_seconds * SAFE_SHARE
+        return self.valid_seconds > 0
 
     @property
     def due(self) -> bool:

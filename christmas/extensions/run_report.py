@@ -124,15 +124,17 @@ class RunReport:
             if progress == known and not lease.due:
                 continue
             try:
-                held = await asyncio.to_thread(lease.renew, progress)
+                async with asyncio.timeout(lease.valid_seconds):
+                    held = await asyncio.to_thread(lease.renew, progress)
                 known = progress
-            except DatabaseUnavailable as error:
-                logger.warning("The lease could not be renewed: %s", error)
+            except (DatabaseUnavailable, TimeoutError) as error:
+                logger.warning("The lease could not be renewed: %s", error or "the database does not answer in time")
                 held = "held" if lease.valid else "lost"
-            if held != "held":
-                cancelled = held == "cancelled"
-                sentence = "The job was cancelled" if cancelled else "The lease was lost"
-                stop(self.crawler, "cancelled" if cancelled else "lease_lost", sentence)
+            if held == "cancelled":
+                stop(self.crawler, "cancelled", "The job was cancelled")
+                return
+            if held == "lost":
+                stop(self.crawler, "lease_lost", "The lease was lost", at_once=True)
                 return
 
     def _stats(self) -> Mapping[str, Any]:

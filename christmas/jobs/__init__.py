@@ -1,5 +1,14 @@
 """Jobs with dot notation: ``jobs.integrator.sync_links(vendor="ornament_shop_com", year=1998).submit()``."""
 
+from typing import Any
+
 from christmas.jobs import integrator
 
 __all__ = ["integrator"]
+
+
+def __getattr__(name: str) -> Any:
+    """Say which jobs there are where there is no such consumer."""
+    from christmas.jobs.registry import DEFINITIONS
+
+    raise AttributeError(f"There are no jobs {name!r}; there are {', '.join(sorted(DEFINITIONS))}.")

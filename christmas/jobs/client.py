@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from christmas import config as configuration
-from christmas.errors import AccessDenied, ArgumentError
+from christmas.errors import AccessDenied, ArgumentError, JobRefused
 from christmas.jobs import hooks, registry, vendors, wake
 from christmas.jobs.definition import Definition, RootJob, SpiderJob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
     from christmas.catalog.jobs import JobRow
+    from christmas.catalog.queue import NewJob
     from christmas.config import Config
 
 PROJECT = "christmas"
@@ -39,22 +40,46 @@ class _Request:
     priority: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """One job of a plan; ``before`` is the index of the sibling that must succeed before it."""
+
+    job: Definition
+    before: int | None = None
+    refusal: str | None = None
+    children: tuple[_Planned, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A job that was checked and that its pre hooks have let pass, with all that is below it."""
+
+    request: _Request
+    top: _Planned
+    job_id: str | None
+    always_new: bool
+
+
 def submit(name: str, arguments: Mapping[str, Any], *, config: Config | None = None, **more: Any) -> JobRow:
-    """Submit a job and wake the nodes; see ``submit_in`` for what it takes and raises."""
+    """Submit a job and wake the nodes; gives its record, or that of the same job that is open already.
+
+    Takes and raises what ``plan`` does.
+    """
     from christmas.catalog import database
 
     config = config or configuration.current()
     hooks.check(config)
     engine = database.of(config)
     database.upgrade(engine)
+    chosen = plan(engine, name, arguments, config=config, **more)
     with database.begin(engine) as connection:
-        job = submit_in(connection, name, arguments, config=config, **more)
+        job = add(connection, chosen)
     wake.nodes(config)
     return job
 
 
-def submit_in(
-    connection: Connection,
+def plan(
+    engine: Engine,
     name: str,
     arguments: Mapping[str, Any],
     *,
@@ -65,37 +90,93 @@ def submit_in(
     settings: Mapping[str, str] | None = None,
     priority: int | None = None,
     allowed_vendors: Sequence[str] | None = None,
-) -> JobRow:
-    """Submit in the caller's transaction; gives the job's record, or that of the same job that is open already.
+    always_new: bool = False,
+) -> Plan:
+    """Check a job and call its pre hooks, outside of any transaction: a slow hook keeps nobody waiting.
 
     Raises JobRefused for an unknown name or a pre hook's refusal, AccessDenied for a vendor outside
-    ``allowed_vendors``, and ArgumentError for anything wrong in the arguments. Call ``wake.nodes`` after the commit.
+    ``allowed_vendors``, and ArgumentError for anything wrong in the arguments. What is refused below a root is
+    recorded there, unless everything is. ``always_new`` makes a root of its own even where the same one is open.
     """
-    job = registry.make(name, arguments).resolved(connection)
-    known = known_vendors(connection, version)
+    from christmas.catalog import database
+
+    if job_id is not None and not _ID.fullmatch(job_id):
+        raise ArgumentError(f"jobid {job_id!r} is not accepted: up to 64 letters, digits, dots, dashes, underscores.")
+    with database.read(engine) as connection:
+        job = registry.make(name, arguments).resolved(connection)
+        known = known_vendors(connection, version)
     _check_vendor(job, known, allowed_vendors)
     request = _Request(config, known, submitted_by, version, dict(settings or {}), priority)
-    return _add(connection, job, request, job_id=_checked_id(connection, job_id))
+    return Plan(request, _planned(job, request), job_id, always_new and isinstance(job, RootJob))
 
 
-def _add(
-    connection: Connection,
-    job: Definition,
-    request: _Request,
-    *,
-    job_id: str,
-    parent: JobRow | None = None,
-    after_id: str | None = None,
-) -> JobRow:
-    from christmas.catalog import queue
-
+def _planned(job: Definition, request: _Request, before: int | None = None) -> _Planned:
     hooks.run_pre(job, request.config)
+    children: list[_Planned] = []
+    if isinstance(job, RootJob):
+        for child, sibling in job.children(sorted(request.known)):
+            children.append(_child(child, request, sibling, children))
+        if not children:
+            raise ArgumentError(f"{job.job_name()}: there is no vendor.")
+        if all(child.refusal for child in children):
+            raise JobRefused(str(children[0].refusal))
+    return _Planned(job, before, None, tuple(children))
+
+
+def _child(job: Definition, request: _Request, before: int | None, siblings: list[_Planned]) -> _Planned:
+    if before is not None and siblings[before].refusal:
+        return _Planned(job, before, "The job before it was refused.")
+    try:
+        return _planned(job, request, before)
+    except JobRefused as refusal:
+        return _Planned(job, before, str(refusal))
+
+
+def add(connection: Connection, chosen: Plan) -> JobRow:
+    """Submit a plan in the caller's transaction; gives the job's record, or that of the same job that is open already.
+
+    Raises ArgumentError where there is a job of that id. Call ``wake.nodes`` after the commit.
+    """
+    from christmas.catalog import jobs
+
+    if chosen.job_id is not None and jobs.get(connection, chosen.job_id) is not None:
+        raise ArgumentError(f"There is a job {chosen.job_id!r} already.")
+    new = _new(chosen.top, chosen.request, job_id=chosen.job_id or uuid4().hex)
+    return _add(connection, chosen.top, chosen.request, replace(new, always_new=chosen.always_new))
+
+
+def _add(connection: Connection, planned: _Planned, request: _Request, new: NewJob) -> JobRow:
+    from christmas.catalog import queue, tree
+
+    now = datetime.now(UTC)
+    record, is_new = queue.submit(connection, new, now)
+    if not is_new:
+        return record
+    ids: list[str] = []
+    refused: dict[str, str] = {}
+    for child in planned.children:
+        after = None if child.before is None else ids[child.before]
+        below = _new(child, request, job_id=uuid4().hex, parent=record, after_id=after)
+        ids.append(_add(connection, child, request, below).id)
+        if child.refusal and ids[-1] == below.id:
+            refused[below.id] = child.refusal
+    # Only now: the end of the last child that is known ends the root.
+    for child_id, reason in refused.items():
+        tree.end(connection, child_id, "cancelled", {"error": reason}, now)
+    return record
+
+
+def _new(
+    planned: _Planned, request: _Request, *, job_id: str, parent: JobRow | None = None, after_id: str | None = None
+) -> NewJob:
+    from christmas.catalog.queue import NewJob
+
+    job = planned.job
     arguments = job.arguments()
-    vendor = arguments.pop("vendor", None)
-    new = queue.NewJob(
+    return NewJob(
         id=job_id,
         name=job.job_name(),
-        vendor=vendor,
+        vendor=arguments.pop("vendor", None),
         consumer=_consumer(job, request.known),
         arguments=arguments,
         settings=request.settings,
@@ -107,16 +188,6 @@ def _add(
         submitted_by=request.submitted_by,
         hooks=hooks.names(request.config.jobs.post_hooks, job.job_name()),
     )
-    record, is_new = queue.submit(connection, new, datetime.now(UTC))
-    if is_new and isinstance(job, RootJob):
-        ids: list[str] = []
-        children = job.children(sorted(request.known))
-        if not children:
-            raise ArgumentError(f"{job.job_name()}: there is no vendor.")
-        for child, before in children:
-            after = None if before is None else ids[before]
-            ids.append(_add(connection, child, request, job_id=uuid4().hex, parent=record, after_id=after).id)
-    return record
 
 
 def _consumer(job: Definition, known: Mapping[str, bool]) -> str | None:
@@ -146,18 +217,6 @@ def _check_vendor(job: Definition, known: Mapping[str, bool], allowed: Sequence[
         raise AccessDenied(
             f"No permission jobs.submit for {vendor or 'all vendors'}: the key is for {', '.join(allowed)} only."
         )
-
-
-def _checked_id(connection: Connection, job_id: str | None) -> str:
-    from christmas.catalog import jobs
-
-    if job_id is None:
-        return uuid4().hex
-    if not _ID.fullmatch(job_id):
-        raise ArgumentError(f"jobid {job_id!r} is not accepted: up to 64 letters, digits, dots, dashes, underscores.")
-    if jobs.get(connection, job_id) is not None:
-        raise ArgumentError(f"There is a job {job_id!r} already.")
-    return job_id
 
 
 def wait(job_id: str, *, config: Config | None = None, timeout_seconds: float | None = None) -> JobRow:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from christmas.errors import ArgumentError
-from christmas.platforms.arguments import YEARS
+from christmas.platforms.arguments import VENDOR_PATTERN, YEARS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def _no_truth(value: object) -> object:
     return value
 
 
-Vendor = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,80}$")]
+Vendor = Annotated[str, Field(pattern=VENDOR_PATTERN)]
 Year = Annotated[int, Field(ge=YEARS[0], le=YEARS[-1]), BeforeValidator(_no_truth)]
 Limit = Annotated[int, Field(ge=1, lt=10**9), BeforeValidator(_no_truth)]
 

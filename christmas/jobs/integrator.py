@@ -139,3 +139,10 @@ class sync_all(RootJob):
 
 def _texts(**values: object) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def __getattr__(name: str) -> object:
+    """Say which jobs there are where there is none of that name."""
+    from christmas.jobs.registry import DEFINITIONS
+
+    raise AttributeError(f"There is no job integrator.{name}; there are {', '.join(sorted(DEFINITIONS))}.")

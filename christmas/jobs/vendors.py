@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import io
+import re
 import zipfile
 import zlib
 from functools import cache
@@ -12,11 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from christmas.errors import EggRefused
+from christmas.platforms.arguments import VENDOR_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 BROWSER_BASE = "BrowserPages"
+_NAME = re.compile(VENDOR_PATTERN)
 # The checkout's egg has 150 files that unpack to 0.6 MB (measured 2026-11); a thousand vendors add 1 MB.
 FILES_MAX = 20_000
 UNPACKED_MAX_BYTES = 64 * 2**20
@@ -43,6 +46,9 @@ def in_egg(content: bytes) -> dict[str, bool]:
         raise EggRefused(f"The egg cannot be read: {error} (with curl it is egg=@FILE, not egg=FILE).") from error
     if not found:
         raise EggRefused("The egg has no spiders: is there a spiders/__init__.py?")
+    for name in found:
+        if not _NAME.fullmatch(name):
+            raise EggRefused(f"spiders/{name}.py is not named as vendors are: the domain in snake case.")
     return found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from scrapy.core.downloader import Downloader
 from scrapy.exceptions import IgnoreRequest
 
-from christmas.middlewares.stop import stop
+from christmas.middlewares.stop import abandon, stop
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -31,10 +32,26 @@ class _Gate:
     def __init__(self, handlers: DownloadHandlers, crawler: Crawler) -> None:
         self.handlers = handlers
         self.crawler = crawler
+        self.open: set[asyncio.Timeout] = set()
+        crawler.signals.connect(self._abandon, signal=abandon)
 
     async def download_request_async(self, request: Request) -> Response:
         lease = getattr(self.crawler.spider, "lease", None)
         if lease is not None and not lease.valid:
-            stop(self.crawler, "lease_lost", "The lease has run out")
+            stop(self.crawler, "lease_lost", "The lease has run out", at_once=True)
             raise IgnoreRequest("the run has no lease any more")
-        return await self.handlers.download_request_async(request)
+        try:
+            async with asyncio.timeout(None) as patience:
+                self.open.add(patience)
+                try:
+                    return await self.handlers.download_request_async(request)
+                finally:
+                    self.open.discard(patience)
+        except TimeoutError:
+            if patience.expired():
+                raise IgnoreRequest("given up: the run has no lease any more") from None
+            raise
+
+    def _abandon(self) -> None:
+        for patience in self.open:
+            patience.reschedule(asyncio.get_running_loop().time())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -34,6 +35,7 @@ class Run(ScrapyProcessProtocol):
         super().__init__(PROJECT, start.job.vendor, start.job.id, {}, arguments)
         self.start_time = datetime.now(UTC).replace(tzinfo=None)  # Scrapyd's own records have no time zone
         self.attempt = start.job.attempt
+        self.told_to_stop = False
         self.how = "an unknown status"
 
     def processEnded(self, status: Any) -> None:  # noqa: N802  # Twisted's name
@@ -80,15 +82,20 @@ class Launcher(ScrapydsLauncher):
         return stopped
 
     def stop_runs(self, job_ids: set[str], number: int = signal.SIGTERM) -> list[str]:
-        """Send a signal to the processes of these jobs; gives those that were running here."""
+        """Send a signal to the processes of these jobs; gives those that were running here.
+
+        A process is told to stop once: Scrapy takes the second time for an order to drop everything.
+        """
         found = []
         for run in list(self.processes.values()):
-            if run.job in job_ids:
-                found.append(run.job)
-                try:
-                    run.transport.signalProcess(number)
-                except ProcessExitedAlready:
-                    continue
+            if run.job not in job_ids:
+                continue
+            found.append(run.job)
+            if run.told_to_stop and number != signal.SIGKILL:
+                continue
+            run.told_to_stop = True
+            with contextlib.suppress(ProcessExitedAlready):
+                run.transport.signalProcess(number)
         return found
 
     def _spawn_process(self, start: Start, slot: int) -> None:
@@ -105,8 +112,9 @@ class Launcher(ScrapydsLauncher):
                 reactor.spawnProcess(run, sys.executable, args=arguments, env=start.environment, childFDs=files)
             finally:
                 os.close(log)
-        except OSError as error:
-            run.how = f"no process ({os.strerror(error.errno or 0)})"
+        except Exception as error:  # whatever is wrong with this one, its slot must become free again
+            logger.exception("Job %s: no process", run.job)
+            run.how = f"no process ({error})"
             run.deferred.callback(run)
 
     def _process_finished(self, _: Any, slot: int) -> None:

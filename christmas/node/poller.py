@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from scrapyd.interfaces import IPoller
@@ -18,7 +20,7 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from christmas.catalog import database, queue, tree
-from christmas.errors import ChristmasError
+from christmas.errors import ChristmasError, DatabaseUnavailable
 from christmas.jobs import hooks, wake
 from christmas.node import options
 from christmas.node.lost import Watch
@@ -35,14 +37,17 @@ logger = logging.getLogger(__name__)
 
 # After the disk was full a node leaves the jobs to others for so long.
 UNFIT_SECONDS = 30.0
+# A process that has not begun its run by then never will; twelve at once on two cores took 20 s (measured 2026-11).
+START_SECONDS_MAX = 120.0
 
 
 @dataclass
 class Look:
-    """What one look at the table gave: runs to start, and those of this node that must stop."""
+    """What one look at the table gave: runs to start, and those of this node that must stop or have hung."""
 
     starts: list[Start]
     stops: set[str]
+    hung: set[str]
 
 
 @implementer(IPoller)
@@ -54,18 +59,19 @@ class JobsPoller:
         self.queues = Queues(self.options)
         self.waiting: deque[defer.Deferred[Start]] = deque()
         self.watch = Watch(self.options.config.jobs.lease_seconds)
-        self.started: dict[str, int] = {}  # the attempts whose processes live, by job
-        self.unstarted: list[Start] = []  # claimed in the moment in which the node was stopped
+        self.started: dict[str, tuple[int, float]] = {}  # the attempts whose processes live, and since when, by job
+        self.unstarted: dict[str, int] = {}  # the attempts that are claimed, and not yet given to the launcher
+        self.settling = Lock()
         self.unsettled: deque[tuple[str, int, str]] = deque()
-        self.stop_runs: Callable[[set[str]], object] = lambda job_ids: None
+        self.stop_runs: Callable[[set[str], int], object] = lambda job_ids, number: None
         self.looking = False
         self.again = False
         self.hooking = False
         self.closed = False
         self.resting: defer.Deferred[None] | None = None
         self.unfit_until = float("-inf")
-        # Threads of its own: neither many requests to the API nor a slow hook may keep jobs from starting.
-        self.threads = ThreadPool(2, 2, name="poller")
+        # A thread of its own: many requests to the API must not keep jobs from starting.
+        self.threads = ThreadPool(1, 1, name="poller")
         reactor.callWhenRunning(self.threads.start)
         reactor.addSystemEventTrigger("after", "shutdown", self.threads.stop)
 
@@ -94,11 +100,18 @@ class JobsPoller:
         if self.hooking:
             return
         self.hooking = True
-        deferred = threads.deferToThreadPool(
-            reactor, self.threads, hooks.run_post, self.options.engine, self.options.config
-        )
-        deferred.addErrback(self._complain)
-        deferred.addBoth(self._hooked)
+        # One that hangs neither keeps jobs from starting nor the node from stopping.
+        Thread(target=self._run_hooks, name="hooks", daemon=True).start()
+
+    def _run_hooks(self) -> None:
+        try:
+            hooks.run_post(self.options.engine, self.options.config)
+        except DatabaseUnavailable as error:
+            logger.error("Post hooks are called later: %s", error)
+        except Exception:  # tried again with the next poll
+            logger.exception("Calling post hooks failed")
+        finally:
+            self.hooking = False
 
     def update_projects(self) -> None:
         """Nothing to do: the projects are looked up when they are needed."""
@@ -124,15 +137,15 @@ class JobsPoller:
 
     def settle(self) -> None:
         """Write down what became of ended processes; blocking, raises DatabaseUnavailable."""
-        while self.unsettled:
-            self._settle(*self.unsettled[0])
-            self.unsettled.popleft()
-            wake.nodes(self.options.config)
-        while self.unstarted:
-            job = self.unstarted[-1].job
-            with database.begin(self.options.engine) as connection:
-                queue.hand_back(connection, job.id, job.attempt)
-            self.unstarted.pop()
+        with self.settling:
+            while self.unsettled:
+                self._settle(*self.unsettled[0])
+                self.unsettled.popleft()
+                wake.nodes(self.options.config)
+            for job_id, attempt in list(self.unstarted.items()):
+                with database.begin(self.options.engine) as connection:
+                    queue.hand_back(connection, job_id, attempt)
+                del self.unstarted[job_id]
 
     def _settle(self, job_id: str, attempt: int, how: str) -> None:
         with database.begin(self.options.engine) as connection:
@@ -155,7 +168,7 @@ class JobsPoller:
         starts: list[Start] = []
         with database.read(engine) as connection:
             runs = queue.running(connection)
-        self._vouch(runs)
+        hung = self._vouch(runs)
         if self.watch.dead(runs):
             with database.begin(engine) as connection:
                 for sentence in self.watch.take_over(connection, queue.running(connection)):
@@ -165,42 +178,56 @@ class JobsPoller:
                 job = queue.claim(connection, self.options.consumers, self.options.name, datetime.now(UTC))
             if job is None:
                 break
+            self.unstarted[job.id] = job.attempt
             start = self._prepared(job)
             if start is not None:
                 starts.append(start)
         stops = {job.id for job in runs if job.node == self.options.name and job.cancel_requested}
-        return Look(starts, stops)
+        return Look(starts, stops, hung)
 
-    def _vouch(self, runs: list[JobRow]) -> None:
-        """Renew the runs whose processes are still starting, which takes long where many start at once."""
+    def _vouch(self, runs: list[JobRow]) -> set[str]:
+        """Renew the runs whose processes are still starting, which takes long where many start at once.
+
+        Gives those that take too long.
+        """
+        hung = set()
         for job in runs:
-            if job.process is None and self.started.get(job.id) == job.attempt:
-                with database.begin(self.options.engine) as connection:
-                    queue.renew(connection, job.id, job.attempt, datetime.now(UTC))
+            attempt, since = self.started.get(job.id, (0, 0.0))
+            if job.process is not None or attempt != job.attempt:
+                continue
+            if time.monotonic() - since > START_SECONDS_MAX:
+                hung.add(job.id)
+                continue
+            with database.begin(self.options.engine) as connection:
+                queue.renew(connection, job.id, job.attempt, datetime.now(UTC))
+        return hung
 
     def _prepared(self, job: JobRow) -> Start | None:
         try:
             return prepare(self.options, job)
-        except (ChristmasError, OSError) as error:
+        except DatabaseUnavailable:
+            raise  # the job is handed back with the next look
+        except OSError as error:  # a full disk is this node's trouble, not the job's
+            logger.error("Job %s cannot be started: %s", job.id, error)
+            logger.error("This node takes no jobs for %.0f s; others may", UNFIT_SECONDS)
+            self.unfit_until = time.monotonic() + UNFIT_SECONDS
+            with database.begin(self.options.engine) as connection:
+                queue.hand_back(connection, job.id, job.attempt)
+        except ChristmasError as error:
             logger.error("Job %s cannot be started: %s", job.id, error)
             with database.begin(self.options.engine) as connection:
-                if isinstance(error, OSError):  # a full disk is this node's trouble, not the job's
-                    logger.error("This node takes no jobs for %.0f s; others may", UNFIT_SECONDS)
-                    self.unfit_until = time.monotonic() + UNFIT_SECONDS
-                    queue.hand_back(connection, job.id, job.attempt)
-                else:
-                    tree.end(connection, job.id, "failed", {"error": str(error)}, datetime.now(UTC))
-            return None
+                tree.end(connection, job.id, "failed", {"error": str(error)}, datetime.now(UTC))
+        return None
 
     def _deliver(self, look: Look) -> None:
         if self.closed:
-            self.unstarted += look.starts
-            return
+            return  # what was claimed is handed back
         for start in look.starts:
-            self.started[start.job.id] = start.job.attempt
+            del self.unstarted[start.job.id]
+            self.started[start.job.id] = (start.job.attempt, time.monotonic())
             self.waiting.popleft().callback(start)
-        if look.stops:
-            self.stop_runs(look.stops)
+        self.stop_runs(look.stops, signal.SIGTERM)
+        self.stop_runs(look.hung, signal.SIGKILL)
 
     def _complain(self, failure: Any) -> None:
         logger.error("Looking for jobs failed, and is tried again: %s", failure.getErrorMessage())
@@ -215,6 +242,3 @@ class JobsPoller:
         if self.again:
             self.again = False
             self.poll()
-
-    def _hooked(self, _: Any) -> None:
-        self.hooking = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from christmas.access.policy import SPIDER
@@ -16,15 +17,14 @@ from christmas.jobs.client import PROJECT
 from christmas.jobs.definition import SpiderJob
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from christmas.catalog.jobs import JobRow
     from christmas.node.options import Options
 
 # What a spider process gets of the node's environment; the node's own key is never among it.
 PASSED = (
     "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR",
-    "http_proxy", "https_proxy", "no_proxy", "ENV", "CONFIG_PATH", "DISPLAY", "PLAYWRIGHT_BROWSERS_PATH",
+    "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+    "ENV", "CONFIG_PATH", "DISPLAY", "PLAYWRIGHT_BROWSERS_PATH",
 )  # fmt: skip
 LAST_LINE_MAX = 500
 WITHHELD = {"ACCESS", "NODE"}
@@ -137,6 +137,8 @@ def _environment(options: Options, job: JobRow, egg: Path | None) -> dict[str, s
         f"{PREFIX}SERVICE": f"{SPIDER}:{job.consumer}",
         "CHRISTMAS_NODE_PID": str(os.getpid()),
     }
+    if options.config.access.policy_path:  # it binds the spiders, too
+        own[f"{PREFIX}ACCESS__POLICY_PATH"] = str(Path(options.config.access.policy_path).absolute())
     if egg is not None:
         own["CHRISTMAS_EGG"] = str(egg)
     return {**passed, **ours, **own}

@@ -10,6 +10,7 @@ from scrapyd.launcher import ScrapyProcessProtocol
 from zope.interface import implementer
 
 from christmas.catalog import database, eggs, jobs, queue
+from christmas.errors import ChristmasError
 from christmas.jobs import client, registry
 from christmas.jobs.client import PROJECT
 from christmas.node import options
@@ -122,7 +123,10 @@ class JobStorage:
 
 def message(job: JobRow) -> dict[str, Any]:
     """Give a queued job as Scrapyd's messages are."""
-    arguments = registry.make(job.name, {"vendor": job.vendor, **job.arguments}).spider_arguments()  # type: ignore[attr-defined]
+    try:
+        arguments = registry.make(job.name, {"vendor": job.vendor, **job.arguments}).spider_arguments()  # type: ignore[attr-defined]
+    except ChristmasError:  # of another version; that one runs it
+        arguments = {name: str(value) for name, value in job.arguments.items()}
     version = {"_version": job.version} if job.version else {}
     return {"name": job.vendor, "_job": job.id, "settings": job.settings, **version, **arguments}
 

@@ -122,14 +122,13 @@ class Answer(resource.Resource):
             send(self.root, request, 405, {"status": "error", "message": f"{method} is not allowed: {self.allowed} is"})
             return int(server.NOT_DONE_YET)
         deferred = threads.deferToThread(self._made, request, methods[request.method])
-        deferred.addCallback(lambda found: send(self.root, request, 200, {**found, "status": "ok"}))
+        deferred.addCallback(lambda content: _send(request, 200, content))
         deferred.addErrback(lambda failure: self._failed(request, failure))
         return int(server.NOT_DONE_YET)
 
-    @staticmethod
-    def _made(request: Request, make: Callable[[Call], dict[str, Any]]) -> dict[str, Any]:
+    def _made(self, request: Request, make: Callable[[Call], dict[str, Any]]) -> bytes:
         try:
-            return make(Call(form.values(request), request.identity))
+            return _content(self.root, {**make(Call(form.values(request), request.identity)), "status": "ok"})
         except AccessDenied as error:
             request.refuse(reason=str(error))
             raise
@@ -150,9 +149,16 @@ class Answer(resource.Resource):
 
 def send(root: Root, request: Request, code: int, found: dict[str, Any]) -> None:
     """Send one JSON answer, unless the client has gone."""
+    _send(request, code, _content(root, found))
+
+
+def _content(root: Root, found: dict[str, Any]) -> bytes:
+    return json.dumps({**found, "node_name": root.options.name}).encode() + b"\n"
+
+
+def _send(request: Request, code: int, content: bytes) -> None:
     if getattr(request, "_disconnected", False):
         return
-    content = json.dumps({**found, "node_name": root.options.name}).encode() + b"\n"
     request.setResponseCode(code)
     request.setHeader("Content-Type", "application/json")
     request.setHeader("Content-Length", str(len(content)))
@@ -172,19 +178,20 @@ class Schedule(Answer):
         """Give the job's id; that of the same job where one is open."""
         self._project(call)
         job = registry.of_spider(call.text("spider"), call.others(*self._own))
+        chosen = client.plan(
+            self.options.engine,
+            job.job_name(),
+            job.arguments(),
+            config=self.options.config,
+            submitted_by=call.identity.user,
+            job_id=call.optional("jobid"),
+            version=call.optional("_version"),
+            settings=self._settings(call),
+            priority=self._priority(call),
+            allowed_vendors=call.identity.vendors,
+        )
         with database.begin(self.options.engine) as connection:
-            record = client.submit_in(
-                connection,
-                job.job_name(),
-                job.arguments(),
-                config=self.options.config,
-                submitted_by=call.identity.user,
-                job_id=call.optional("jobid"),
-                version=call.optional("_version"),
-                settings=self._settings(call),
-                priority=self._priority(call),
-                allowed_vendors=call.identity.vendors,
-            )
+            record = client.add(connection, chosen)
         wake.nodes(self.options.config)
         return {"jobid": record.id}
 
@@ -196,6 +203,8 @@ class Schedule(Answer):
                 raise ArgumentError(
                     f"setting {name!r} is not allowed; node.settings_allowed has {', '.join(allowed) or 'none'}"
                 )
+            if "\0" in settings[name]:
+                raise ArgumentError(f"setting {name!r} holds a NUL")
         return settings
 
     @staticmethod

@@ -12,6 +12,7 @@ Which = Literal["unscraped", "scraped", "stale", "all"]
 
 STAGES: tuple[str, ...] = get_args(Stage)
 WHICH: tuple[str, ...] = get_args(Which)
+VENDOR_PATTERN = r"^[a-z0-9_]{1,80}$"
 # The first Keepsake ornaments are from 1973; a shop may list older pieces by other makers.
 YEARS = range(1900, 2101)
 # Python refuses to read numbers of thousands of digits, with an error of its own.

@@ -37,6 +37,12 @@ def sync(connection: Connection, configured: Mapping[str, ScheduleConfig], now: 
             schedules.remove(connection, name)
 
 
+def begin(connection: Connection, configured: Mapping[str, ScheduleConfig], now: datetime) -> None:
+    """Take the configured schedules where no scheduler has ever done so; afterwards only a scheduler's start does."""
+    if not schedules.find(connection):
+        sync(connection, configured, now)
+
+
 def add(connection: Connection, name: str, one: ScheduleConfig, now: datetime) -> ScheduleRow:
     """Add a schedule; raises ArgumentError where there is one of that name, or its job or trigger is wrong."""
     if schedules.get(connection, name) is not None:

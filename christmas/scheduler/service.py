@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from christmas.access import services
-from christmas.catalog import access_log, database, schedules
+from christmas.catalog import access_log, database, jobs, schedules
 from christmas.errors import DatabaseUnavailable
 from christmas.jobs import hooks, wake
 from christmas.scheduler import changes
@@ -15,6 +15,8 @@ from christmas.scheduler.tick import tick
 
 if TYPE_CHECKING:
     from threading import Event
+
+    from sqlalchemy import Engine
 
     from christmas.config import Config
 
@@ -44,6 +46,7 @@ def run(config: Config, stop: Event) -> None:
                 with database.begin(engine) as connection:
                     schedules.prune(connection, now - FIRINGS_KEPT)
                     access_log.prune(connection, now - timedelta(days=config.access.log_days))
+                _prune_jobs(engine, now - timedelta(days=config.jobs.keep_days))
                 pruned_at = now
             pause = TICK_SECONDS
         except DatabaseUnavailable as error:
@@ -53,3 +56,11 @@ def run(config: Config, stop: Event) -> None:
             pause = min(pause * 2, OUTAGE_SECONDS_MAX)
             logger.exception("A tick failed")
     logger.info("The scheduler has stopped")
+
+
+def _prune_jobs(engine: Engine, before: datetime) -> None:
+    """Remove old records, a thousand a transaction: nobody waits long for the queue."""
+    while True:
+        with database.begin(engine) as connection:
+            if not jobs.prune(connection, before):
+                return

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from christmas.catalog import database, schedules
-from christmas.errors import ChristmasError
+from christmas.errors import ChristmasError, DatabaseUnavailable
 from christmas.jobs import client
 from christmas.scheduler.triggers import jitter, next_time
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from christmas.catalog.schedules import ScheduleRow
     from christmas.config import Config
+    from christmas.jobs.client import Plan
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +34,33 @@ def tick(engine: Engine, config: Config, now: datetime) -> int:
     """Fire what is due; gives how many jobs were submitted. Raises DatabaseUnavailable."""
     with database.read(engine) as connection:
         rows = schedules.find(connection)
-    for row in rows:
-        if _is_lost(row, now):
-            with database.begin(engine) as connection:
-                _find_again(connection, row.name, now)
-    names = [row.name for row in rows if _is_due(row, now)]
     submitted = 0
-    for name in names:
-        with database.begin(engine) as connection:
-            submitted += _fire(connection, name, config, now)
+    for row in rows:
+        try:
+            submitted += _tend(engine, row, config, now)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # one schedule's trouble must not keep the others from firing
+            logger.exception("Schedule %s", row.name)
     return submitted
+
+
+def _tend(engine: Engine, row: ScheduleRow, config: Config, now: datetime) -> int:
+    if _is_lost(row, now):
+        with database.begin(engine) as connection:
+            _find_again(connection, row.name, now)
+    if not _is_due(row, now):
+        return 0
+    chosen: Plan | ChristmasError
+    try:
+        # A root of its own each time: the last one may wait for its slowest vendor, while the others are due again.
+        chosen = client.plan(engine, row.job, row.arguments, config=config, submitted_by=SUBMITTER, always_new=True)
+    except DatabaseUnavailable:
+        raise
+    except ChristmasError as refusal:  # recorded below; the schedule goes on
+        chosen = refusal
+    with database.begin(engine) as connection:
+        return _fire(connection, row, chosen, now)
 
 
 def _is_due(row: ScheduleRow, now: datetime) -> bool:
@@ -61,13 +79,13 @@ def _find_again(connection: Connection, name: str, now: datetime) -> None:
         schedules.put(connection, replace(row, next_at=next_time(row, now)))
 
 
-def _fire(connection: Connection, name: str, config: Config, now: datetime) -> int:
-    row = schedules.get(connection, name, locked=True)
-    if row is None or not _is_due(row, now):  # another scheduler was faster, or somebody changed it
-        return 0
+def _fire(connection: Connection, seen: ScheduleRow, chosen: Plan | ChristmasError, now: datetime) -> int:
+    row = schedules.get(connection, seen.name, locked=True)
+    if row is None or not _is_due(row, now) or (row.job, row.arguments) != (seen.job, seen.arguments):
+        return 0  # another scheduler was faster, or somebody changed it
     due, following = _due_times(row, now)
     schedules.put(connection, replace(row, next_at=following))
-    return sum(_submit(connection, row, at, config, now) for at in due)
+    return sum(_submit(connection, row, at, chosen, now) for at in due)
 
 
 def _due_times(row: ScheduleRow, now: datetime) -> tuple[list[datetime], datetime]:
@@ -95,16 +113,16 @@ def _passed(row: ScheduleRow, now: datetime) -> tuple[list[datetime], datetime]:
         window *= 2
 
 
-def _submit(connection: Connection, row: ScheduleRow, due_at: datetime, config: Config, now: datetime) -> int:
+def _submit(
+    connection: Connection, row: ScheduleRow, due_at: datetime, chosen: Plan | ChristmasError, now: datetime
+) -> int:
     if not schedules.fire(connection, row.name, due_at, now):
         return 0
-    try:
-        with connection.begin_nested():
-            job = client.submit_in(connection, row.job, row.arguments, config=config, submitted_by=SUBMITTER)
-    except ChristmasError as error:  # the schedule goes on
-        logger.error("Schedule %s: %s", row.name, error)
-        schedules.fired(connection, row.name, due_at, job_id=None, error=str(error))
+    if isinstance(chosen, ChristmasError):
+        logger.error("Schedule %s: %s", row.name, chosen)
+        schedules.fired(connection, row.name, due_at, job_id=None, error=str(chosen))
         return 0
+    job = client.add(connection, chosen)
     schedules.fired(connection, row.name, due_at, job_id=job.id, error=None)
     logger.info("Schedule %s, due %s: job %s", row.name, f"{due_at:%Y-%m-%d %H:%M:%S}", job.id)
     return 1

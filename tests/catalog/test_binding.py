@@ -151,7 +151,7 @@ def writing_functions() -> list[tuple[str, str]]:
             if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
                 continue
             called = (call.func for call in ast.walk(node) if isinstance(call, ast.Call))
-            names = {function.id for function in called if isinstance(function, ast.Name)}
+            names = {getattr(function, "id", getattr(function, "attr", "")) for function in called}
             if names & {"insert", "update", "delete"} and node.args.args and node.args.args[0].arg == "connection":
                 found.append((path.stem, node.name))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -230,9 +231,9 @@ def test_many_nodes_claim_every_job_once(engine: Engine) -> None:
                 overlaps.extend([str(job.vendor)] if job.vendor in reading else [])
                 reading.add(str(job.vendor))
                 done.append(job.id)
-            with guard:
+            with database.begin(engine) as connection, guard:
+                # Together: nobody can claim the vendor before this is committed.
                 reading.discard(str(job.vendor))
-            with database.begin(engine) as connection:
                 queue.finish(connection, job.id, job.attempt, state="succeeded", outcome={}, now=datetime.now(UTC))
 
     threads = [threading.Thread(target=work, args=(f"node{number}",)) for number in range(6)]
@@ -264,3 +265,28 @@ def test_children_that_end_at_the_same_moment_complete_their_root(engine: Engine
         thread.join(60)
     with database.read(engine) as connection:
         assert state(connection, "root") == "succeeded"
+
+
+def test_a_root_may_be_new_although_the_same_one_is_open(connection: Connection) -> None:
+    first, _ = queue.submit(connection, root("one"), at(0))
+    queue.submit(connection, new("slow", parent=first, arguments={}), at(0))
+    second, is_new = queue.submit(connection, replace(root("two"), always_new=True), at(1))
+    assert (second.id, is_new) == ("two", True)
+    shared, is_new = queue.submit(connection, new("again", parent=second, arguments={}), at(1))
+    assert (shared.id, is_new) == ("slow", False)
+    assert [one.job.id for one in jobs.children(connection, "two")] == ["slow"]
+
+
+def test_old_records_go_when_they_have_ended_and_nobody_waits_for_them(connection: Connection) -> None:
+    parent, _ = queue.submit(connection, root(), at(0))
+    queue.submit(connection, new("ended", parent=parent), at(0))
+    queue.submit(connection, new("awaited", vendor="shop_b"), at(0))
+    queue.submit(connection, new("waiting", vendor="shop_b", after_id="awaited", arguments={}), at(0))
+    for _ in range(2):
+        job = queue.claim(connection, None, "node", at(1))
+        assert job is not None
+        queue.finish(connection, job.id, 1, state="succeeded", outcome={}, now=at(2))
+    queue.submit(connection, new("young", vendor="shop_c"), at(9))
+    assert jobs.prune(connection, at(5)) == 2
+    assert {job.id for job in jobs.find(connection)} == {"awaited", "waiting", "young"}
+    assert jobs.prune(connection, at(5)) == 0

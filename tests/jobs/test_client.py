@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from christmas import jobs
 from christmas.catalog import database, eggs, queue, schedules
@@ -139,20 +139,21 @@ def test_a_name_without_definition_is_refused_everywhere(shared_farm: Farm, node
     assert len(farm.jobs()) == before
 
 
-def test_an_unknown_vendor_is_refused_with_those_that_exist(connection: Connection, config: Config) -> None:
+def test_an_unknown_vendor_is_refused_with_those_that_exist(engine: Engine, config: Config) -> None:
     for job in (
         jobs.integrator.sync_links(vendor="no_such_shop"),
         jobs.integrator.sync_vendor(vendor="no_such_shop"),
         jobs.integrator.sync_product(vendor="no_such_shop", key="7"),
     ):
         with pytest.raises(ArgumentError, match=f"no vendor 'no_such_shop'; there are {THIRD}, {OTHER}, {SHOP}"):
-            client.submit_in(connection, job.job_name(), job.arguments(), config=config)
-    assert store.find(connection) == []
+            job.submit(config)
+    with database.read(engine) as connection:
+        assert store.find(connection) == []
 
 
 def test_a_product_is_submitted_by_id_address_or_key_as_the_same_job(engine: Engine, config: Config) -> None:
     with database.begin(engine) as connection:
-        making.write(connection, making.product("7", vendor=SHOP))
+        making.write(connection, making.product("7", vendor=SHOP, url="https://www.ornament-shop.com/7.html"))
         stored = making.stored(connection, "7", SHOP)
     ways = [{"product": str(stored.id)}, {"product": stored.url}, {"vendor": SHOP, "key": "7"}]
     found = [jobs.integrator.sync_product(**way).submit(config) for way in ways]  # type: ignore[arg-type]
@@ -200,7 +201,7 @@ def test_a_job_submitted_by_many_at_once_is_one(engine: Engine, config: Config) 
 
 def test_priority_then_age_decide_who_is_next(engine: Engine, config: Config) -> None:
     with database.begin(engine) as connection:
-        making.write(connection, making.product("7", vendor=SHOP))
+        making.write(connection, making.product("7", vendor=SHOP, url="https://www.ornament-shop.com/7.html"))
     made = [
         jobs.integrator.sync_products(vendor=SHOP).submit(config),
         jobs.integrator.sync_links(vendor=SHOP).submit(config),
@@ -217,9 +218,9 @@ def test_priority_then_age_decide_who_is_next(engine: Engine, config: Config) ->
     assert order == [4, 3, 1, 2, 0]
 
 
-def test_a_key_for_some_vendors_submits_for_them_only(connection: Connection, config: Config) -> None:
+def test_a_key_for_some_vendors_submits_for_them_only(engine: Engine, config: Config) -> None:
     def submit(name: str, **arguments: Any) -> JobRow:
-        return client.submit_in(connection, name, arguments, config=config, allowed_vendors=[SHOP])
+        return client.submit(name, arguments, config=config, allowed_vendors=[SHOP])
 
     assert submit(LINKS, vendor=SHOP).vendor == SHOP
     for name, arguments in (
