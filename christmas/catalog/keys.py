@@ -72,7 +72,10 @@ def pages_read_today(connection: Connection, vendor: str, now: datetime) -> int:
 def by_url(connection: Connection, url: str) -> tuple[str, str] | None:
     """Give vendor and key of a product page's address; None where it is not known."""
     # A vendor is named after its domain; only its keys are looked through.
-    host = (urlsplit(url).hostname or "").removeprefix("www.")
+    try:
+        host = (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:  # such as https://[
+        return None
     vendor = re.sub(r"[^a-z0-9]", "_", host)
     query = select(keys.c.vendor, keys.c.key).where(keys.c.vendor == vendor, keys.c.url == url).limit(1)
     row = connection.execute(query).first()

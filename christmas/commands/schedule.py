@@ -86,6 +86,7 @@ def add(
     values = {"job": job, "arguments": arguments(given or []), **_timing(cron, every, timezone, jitter, missed)}
     wanted = changes.wanted(**values)
     with database.begin(engine()) as connection:
+        changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
         row = changes.add(connection, name, wanted, datetime.now(UTC))
     typer.echo(f"{name} is due at {row.next_at:%Y-%m-%d %H:%M:%S} UTC")
 

@@ -25,7 +25,7 @@ def main() -> None:
         "refresh": lambda: refresh.measure(10_270, refresh.VENDORS[:1] if quick else refresh.VENDORS),
         "pages": lambda: pages.measure(2_500 if quick else 4_000, 2 if quick else 3),
         "store": lambda: store.measure(10_000 if quick else 50_000, 100_000 if quick else 1_000_000, 1 if quick else 3),
-        "starts": lambda: starts.measure(6 if quick else 40),
+        "starts": lambda: starts.measure(6 if quick else 20),
         "memory": lambda: memory.measure(20_000 if quick else 1_000_000),
     }
     figures: list[Figure] = []

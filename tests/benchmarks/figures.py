@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 
 @dataclass
@@ -70,16 +71,20 @@ def show(figures: list[Figure], path: Path, *, keep: bool) -> None:
 
 
 def into_readme(source: Path, readme: Path) -> None:
-    """Put the table of ``bench.json`` between the README's two marks."""
-    rows = ["| figure | value | versus | ratio | goal | met |", "| --- | --- | --- | --- | --- | --- |"]
-    for one in json.loads(source.read_text(encoding="utf-8")):
-        met = {True: "yes", False: "**no**", None: ""}[one["met"]]
-        versus = "" if one["versus"] is None else f"{one['versus']:,.6g}"
-        ratio = "" if one["ratio"] is None else f"{one['ratio']:.2f}"
-        goal = "" if one["goal"] is None else f"{one['goal']:g}"
-        rows.append(f"| {one['figure']} | {one['value']:,.6g} {one['unit']} | {versus} | {ratio} | {goal} | {met} |")
+    """Put the rows of ``bench.json`` between the README's two marks; a row that was not measured anew stays."""
     text = readme.read_text(encoding="utf-8")
     head, _, rest = text.partition("<!-- bench -->")
-    _, _, tail = rest.partition("<!-- /bench -->")
-    table = "\n".join(rows)
-    readme.write_text(f"{head}<!-- bench -->\n{table}\n<!-- /bench -->{tail}", encoding="utf-8")
+    table, _, tail = rest.partition("<!-- /bench -->")
+    title, line, *known = table.strip().splitlines()
+    rows = {row.split(" | ")[0].removeprefix("| "): row for row in known}
+    rows |= {one["figure"]: _row(one) for one in json.loads(source.read_text(encoding="utf-8"))}
+    shown = "\n".join([title, line, *rows.values()])
+    readme.write_text(f"{head}<!-- bench -->\n{shown}\n<!-- /bench -->{tail}", encoding="utf-8")
+
+
+def _row(one: dict[str, Any]) -> str:
+    met = {True: "yes", False: "**no**", None: ""}[one["met"]]
+    versus = "" if one["versus"] is None else f"{one['versus']:,.6g}"
+    ratio = "" if one["ratio"] is None else f"{one['ratio']:.2f}"
+    goal = "" if one["goal"] is None else f"{one['goal']:g}"
+    return f"| {one['figure']} | {one['value']:,.6g} {one['unit']} | {versus} | {ratio} | {goal} | {met} |"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from sqlalchemy import Engine
 
 from christmas import cli, config
 from christmas.catalog import database
+from tests.catalog.conftest import sqlite_template
+
+__all__ = ["sqlite_template"]
 
 
 @dataclass
@@ -71,9 +75,13 @@ class Command:
 
 
 @pytest.fixture
-def christmas(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+def christmas(
+    sqlite_template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Command]:
     for name in [name for name in os.environ if name.startswith("CHRISTMAS__")]:
         monkeypatch.delenv(name)
+    (tmp_path / "var").mkdir()
+    shutil.copy(sqlite_template, tmp_path / "var" / "christmas.db")
     command = Command(capsys, monkeypatch)
     command.set("CHRISTMAS__VAR_PATH", str(tmp_path / "var"))
     command.set("CHRISTMAS__CONTACT_URL", "mailto:tester@example.org")

@@ -95,6 +95,30 @@ def test_what_a_pre_hook_refuses_leaves_no_trace(pattern: str, engine: Engine, c
         assert store.find(connection) == []
 
 
+def test_what_is_refused_below_a_root_is_recorded_there_and_the_rest_goes_on(engine: Engine, config: Config) -> None:
+    def closed(job: Definition, config: Config) -> None:
+        if getattr(job, "vendor", None) == SHOP:
+            raise JobRefused("the shop is closed")
+
+    hooks.pre_hook(closed)
+    root = jobs.integrator.sync_all().submit(chosen(config, pre_hooks={LINKS: ["closed"]}))
+    with database.read(engine) as connection:
+        found = {child.job.vendor: child for child in store.children(connection, root.id)}
+        states = [row.state for row in store.tree(connection, root.id) if row.consumer]
+    refused = found.pop(SHOP)
+    assert (refused.job.state, refused.completed_at) == ("cancelled", refused.job.finished_at)
+    assert refused.job.outcome == {"error": "closed refused integrator.sync_links: the shop is closed"}
+    assert {child.job.state for child in found.values()} == {"running"}
+    assert states == ["queued"] * 4
+    with database.begin(engine) as connection:
+        while run := queue.claim(connection, None, "node", datetime.now(UTC)):
+            queue.finish(connection, run.id, 1, state="succeeded", outcome={}, now=datetime.now(UTC))
+    ended = recorded(engine, root.id)
+    assert (ended.state, ended.outcome and ended.outcome["error"]) == (
+        "failed", "1 of 3 jobs below it did not succeed.",
+    )  # fmt: skip
+
+
 def test_a_pre_hook_that_fails_refuses(engine: Engine, config: Config) -> None:
     def careless(job: Definition, config: Config) -> None:
         raise KeyError(job.job_name())
@@ -252,7 +276,7 @@ def test_a_hook_that_dies_with_its_process_is_tried_again(engine: Engine, config
 def test_a_hook_that_always_dies_with_its_process_is_given_up(
     engine: Engine, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hooks, "ATTEMPTS", 2)
+    monkeypatch.setattr(hooks, "ATTEMPTS", 1)
     hooks.post_hook(named("dying", lambda job, config: None))
     config = chosen(config, post_hooks={LINKS: ["dying"]})
     job_id = ended(engine, config)

@@ -110,20 +110,18 @@ def test_a_refusal_is_kept_with_the_firing_and_the_schedule_goes_on(farm: Farm) 
     assert not any(job.arguments.get("year") == 1999 for job in farm.jobs())
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "part"),
-    [
-        ("PRE_HOOKS", '{"integrator.*": ["no_such_hook"]}', "'no_such_hook', which no module registers; there are"),
-        ("POST_HOOKS", '{"integrator.sync_everything": ["log_run"]}', "no job matches 'integrator.sync_everything'"),
-        ("HOOK_MODULES", '["no_such_module"]', "no_such_module, which cannot be imported"),
-    ],
-)
-def test_no_service_starts_with_a_hook_that_is_none(
-    variable: str, value: str, part: str, farm: Farm, tmp_path: Path
-) -> None:
-    wrong = {"CHRISTMAS__VAR_PATH": str(tmp_path), f"CHRISTMAS__JOBS__{variable}": value}
-    services = [farm.start("node", **wrong, CHRISTMAS__NODE__PORT="0"), farm.start("scheduler", **wrong)]
-    for service in services:
+def test_no_service_starts_with_a_hook_that_is_none(farm: Farm, tmp_path: Path) -> None:
+    cases = {
+        "PRE_HOOKS": ('{"integrator.*": ["no_such_hook"]}', "'no_such_hook', which no module registers; there are"),
+        "POST_HOOKS": ('{"integrator.sync_everything": ["log_run"]}', "no job matches 'integrator.sync_everything'"),
+        "HOOK_MODULES": ('["no_such_module"]', "no_such_module, which cannot be imported"),
+    }
+    started = [
+        (farm.start(service, **{f"CHRISTMAS__JOBS__{name}": value, "CHRISTMAS__VAR_PATH": str(tmp_path)}), part)
+        for name, (value, part) in cases.items()
+        for service in ("node", "scheduler")
+    ]
+    for service, part in started:
         assert service.process.wait(60) == 1
         assert service.log.splitlines()[-1].startswith("christmas: jobs.")
         assert part in service.log

@@ -77,7 +77,8 @@ def test_a_root_over_all_vendors_has_one_child_for_each(root: I.sync_year | I.sy
 
 
 def test_a_product_is_found_by_id_address_or_key(connection: Connection) -> None:
-    making.write(connection, making.product("7", vendor=SHOP), making.product("8", vendor=SHOP))
+    made = [making.product(key, vendor=SHOP, url=f"https://www.ornament-shop.com/{key}/") for key in ("7", "8")]
+    making.write(connection, *made)
     stored = making.stored(connection, "7", SHOP)
     expected = I.sync_product(vendor=SHOP, key="7")
     names = [str(stored.id), str(stored.id)[:12], stored.url, f"{SHOP}:7"]
@@ -87,7 +88,7 @@ def test_a_product_is_found_by_id_address_or_key(connection: Connection) -> None
 
 def test_a_product_that_nobody_knows_is_refused(connection: Connection) -> None:
     making.write(connection, making.product("7", vendor=SHOP))
-    for name in ("https://bells.example/9.html", "00000000", "no id", f"{SHOP}:9", "://"):
+    for name in ("https://bells.example/9.html", "00000000", "no id", f"{SHOP}:9", "://", "https://["):
         with pytest.raises(ArgumentError, match=r"no product .* is known"):
             I.sync_product(product=name).resolved(connection)
 

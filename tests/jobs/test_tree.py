@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import pytest
 from sqlalchemy import Engine, select, text
@@ -139,7 +139,7 @@ def test_cancelling_a_root_ends_all_below_it_and_no_page_is_asked_for_any_more(f
     shops = farm.server.shops
     before = {vendor: shop.asked for vendor, shop in shops.items()}
     for shop in shops.values():
-        shop.delay_seconds = 3.0  # so that all are being read at the same time
+        shop.delay_seconds = 2.0  # so that all are being read at the same time
     root = farm.submit("integrator.sync_year", year=2026)
     until(lambda: all(shop.asked > before[vendor] for vendor, shop in shops.items()), 60, "the first requests")
     for shop in shops.values():
@@ -166,16 +166,14 @@ def test_cancelling_a_root_ends_all_below_it_and_no_page_is_asked_for_any_more(f
 def test_two_jobs_of_one_vendor_never_read_it_at_once(farm: Farm) -> None:
     shop = farm.server.shops[SHOP]
     shop.delay_seconds = 0.05
-    wanted = [{"year": 2026}, {"year": 2025}, {"year": 2026, "which": "all"}]
-    submitted = [farm.submit(LINKS, vendor=SHOP, **arguments) for arguments in wanted]
+    submitted = [farm.submit(LINKS, vendor=SHOP, year=year) for year in (2026, 2025)]
     ended = [farm.wait(job.id) for job in submitted]
-    assert [job.state for job in ended] == ["succeeded"] * 3
-    for earlier, later in pairwise(ended):
-        assert earlier.finished_at <= later.started_at  # type: ignore[operator]
+    assert [job.state for job in ended] == ["succeeded"] * 2
+    assert ended[0].finished_at <= ended[1].started_at  # type: ignore[operator]
     # Each process begins with robots.txt; between two of those are the pages of one job.
     paths = " ".join(hit.path for hit in shop.requests).split("/robots.txt")
     years = [sorted(set(re.findall(r"/(20\d\d)-", part))) for part in paths]
-    assert years == [[], ["2026"], ["2025"], ["2026"]]
+    assert years == [[], ["2026"], ["2025"]]
 
 
 def test_a_shared_child_is_shown_below_the_root_that_came_later(engine: Engine, config: Config) -> None:

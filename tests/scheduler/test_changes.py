@@ -38,7 +38,7 @@ def test_the_defaults_are_links_hourly_unscraped_often_and_stale_daily(connectio
     }  # fmt: skip
     assert {name: one.arguments for name, one in found.items()} == {
         "links": {"stage": "links"},
-        "unscraped": {"stage": "products", "which": "unscraped"},
+        "unscraped": {"stage": "products", "which": "unscraped", "limit": 400},
         "stale": {"stage": "products", "which": "stale"},
     }
     assert found["links"].next_at == datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -51,6 +51,13 @@ def test_what_stays_the_same_keeps_its_due_time_so_that_missed_ones_are_noticed(
     before = row(connection)
     changes.sync(connection, {"links": one()}, LATER)
     assert row(connection) == before
+
+
+def test_only_a_scheduler_s_start_brings_what_is_configured_once_there_are_schedules(connection: Connection) -> None:
+    changes.begin(connection, {"links": one()}, NOW)
+    assert row(connection).origin == "configuration"
+    changes.begin(connection, {"links": one(every_seconds=60), "new": one()}, NOW)
+    assert [(found.name, found.every_seconds) for found in schedules.find(connection)] == [("links", 3600)]
 
 
 def test_what_the_configuration_changes_or_removes_is_changed_or_removed(connection: Connection) -> None:

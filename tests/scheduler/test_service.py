@@ -150,23 +150,19 @@ def test_a_scheduler_that_starts_after_an_outage_makes_up_for_it(new_farm: Calla
     assert times == [times[0] + number * SECOND for number in range(len(times))]
 
 
-@pytest.mark.parametrize(
-    ("variables", "part"),
-    [
-        ({"CHRISTMAS__SCHEDULES": '{"wrong": {"job": "integrator.sync_all", "cron": "* * *"}}'}, "cron='* * *'"),
-        ({"CHRISTMAS__SCHEDULES": '{"wrong": {"job": "integrator.sync_all"}}'}, "either cron or every_seconds"),
-        ({"CHRISTMAS__SCHEDULES": '{"wrong": {"job": "sync_all", "every_seconds": 5}}'}, "no job 'sync_all'"),
-        ({"CHRISTMAS__ACCESS__KEY": "no-such-key"}, "key of the service scheduler"),
-        ({"CHRISTMAS__DATABASE__URL": "postgresql://nobody@127.0.0.1:1/none"}, "CHRISTMAS__DATABASE__URL"),
-    ],
-    ids=["cron", "no-trigger", "job", "key", "database"],
-)
-def test_what_is_wrong_at_the_start_stops_it_with_one_line(
-    variables: dict[str, str], part: str, new_farm: Callable[..., Farm]
-) -> None:
+def test_what_is_wrong_at_the_start_stops_it_with_one_line(new_farm: Callable[..., Farm]) -> None:
     farm = new_farm({})
-    service = farm.start("scheduler", **variables)
-    assert service.process.wait(60) == 1
-    assert part in service.log
-    assert service.log.splitlines()[-1].startswith("christmas: ")
-    assert "Traceback" not in service.log
+    schedules, wrong = "CHRISTMAS__SCHEDULES", '{"wrong": {"job": "integrator.sync_all", %s}}'
+    cases = [
+        (schedules, wrong % '"cron": "* * *"', "cron='* * *'"),
+        (schedules, wrong % '"timezone": "UTC"', "either cron or every_seconds"),
+        (schedules, '{"wrong": {"job": "sync_all", "every_seconds": 5}}', "no job 'sync_all'"),
+        ("CHRISTMAS__ACCESS__KEY", "no-such-key", "key of the service scheduler"),
+        ("CHRISTMAS__DATABASE__URL", "postgresql://nobody@127.0.0.1:1/none", "CHRISTMAS__DATABASE__URL"),
+    ]
+    services = [farm.start("scheduler", **{name: value}) for name, value, _ in cases]
+    for service, (_, _, part) in zip(services, cases, strict=True):
+        assert service.process.wait(60) == 1
+        assert part in service.log
+        assert service.log.splitlines()[-1].startswith("christmas: ")
+        assert "Traceback" not in service.log

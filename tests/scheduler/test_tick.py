@@ -76,6 +76,18 @@ def test_a_job_that_is_still_open_is_the_next_firing_s_too(engine: Engine, confi
         assert len(jobs.find(connection)) == 1
 
 
+def test_every_firing_of_a_root_has_a_root_of_its_own_with_the_open_children(engine: Engine, config: Config) -> None:
+    add(engine, job="integrator.sync_all", arguments={"stage": "links"}, missed="all")
+    assert [tick(engine, config, minute(1)), tick(engine, config, minute(3))] == [1, 2]
+    roots = [str(one.job_id) for one in fired(engine)]
+    assert len(set(roots)) == 3
+    with database.read(engine) as connection:
+        below = [{child.job.id for child in jobs.children(connection, root)} for root in roots]
+        assert len(jobs.find(connection)) == 6
+    assert below[0] == below[1] == below[2]
+    assert len(below[0]) == 3
+
+
 @pytest.mark.parametrize(
     ("missed", "expected"),
     [("skip", []), ("once", [minute(301)]), ("all", [minute(number) for number in range(202, 302)])],
