@@ -10,12 +10,11 @@ import typer
 
 from christmas import config as configuration
 from christmas.commands import jobs, keys, schedule, services
+from christmas.commands.common import console
+from christmas.commands.common import engine as configured_engine
 from christmas.errors import ArgumentError, ChristmasError
 
-PLAIN_WIDTH = 120
-
 if TYPE_CHECKING:
-    from rich.console import Console
     from sqlalchemy import Engine
 
     from christmas.catalog.jobs import JobRow
@@ -64,7 +63,7 @@ def demo(
     """Crawl three bundled sample shops, let prices change, refresh, and show what changed."""
     from christmas.demo import run
 
-    run.run(_demo_folder(configuration.current()), _console(), size=size, once=once)
+    run.run(_demo_folder(configuration.current()), console(), size=size, once=once)
 
 
 @app.command()
@@ -95,7 +94,7 @@ def live(
         ),
     ):
         done = crawls.run(
-            engine, names, arguments, environment={}, logs=config.var_path / "logs", console=_console(), title=title
+            engine, names, arguments, environment={}, logs=config.var_path / "logs", console=console(), title=title
         )
         crawls.raise_if_failed(done)
     vendors_table(engine)
@@ -241,15 +240,7 @@ def vendors_table(engine: Engine) -> None:
             when = job.started_at.strftime("%Y-%m-%d %H:%M UTC") if job and job.started_at else "never"
             result = _result(job) if job else ""
             table.add_row(name, *numbers, when, result)
-    _console().print(table)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console()
-    # Into a file or a pipe, lines need not fit a terminal of 80 characters.
-    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+    console().print(table)
 
 
 def _result(job: JobRow) -> str:
@@ -279,9 +270,7 @@ def _catalog(config: Config, *, demo: bool = False) -> Engine:
         if not path.exists():
             raise ChristmasError("There is no demonstration yet: `christmas demo` makes one.")
         return database.open_engine(f"sqlite:///{path}")
-    engine = database.of(config)
-    database.upgrade(engine)
-    return engine
+    return configured_engine()
 
 
 def _demo_folder(config: Config) -> Path:

@@ -10,7 +10,7 @@ class ConfigurationError(ChristmasError):
 
 
 class ArgumentError(ChristmasError):
-    """Raised when a spider or command gets an argument it does not accept, from ``platforms`` and ``cli``."""
+    """Raised when a spider, job or command gets an argument it does not accept, from wherever arguments are read."""
 
 
 class DatabaseUnavailable(ChristmasError):
@@ -42,7 +42,7 @@ class NoListings(ReadingError):
 
 
 class JobRefused(ChristmasError):
-    """Raised when a job is unknown, or a pre hook or the policy says no, from ``jobs``."""
+    """Raised when a job is unknown, a pre hook says no, or its version cannot run it, from ``jobs`` and ``node``."""
 
 
 class VendorTaken(ChristmasError):
@@ -50,12 +50,12 @@ class VendorTaken(ChristmasError):
 
 
 class LeaseLost(ChristmasError):
-    """Raised when a run writes although another attempt has taken its job over, from ``catalog.queue``."""
+    """Raised when another attempt has taken a run's job over, from ``extensions.lease`` and ``pipelines.store``."""
 
 
 class AccessDenied(ChristmasError):
-    """Raised when a key is missing, wrong or expired, or lacks a permission, from ``access``."""
+    """Raised when a key is not valid, or key or process lacks a permission, from ``access`` and ``catalog``."""
 
 
 class EggRefused(ChristmasError):
-    """Raised when an uploaded egg is broken or no christmas project, from ``jobs.eggs``."""
+    """Raised when an uploaded egg is broken or no christmas project, from ``jobs.vendors``."""

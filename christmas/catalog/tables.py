@@ -214,10 +214,8 @@ jobs = Table(
 _open = jobs.c.state.in_(["queued", "running"])
 _fetching = (jobs.c.state == "running") & jobs.c.node.is_not(None)
 # The database itself answers a repeated job with the one that is open, and keeps a vendor to one fetching run.
-open_jobs = Index("ux_jobs_open", jobs.c.fingerprint, unique=True, sqlite_where=_open, postgresql_where=_open)
-fetching_runs = Index(
-    "ux_jobs_fetching", jobs.c.vendor, unique=True, sqlite_where=_fetching, postgresql_where=_fetching
-)
+Index("ux_jobs_open", jobs.c.fingerprint, unique=True, sqlite_where=_open, postgresql_where=_open)
+Index("ux_jobs_fetching", jobs.c.vendor, unique=True, sqlite_where=_fetching, postgresql_where=_fetching)
 
 job_children = Table(
     "job_children",

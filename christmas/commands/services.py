@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from christmas import config as configuration
+from christmas.leash import watch
 
 Consumers = Annotated[
     str | None, typer.Option(help="Whose jobs to take: integrator, integrator.browser, auditor; all unless told.")
@@ -44,7 +45,7 @@ def scheduler(leash: Leash = False) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if leash:
-        _call_when_stdin_closes(stop.set)
+        watch(stop.set)
     service.run(configuration.current(), stop)
 
 
@@ -72,9 +73,3 @@ def _log() -> None:
         stream=sys.stdout,
         format="%(asctime)s %(name)s %(levelname)s %(message)s",
     )
-
-
-def _call_when_stdin_closes(act: object) -> None:
-    from christmas.leash import watch
-
-    watch(act)  # type: ignore[arg-type]
