@@ -36,6 +36,9 @@ def test_a_running_job_is_cancelled_by_any_node(farm: Farm) -> None:
     assert other.ask(f"status.json?job={job_id}").json["currstate"] == "running"
     assert other.ask("cancel.json", {"project": "christmas", "job": job_id}).json["prevstate"] == "running"
     assert farm.wait(job_id, 20).state == "cancelled"
+    log = farm.folder / "logs" / "christmas" / VENDOR / f"{job_id}.log"
+    until(lambda: "Spider closed" in log.read_text(), what="the end of the process")
+    assert "forcing unclean shutdown" not in log.read_text()  # it stored what it had, and reported
     assert other.ask("cancel.json", {"project": "christmas", "job": job_id}).json["prevstate"] is None
 
 

@@ -119,6 +119,22 @@ def test_a_run_whose_database_is_locked_stops_fetching_before_its_lease_ends(far
     assert shop.in_flight_max == 1
 
 
+def test_a_request_in_flight_is_given_up_with_the_lease(farm: Farm) -> None:
+    shop = farm.server.shops[VENDOR]
+    farm.node()
+    job_id = farm.submit("integrator.sync_links", vendor=VENDOR, which="all").id
+    started(farm, job_id)
+    shop.delay_seconds = 25.0  # less than DOWNLOAD_TIMEOUT, more than the lease
+    asked = shop.asked
+    until(lambda: shop.asked > asked and shop.in_flight == 1, what="a slow request")
+    with locked(farm.engine) as locked_at:
+        until(lambda: shop.in_flight == 0, 20, "that the slow request is given up")
+        assert time.monotonic() - locked_at < LEASE_SECONDS
+        shop.delay_seconds = 0.0
+    assert farm.wait(job_id).state == "succeeded"
+    assert shop.in_flight_max == 1
+
+
 class locked:  # noqa: N801  # used like a function
     """Keep every writer out of a SQLite database."""
 
