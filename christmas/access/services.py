@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from christmas.config import Config
 
-SERVICES = ("scheduler", "integrator", "auditor", "server")
-
 
 def prepare(config: Config, service: str) -> Config:
     """Bring the catalog up to date, check the service's key, and give the configuration bound to its rights.

@@ -60,7 +60,6 @@ class Definition(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    consumer: ClassVar[str] = ""
     priority: ClassVar[int] = 0
 
     def __init__(self, /, **arguments: Any) -> None:

@@ -128,12 +128,10 @@ class JobsPoller:
 
     def rest(self) -> defer.Deferred[None]:
         """Give what is called when no look is under way; one that is may just have claimed a job."""
-        deferred: defer.Deferred[None] = defer.Deferred()
-        if self.looking:
-            self.resting = deferred
-        else:
-            deferred.callback(None)
-        return deferred
+        if not self.looking:
+            return defer.succeed(None)
+        self.resting = defer.Deferred()
+        return self.resting
 
     def settle(self) -> None:
         """Write down what became of ended processes; blocking, raises DatabaseUnavailable."""

@@ -57,6 +57,14 @@ def started(farm: Farm, job_id: str) -> str:
     return str(process)
 
 
+def running(farm: Farm) -> str:
+    """Start a node and a job on it that reads every listing; gives the job's id when it reads the shop."""
+    farm.node()
+    job_id = farm.submit("integrator.sync_links", vendor=VENDOR, which="all").id
+    started(farm, job_id)
+    return job_id
+
+
 def test_a_spider_outlives_its_node_for_less_than_its_lease(farm: Farm) -> None:
     shop = farm.server.shops[VENDOR]
     job = farm.submit("integrator.sync_links", vendor=VENDOR, which="all")
@@ -106,9 +114,7 @@ def test_a_spider_that_slept_through_its_lease_fetches_nothing_more(farm: Farm) 
 
 def test_a_run_whose_database_is_locked_stops_fetching_before_its_lease_ends(farm: Farm) -> None:
     shop = farm.server.shops[VENDOR]
-    farm.node()
-    job_id = farm.submit("integrator.sync_links", vendor=VENDOR, which="all").id
-    started(farm, job_id)
+    job_id = running(farm)
     with locked(farm.engine) as locked_at:
         until(lambda: time.monotonic() - locked_at > LEASE_SECONDS, 30)
         asked = shop.asked
@@ -121,9 +127,7 @@ def test_a_run_whose_database_is_locked_stops_fetching_before_its_lease_ends(far
 
 def test_a_request_in_flight_is_given_up_with_the_lease(farm: Farm) -> None:
     shop = farm.server.shops[VENDOR]
-    farm.node()
-    job_id = farm.submit("integrator.sync_links", vendor=VENDOR, which="all").id
-    started(farm, job_id)
+    job_id = running(farm)
     shop.delay_seconds = 25.0  # less than DOWNLOAD_TIMEOUT, more than the lease
     asked = shop.asked
     until(lambda: shop.asked > asked and shop.in_flight == 1, what="a slow request")
