@@ -1,8 +1,8 @@
-"""What spiders yield: year links, listing entries, products, and the readings of whole listings."""
+"""What spiders yield: listing entries, products, readings of whole listings, and second readings for the auditor."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Final, Literal, TypeAlias, TypeVar
@@ -37,6 +37,15 @@ class Availability(StrEnum):
     UNKNOWN = "unknown"
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it was answered; what was read from it carries it until it is stored, or kept because it is odd."""
+
+    url: str
+    body: bytes
+    encoding: str
+
+
 @dataclass(slots=True)
 class YearLink:
     """A vendor's listing page for one release year."""
@@ -66,6 +75,7 @@ class ListingEntry:
     availability: Read[Availability] = UNREAD
     source: str = ""
     read_at: datetime | None = None
+    page: Page | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -92,12 +102,17 @@ class Product:
     box: Read[str] = UNREAD
     image_url: Read[str] = UNREAD
     source: str = ""
+    price_source: str = ""
     read_at: datetime | None = None
+    page: Page | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(slots=True)
 class ListingReading:
-    """The end of one listing's reading, all its pages; ``complete`` is False where any of them failed."""
+    """The end of one listing's reading, all its ``pages``; ``complete`` is False where any of them failed.
+
+    ``looped`` says that its paging led to pages that had been read already.
+    """
 
     vendor: str
     listing: str
@@ -106,6 +121,8 @@ class ListingReading:
     complete: bool
     started_at: datetime
     finished_at: datetime
+    pages: int = 1
+    looped: bool = False
 
 
 @dataclass(slots=True)
@@ -116,4 +133,38 @@ class PageUnread:
     key: str
     url: str
     reason: str
+    read_at: datetime
+
+
+@dataclass(slots=True)
+class OddPage:
+    """A page that could not be read, or whose sources disagree; it is kept, so that the readers can be tried on it."""
+
+    vendor: str
+    reason: str
+    page: Page
+    read_at: datetime
+
+
+@dataclass(slots=True)
+class SecondReading:
+    """A product's own page, read again because a change is held; None where it gave no product.
+
+    ``prices`` are those of the page's sources, such as ``(("json-ld", 1595), ("selectors", 1595))``, in minor units.
+    """
+
+    vendor: str
+    key: str
+    product: Product | None
+    prices: tuple[tuple[str, int | None], ...]
+    read_at: datetime
+
+
+@dataclass(slots=True)
+class GoneReading:
+    """The page of a key that is gone from its listings: ``missing``, ``sold_out``, ``listed`` or ``unreachable``."""
+
+    vendor: str
+    key: str
+    found: Literal["missing", "sold_out", "listed", "unreachable"]
     read_at: datetime

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # A thousand items a transaction is where the rate per item stops growing (see the README's table).
 BATCH_ITEMS = 1000
+# Items carry their pages until it is known whether these are to be kept.
+BATCH_BYTES = 16 * 2**20
 # A run that is killed loses at most so much work.
 FLUSH_SECONDS = 5.0
 
@@ -35,6 +37,8 @@ class Store:
         self.crawler = crawler
         self.config = config
         self.buffer: list[Any] = []
+        self.page: Any = None  # the last one that a buffered item carries
+        self.page_bytes = 0
         self.writing = asyncio.Lock()
         self.failure: ChristmasError | None = None
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
@@ -56,14 +60,18 @@ class Store:
     async def process_item(self, item: Any) -> Any:
         """Take one item; waits while a full batch is being written."""
         self.buffer.append(item)
-        if len(self.buffer) >= BATCH_ITEMS:
+        page = getattr(item, "page", None)
+        if page is not None and page is not self.page:
+            self.page = page
+            self.page_bytes += len(page.body)
+        if len(self.buffer) >= BATCH_ITEMS or self.page_bytes >= BATCH_BYTES:
             await self.flush()
         return item
 
     async def flush(self) -> None:
         """Write what is buffered; what is not written for want of a database is counted and reported."""
         async with self.writing:
-            batch, self.buffer = self.buffer, []
+            batch, self.buffer, self.page_bytes = self.buffer, [], 0
             if not batch:
                 return
             if self.failure is None:
@@ -107,7 +115,11 @@ class Store:
             now = datetime.now(UTC)
             if queue.renew(connection, spider.job_id, spider.attempt, now) == "lost":
                 raise LeaseLost(f"Attempt {spider.attempt} at job {spider.job_id} was taken over.")
-            return store.write(connection, batch, job_id=spider.job_id, now=now)
+            written = store.write(connection, batch, job_id=spider.job_id, now=now, watch=spider.quarantine)
+            spider.quarantine.stored(written)
+            if spider.quarantine.full:
+                spider.quarantine.judge_early(connection)
+            return written
 
     def _fail(self, error: ChristmasError) -> None:
         self.failure = error
@@ -118,7 +130,7 @@ class Store:
             self.crawler.engine.close_spider(self.crawler.spider, reason)
 
     def _count(self, written: Any) -> None:
-        for name, number in vars(written).items() if hasattr(written, "__dict__") else written.counts():
+        for name, number in written.counts().items():
             if number:
                 self._inc(f"store/{name}", number)
 

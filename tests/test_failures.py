@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 
+from christmas import embedded
 from christmas.demo.faults import Fault
 from tests.crawling import ROOT, Site
 
@@ -108,7 +109,8 @@ def test_redis_killed_in_the_middle_of_a_crawl(site: Sites) -> None:
     deadline = time.monotonic() + 30
     while len(here.shop.requests) < 3 and time.monotonic() < deadline:
         time.sleep(0.001)
-    listed = subprocess.run(["pgrep", "-f", str(here.folder / "valkey")], capture_output=True, text=True, check=True)
+    name = str(embedded.socket_path(here.folder / "valkey"))  # its process is called after it
+    listed = subprocess.run(["pgrep", "-f", name], capture_output=True, text=True, check=True)
     for pid in listed.stdout.split():
         os.kill(int(pid), signal.SIGKILL)
     _, log = process.communicate(timeout=60)
@@ -141,7 +143,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_stored(site: Sites) -> None
     here = site("ornament_shop_com")
     here.crawl(stage="links")
     here.crawl(stage="products", limit=10)
-    size = 150_000  # no file may grow beyond: SQLite's write-ahead log soon wants to
+    size = 200_000  # no file may grow beyond: SQLite's write-ahead log soon wants to
     script = (
         "import resource, signal, sys, runpy; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); sys.argv[0] = 'scrapy'; "

@@ -26,7 +26,7 @@ def test_a_copy_of_unread_is_unread(again: object) -> None:
 
 def test_a_product_says_nothing_until_it_is_read() -> None:
     product = Product(vendor="bells_example", key="7", url="https://www.bells.example/x")
-    given = {"vendor", "key", "url", "aliases", "source", "read_at"}
+    given = {"vendor", "key", "url", "aliases", "source", "price_source", "read_at", "page"}
     others = {field.name: getattr(product, field.name) for field in dataclasses.fields(product)}.items()
     assert {value for name, value in others if name not in given} == {UNREAD}
 

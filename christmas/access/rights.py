@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 TABLES = {
     "keys": "listings", "key_aliases": "listings", "listings": "listings", "listing_keys": "listings",
     "products": "products", "changes": "changes",
+    "held_changes": "held", "vendor_health": "health", "kept_pages": "pages",
     "jobs": "jobs", "job_children": "jobs",
     "schedules": "schedules", "firings": "schedules",
     "users": "access", "role_bindings": "access", "api_keys": "access", "access_log": "access_log",

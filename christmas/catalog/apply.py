@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import BigInteger, Connection, Row, bindparam, insert, select, update
 
+from christmas.catalog import held, kept_pages
 from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import changes, products
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from uuid import UUID
 
     from christmas.catalog.written import Written
+    from christmas.items import ListingEntry, Page, Product
 
 AMOUNTS = frozenset({"price_minor", "price_min_minor", "price_max_minor", "list_price_minor"})
 # What an item can change of a product.
@@ -47,44 +49,78 @@ class Origin:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a change is to be held; ``group`` is the run whose changes are held as a whole, ``page`` is to be kept."""
+
+    reason: str
+    group: str | None = None
+    page: Page | None = None
+
+
+class Watch(Protocol):
+    """Looks at what a run is about to change of a known product; ``old`` has all fields, ``new`` those that differ.
+
+    While it is ``judging``, what it deferred is written.
+    """
+
+    judging: bool
+
+    def defers(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        """Say whether nothing of the item is to be written now; the watch has taken it."""
+
+    def doubts(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Doubt]:
+        """Give the fields that are to be held, {} where all may change."""
+
+
 @dataclass(slots=True)
 class Changeset:
     """The products of a batch and the changes made to them; ``write`` puts both into the database."""
 
     states: dict[int, State]
     rows: list[dict[str, Any]] = field(default_factory=list)
+    held: list[tuple[dict[str, Any], Doubt]] = field(default_factory=list)
+    told: dict[UUID, dict[str, Any]] = field(default_factory=dict)
 
-    def apply(self, key_id: int, new: dict[str, Any], origin: Origin) -> None:
-        """Set values that differ; a change of stock from unknown counts as any other."""
+    def differing(self, key_id: int, new: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what of the new values is not the product's already."""
+        values = self.states[key_id].values
+        return {name: value for name, value in new.items() if value != values[name]}
+
+    def apply(
+        self, key_id: int, new: dict[str, Any], origin: Origin, doubts: Mapping[str, Doubt] | None = None
+    ) -> None:
+        """Set values that differ, or hold those in doubt; a change of stock from unknown counts as any other."""
         state = self.states[key_id]
         if origin.at < state.read_at:
             return  # read before what is stored
         state.read_at = origin.at
         state.touched = True
+        self.told.setdefault(state.id, {}).update(new)
         currency = new.get("currency") or state.values["currency"]
-        for name, value in new.items():
+        for name, value in self.differing(key_id, new).items():
             old = state.values[name]
-            if value == old:
+            row = {
+                "product_id": state.id,
+                "field": name,
+                "old": None if old is None else str(old),
+                "new": None if value is None else str(value),
+                "currency": currency if name in AMOUNTS else None,
+                "at": origin.at,
+                "job_id": origin.job_id,
+                "url": origin.url,
+                "source": origin.source,
+            }
+            if doubts and name in doubts:
+                self.held.append((row, doubts[name]))
                 continue
-            self.rows.append(
-                {
-                    "product_id": state.id,
-                    "field": name,
-                    "old": None if old is None else str(old),
-                    "new": None if value is None else str(value),
-                    "currency": currency if name in AMOUNTS else None,
-                    "at": origin.at,
-                    "job_id": origin.job_id,
-                    "url": origin.url,
-                    "source": origin.source,
-                }
-            )
+            self.rows.append(row)
             state.values[name] = value
             state.changed = True
             state.last_changed = origin.at
 
-    def write(self, connection: Connection, written: Written) -> None:
-        """Write products and changes."""
+    def write(self, connection: Connection, vendor: str, written: Written) -> None:
+        """Write products, changes, and what is held."""
         changed = [state for state in self.states.values() if state.changed]
         if changed:
             statement = (
@@ -104,6 +140,29 @@ class Changeset:
             connection.execute(statement, [{"b_id": one.id, "read_at": one.read_at} for one in touched])
         written.changed_products += len(changed)
         written.changes += len(self.rows)
+        if self.told:
+            held.settle(connection, self.told, max(state.read_at for state in self.states.values()))
+        if self.held:
+            held.hold(connection, self._held_rows(connection, vendor))
+            written.held += len(self.held)
+
+    def _held_rows(self, connection: Connection, vendor: str) -> list[dict[str, Any]]:
+        """Give the rows to hold, the last one for each field, and keep the pages they are from."""
+        pages: dict[int, int] = {}
+        rows = {}
+        for row, doubt in self.held:
+            page = doubt.page
+            if page is not None and id(page) not in pages:
+                pages[id(page)] = kept_pages.keep(
+                    connection, vendor, page, reason=doubt.reason, job_id=row["job_id"], at=row["at"]
+                )
+            rows[row["product_id"], row["field"]] = row | {
+                "vendor": vendor,
+                "reason": doubt.reason,
+                "group_id": doubt.group,
+                "page_id": None if page is None else pages[id(page)],
+            }
+        return list(rows.values())
 
 
 def load(connection: Connection, key_ids: Iterable[int]) -> Changeset:

@@ -15,7 +15,7 @@ from christmas.items import Availability
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from christmas.catalog.apply import Changeset
+    from christmas.catalog.apply import Changeset, State, Watch
     from christmas.catalog.fingerprint import Difference
     from christmas.catalog.resolve import Key
     from christmas.catalog.written import Written
@@ -29,9 +29,15 @@ Changed = tuple["ListingEntry", "Key", "Difference"]
 
 @binds("listings", "write")
 def write(
-    connection: Connection, vendor: str, entries: Sequence[ListingEntry], *, job_id: str, written: Written
+    connection: Connection,
+    vendor: str,
+    entries: Sequence[ListingEntry],
+    *,
+    job_id: str,
+    written: Written,
+    watch: Watch | None = None,
 ) -> None:
-    """Write one vendor's entries, in order; raises nothing of its own."""
+    """Write one vendor's entries, in order; nothing but "seen" of those that the watch defers."""
     found = resolve.resolve(connection, vendor, entries)
     paths = resolve.listing_ids(connection, vendor, {entry.listing: entry.release_year for entry in entries})
     written.entries += len(entries)
@@ -48,8 +54,8 @@ def write(
         elif key.listing_id != listing:
             members[listing, key.id] = None
         at = _read_at(entry)
-        if at < key.last_seen:
-            continue  # read before what is stored
+        if at < key.last_seen and not (watch is not None and watch.judging):
+            continue  # read before what is stored; what was deferred has marked its key as seen already
         if at > key.last_seen:
             key.last_seen = at
             if key.gone:
@@ -67,7 +73,7 @@ def write(
         listings.take_back(connection, sorted(returned))
     written.unchanged += len(entries) - len(changed)
     if changed:
-        _write_changed(connection, vendor, changed, paths, job_id=job_id, written=written)
+        _write_changed(connection, vendor, changed, paths, job_id=job_id, written=written, watch=watch)
 
 
 def _read_at(entry: ListingEntry) -> Any:
@@ -102,14 +108,26 @@ def _write_changed(
     *,
     job_id: str,
     written: Written,
+    watch: Watch | None,
 ) -> None:
+    times = {paths[entry.listing]: _read_at(entry) for entry, _, _ in changed}
+    connection.execute(
+        update(listings_table).where(listings_table.c.id == bindparam("b_id")).values(changed_at=bindparam("b_at")),
+        [{"b_id": id_, "b_at": at} for id_, at in times.items()],
+    )
+    changeset = apply.load(connection, (key.id for _, key, _ in changed))
+    if watch is not None:
+        total = len(changed)
+        changed = [one for one in changed if not _defers(watch, changeset, *one)]
+        written.entries -= total - len(changed)  # counted when they are written
     renamed = [(entry, key) for entry, key, difference in changed if difference.identity and not key.new]
     resolve.rename(connection, vendor, renamed)
-    changeset = apply.load(connection, (key.id for _, key, _ in changed))
     due: dict[int, bool] = {}
     for entry, key, difference in changed:
-        due[key.id] = _apply(changeset, entry, key, difference, job_id) or due.get(key.id, False)
-    changeset.write(connection, written)
+        due[key.id] = _apply(changeset, entry, key, difference, job_id, watch) or due.get(key.id, False)
+    changeset.write(connection, vendor, written)
+    if not changed:
+        return
     hashes = {key.id: key.listing_hash for _, key, _ in changed}
     statement = update(keys).where(keys.c.id == bindparam("b_id")).values(listing_hash=bindparam("b_hash"))
     connection.execute(statement, [{"b_id": id_, "b_hash": value} for id_, value in hashes.items()])
@@ -118,29 +136,44 @@ def _write_changed(
         connection.execute(
             update(keys).where(keys.c.id.in_(resolve.any_of(connection, wanted, BigInteger))).values(page_due=True)
         )
-    times = {paths[entry.listing]: _read_at(entry) for entry, _, _ in changed}
-    connection.execute(
-        update(listings_table).where(listings_table.c.id == bindparam("b_id")).values(changed_at=bindparam("b_at")),
-        [{"b_id": id_, "b_at": at} for id_, at in times.items()],
-    )
 
 
-def _apply(changeset: Changeset, entry: ListingEntry, key: Key, difference: Difference, job_id: str) -> bool:
+def _defers(watch: Watch, changeset: Changeset, entry: ListingEntry, key: Key, difference: Difference) -> bool:
+    state = changeset.states.get(key.id)
+    if state is None or _read_at(entry) < state.read_at:
+        return False
+    new = changeset.differing(key.id, _told(state, entry, difference))
+    if difference.name:
+        new["name"] = entry.name  # for the watch alone: a card's name may be shortened
+    return bool(new) and watch.defers(entry, state.values | {"listing_name": difference.old_name}, new)
+
+
+def _apply(
+    changeset: Changeset, entry: ListingEntry, key: Key, difference: Difference, job_id: str, watch: Watch | None
+) -> bool:
     """Apply what differs from the previous entry; gives whether the product's own page must be read again."""
     state = changeset.states.get(key.id)
     if state is None or _read_at(entry) < state.read_at:
         return False
-    new: dict[str, Any] = {}
     due = difference.name
     if difference.price and entry.price_minor is None:
-        # A card without a price, as sold-out ones often are, is no word on the price: the last one known stands.
         due |= state.values["price_minor"] is not None and entry.availability not in _NO_PRICE_EXPECTED
-    elif difference.price:
+    new = _told(state, entry, difference)
+    differing = changeset.differing(key.id, new) if watch is not None else {}
+    doubts = watch.doubts(entry, state.values, differing) if watch is not None and differing else None
+    changeset.apply(key.id, new, apply.Origin(_read_at(entry), job_id, entry.url, entry.source), doubts)
+    return due
+
+
+def _told(state: State, entry: ListingEntry, difference: Difference) -> dict[str, Any]:
+    """Give what the entry says that the previous one did not."""
+    new: dict[str, Any] = {}
+    # A card without a price, as sold-out ones often are, is no word on the price: the last one known stands.
+    if difference.price and entry.price_minor is not None:
         new |= {"price_minor": entry.price_minor, "currency": entry.currency}
         new |= {"price_min_minor": None, "price_max_minor": None}
     if difference.list_price:
         new["list_price_minor"] = entry.list_price_minor
     if difference.availability and entry.availability:
         new["availability"] = entry.availability.value
-    changeset.apply(key.id, new, apply.Origin(_read_at(entry), job_id, entry.url, entry.source))
-    return due
+    return new

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 from christmas.items import UNREAD, Availability
@@ -39,7 +39,10 @@ def of_entry(entry: ListingEntry) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What of an entry differs from the previous one; ``kept`` is the fingerprint to remember."""
+    """What of an entry differs from the previous one; ``kept`` is the fingerprint to remember.
+
+    ``old_name`` is the previous name's checksum, 0 where there was none.
+    """
 
     first: bool
     name: bool
@@ -48,12 +51,13 @@ class Difference:
     list_price: bool
     availability: bool
     kept: bytes
+    old_name: int
 
 
 def compare(now: bytes, before: bytes | None) -> Difference:
     """Compare field by field; what was not read this time is no difference and keeps what was known."""
     new = list(_LAYOUT.unpack(now))
-    old = list(_LAYOUT.unpack(before)) if before else [0, 0, _UNREAD, _UNREAD, _UNREAD, b""]
+    old: list[Any] = list(_LAYOUT.unpack(before)) if before else [0, 0, _UNREAD, _UNREAD, _UNREAD, b""]
     if new[PRICE] == _UNREAD:
         new[PRICE], new[CURRENCY] = old[PRICE], old[CURRENCY]
     for place in (LIST_PRICE, AVAILABILITY):
@@ -68,4 +72,5 @@ def compare(now: bytes, before: bytes | None) -> Difference:
         list_price=new[LIST_PRICE] != old[LIST_PRICE],
         availability=new[AVAILABILITY] != old[AVAILABILITY],
         kept=_LAYOUT.pack(*new),
+        old_name=old[NAME],
     )

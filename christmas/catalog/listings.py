@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Connection, case, exists, or_, select, update
+from sqlalchemy import BigInteger, Connection, case, exists, func, or_, select, update
 
 from christmas.catalog import resolve
 from christmas.catalog.binding import binds
@@ -28,6 +29,14 @@ LEAST_SHARE = 2 / 3
 SHRUNK_READINGS, SHRUNK_DAYS = 3, 2
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a reading was worth; ``before`` are the entries of the one before, None where it was the first."""
+
+    before: int | None
+    counted: bool
+
+
 def due(connection: Connection, vendor: str, known: Sequence[tuple[str, int | None]], now: datetime) -> list[str]:
     """Give the paths to be read now, in the given order; one never read is due."""
     columns = listings.c
@@ -45,20 +54,23 @@ def _is_due(year: int | None, read_at: datetime | None, interval_seconds: int | 
 
 
 @binds("listings", "write")
-def record(connection: Connection, reading: ListingReading, *, now: datetime) -> None:
-    """Note the end of one listing's reading; one that failed or shrank by a third counts as not read."""
+def record(connection: Connection, reading: ListingReading) -> Recorded | None:
+    """Note the end of one listing's reading; one that failed or shrank by a third counts as not read.
+
+    None where it was not complete, or is no news. What is missing from it is noted by ``miss``.
+    """
     id_ = resolve.listing_ids(connection, reading.vendor, {reading.listing: reading.release_year})[reading.listing]
     if not reading.complete:
-        return
+        return None
     row = connection.execute(select(listings).where(listings.c.id == id_)).one()
     if any(at is not None and at >= reading.finished_at for at in (row.read_at, row.shrunk_at)):
-        return  # known already, or an older one, written late
+        return None  # known already, or an older one, written late
     if (
         row.entries is not None
         and reading.entries < row.entries * LEAST_SHARE
         and not _accept(connection, row, reading)
     ):
-        return
+        return Recorded(row.entries, counted=False)
     changed = row.changed_at is not None and row.changed_at >= reading.started_at
     connection.execute(
         update(listings)
@@ -72,8 +84,21 @@ def record(connection: Connection, reading: ListingReading, *, now: datetime) ->
             shrunk_at=None,
         )
     )
+    return Recorded(row.entries, counted=True)
+
+
+@binds("listings", "write")
+def miss(connection: Connection, reading: ListingReading, *, now: datetime) -> None:
+    """Note what is missing from a reading that counts, and what is gone by that."""
+    id_ = resolve.listing_ids(connection, reading.vendor, {reading.listing: reading.release_year})[reading.listing]
     _miss(connection, id_, reading, reading.finished_at.astimezone(UTC).date())
     _mark_gone(connection, id_, now)
+
+
+def known(connection: Connection, vendor: str) -> int:
+    """Give how many listings of a vendor were ever read."""
+    query = select(func.count()).where(listings.c.vendor == vendor, listings.c.read_at.is_not(None))
+    return connection.scalar(query.select_from(listings)) or 0
 
 
 def _accept(connection: Connection, row: Any, reading: ListingReading) -> bool:
@@ -99,7 +124,7 @@ def _interval(seconds: int | None, *, changed: bool) -> int:
 def take_back(connection: Connection, key_ids: Sequence[int]) -> None:
     """Note that keys which were gone are listed again; to be gone once more, they must be missed as often again."""
     ids = resolve.any_of(connection, key_ids, BigInteger)
-    connection.execute(update(keys).where(keys.c.id.in_(ids)).values(gone_since=None))
+    connection.execute(update(keys).where(keys.c.id.in_(ids)).values(gone_since=None, gone_as=None, gone_checks=0))
     connection.execute(
         update(listing_keys).where(listing_keys.c.key_id.in_(ids)).values(missed=0, missed_days=0, last_missed_on=None)
     )

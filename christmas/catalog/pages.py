@@ -15,6 +15,7 @@ from christmas.items import UNREAD, Availability
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from christmas.catalog.apply import Watch
     from christmas.catalog.resolve import Key
     from christmas.catalog.written import Written
     from christmas.items import PageUnread, Product
@@ -28,11 +29,24 @@ def product_id(vendor: str, key: str) -> UUID:
 
 
 @binds("products", "write")
-def write(connection: Connection, vendor: str, items: Sequence[Product], *, job_id: str, written: Written) -> None:
-    """Write one vendor's product pages, in order."""
+def write(
+    connection: Connection,
+    vendor: str,
+    items: Sequence[Product],
+    *,
+    job_id: str,
+    written: Written,
+    watch: Watch | None = None,
+) -> None:
+    """Write one vendor's product pages, in order; nothing of those that the watch defers."""
     found = resolve.resolve(connection, vendor, items)
     written.new_keys += len({key.id for key in found if key.new})
     changeset = apply.load(connection, (key.id for key in found))
+    if watch is not None:
+        pairs = [(i, k) for i, k in zip(items, found, strict=True) if not _defers(watch, changeset, i, k)]
+        items, found = [item for item, _ in pairs], [key for _, key in pairs]
+        if not items:
+            return
     new: dict[int, dict[str, Any]] = {}
     for item, key in zip(items, found, strict=True):
         if key.id in changeset.states or key.id in new:
@@ -40,12 +54,16 @@ def write(connection: Connection, vendor: str, items: Sequence[Product], *, job_
                 _insert(connection, new, written)
                 changeset.states |= apply.load(connection, new).states
                 new = {}
-            changeset.apply(key.id, _told(item), apply.Origin(_at(item), job_id, item.url, item.source))
+            told = _told(item)
+            differing = changeset.differing(key.id, told) if watch is not None else {}
+            old = changeset.states[key.id].values
+            doubts = watch.doubts(item, old, differing) if watch is not None and differing else None
+            changeset.apply(key.id, told, apply.Origin(_at(item), job_id, item.url, item.source), doubts)
         else:
             new[key.id] = _row(vendor, item, key)
     _insert(connection, new, written)
     written.unchanged += len([state for state in changeset.states.values() if state.touched and not state.changed])
-    changeset.write(connection, written)
+    changeset.write(connection, vendor, written)
     resolve.add_aliases(connection, vendor, [(i, k) for i, k in zip(items, found, strict=True) if not k.new])
     _mark_read(connection, items, found)
 
@@ -62,6 +80,14 @@ def write_unread(connection: Connection, vendor: str, items: Sequence[PageUnread
     connection.execute(
         statement, [{"b_id": key.id, "b_at": item.read_at} for item, key in zip(items, found, strict=True)]
     )
+
+
+def _defers(watch: Watch, changeset: apply.Changeset, item: Product, key: Key) -> bool:
+    state = changeset.states.get(key.id)
+    if state is None or _at(item) < state.read_at:
+        return False
+    new = changeset.differing(key.id, _told(item))
+    return bool(new) and watch.defers(item, state.values, new)
 
 
 def _at(item: Product) -> Any:

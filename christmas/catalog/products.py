@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, case, delete, false, func, or_
 
 from christmas.catalog import resolve
 from christmas.catalog.binding import binds
-from christmas.catalog.tables import changes, keys, products
+from christmas.catalog.tables import changes, held_changes, keys, products
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,8 +133,14 @@ def _named(name: str) -> ColumnElement[bool]:
 @binds("products", "delete")
 def remove(connection: Connection, product_id: UUID) -> bool:
     """Remove a product with its changes; its key stays, so that its page is read anew. False where there is none."""
-    connection.execute(delete(changes).where(changes.c.product_id == product_id))
+    for table in (changes, held_changes):
+        connection.execute(delete(table).where(table.c.product_id == product_id))
     return bool(connection.execute(delete(products).where(products.c.id == product_id)).rowcount)
+
+
+def count(connection: Connection, vendor: str) -> int:
+    """Give how many products of a vendor are known."""
+    return connection.scalar(select(func.count()).select_from(products).where(products.c.vendor == vendor)) or 0
 
 
 def count_by_vendor(connection: Connection) -> list[VendorCount]:

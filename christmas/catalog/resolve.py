@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from christmas.items import ListingEntry, PageUnread, Product
+    from christmas.items import GoneReading, ListingEntry, PageUnread, Product
 
 SPREAD = 1000
 
@@ -49,7 +49,9 @@ def named(vendor: str, names: Any) -> Any:
 
 
 @binds("listings", "write")
-def resolve(connection: Connection, vendor: str, items: Sequence[ListingEntry | Product | PageUnread]) -> list[Key]:
+def resolve(
+    connection: Connection, vendor: str, items: Sequence[ListingEntry | Product | PageUnread | GoneReading]
+) -> list[Key]:
     """Give the key of each item, in order; what is unknown by name and aliases is created with its aliases."""
     known = _by_name(connection, vendor, {item.key for item in items})
     unknown = [item for item in items if item.key not in known]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from christmas.catalog import entries, listings, pages
+from christmas.catalog import entries, gone, kept_pages, listings, pages
 from christmas.catalog.written import Written
-from christmas.items import ListingEntry, ListingReading, PageUnread, Product
+from christmas.items import GoneReading, ListingEntry, ListingReading, OddPage, PageUnread, Product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -15,22 +15,38 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from christmas.catalog.apply import Watch
+
 __all__ = ["Written", "write"]
 
 
-def write(connection: Connection, items: Sequence[Any], *, job_id: str, now: datetime) -> Written:
-    """Write items in one transaction; doing it twice changes nothing more. Year links are not stored."""
+def write(
+    connection: Connection, items: Sequence[Any], *, job_id: str, now: datetime, watch: Watch | None = None
+) -> Written:
+    """Write items in one transaction; doing it twice changes nothing more. Year links are not stored.
+
+    With a watch, known products change only as far as it lets them, and what a listing misses is not noted: that is
+    for ``listings.miss``, when the run has been judged.
+    """
     written = Written()
     for segment in _segments(items):
         for vendor, group in _by_vendor(segment, ListingEntry):
-            entries.write(connection, vendor, group, job_id=job_id, written=written)
+            entries.write(connection, vendor, group, job_id=job_id, written=written, watch=watch)
         for vendor, group in _by_vendor(segment, Product):
-            pages.write(connection, vendor, group, job_id=job_id, written=written)
+            pages.write(connection, vendor, group, job_id=job_id, written=written, watch=watch)
         for vendor, group in _by_vendor(segment, PageUnread):
             pages.write_unread(connection, vendor, group)
+        for vendor, group in _by_vendor(segment, GoneReading):
+            gone.write(connection, vendor, group)
+        for odd in (item for item in segment if isinstance(item, OddPage)):
+            kept_pages.keep(connection, odd.vendor, odd.page, reason=odd.reason, job_id=job_id, at=odd.read_at)
         for reading in (item for item in segment if isinstance(item, ListingReading)):
-            listings.record(connection, reading, now=now)
-            written.readings += 1
+            recorded = listings.record(connection, reading)
+            if recorded is None:
+                continue
+            written.readings.append((reading, recorded))
+            if recorded.counted and watch is None:
+                listings.miss(connection, reading, now=now)
     return written
 
 

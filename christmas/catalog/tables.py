@@ -106,10 +106,16 @@ keys = Table(
     Column("gone_since", UtcDateTime),
     Column("etag", Text),
     Column("last_modified", Text),
+    Column("gone_as", Text, comment="delisted or sold_out, once confirmed"),
+    Column("gone_checks", SmallInteger, nullable=False, server_default="0"),
+    Column("gone_checked_at", UtcDateTime),
     UniqueConstraint("vendor", "key"),
     Index("ix_keys_vendor_id", "vendor", "id"),
     postgresql_with={"fillfactor": 70},  # "seen" is written in place
 )
+
+_gone = keys.c.gone_since.is_not(None)
+Index("ix_keys_gone", keys.c.vendor, keys.c.id, sqlite_where=_gone, postgresql_where=_gone)
 
 key_aliases = Table(
     "key_aliases",
@@ -174,6 +180,64 @@ changes = Table(
     Column("source", Text, nullable=False),
 )
 
+kept_pages = Table(
+    "kept_pages",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("vendor", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("encoding", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="compressed with zlib"),
+    Index("ix_kept_pages_vendor_id", "vendor", "id"),
+)
+
+held_changes = Table(
+    "held_changes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("vendor", Text, nullable=False),
+    Column("product_id", ForeignKey("products.id"), nullable=False, index=True),
+    Column("field", Text, nullable=False),
+    Column("old", Text),
+    Column("new", Text),
+    Column("currency", Text, comment="of an amount, which is in minor units"),
+    Column("at", UtcDateTime, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("group_id", Text, comment="the run whose changes are held as a whole"),
+    Column("page_id", BigInteger, comment="of kept_pages"),
+    Column("state", Text, nullable=False, comment="held, released, discarded or withdrawn"),
+    Column("agrees", Boolean, comment="whether a second reading did; NULL where there was none that could"),
+    Column("checked_at", UtcDateTime, comment="when its page was read a second time"),
+    Column("decided_at", UtcDateTime),
+    Column("decided_by", Text),
+    Index("ix_held_changes_vendor_state_id", "vendor", "state", "id"),
+)
+# One open change for each field of a product: a newer reading takes its place.
+_held = held_changes.c.state == "held"
+Index(
+    "ux_held_changes", held_changes.c.product_id, held_changes.c.field, unique=True, sqlite_where=_held,
+    postgresql_where=_held,
+)  # fmt: skip
+
+vendor_health = Table(
+    "vendor_health",
+    metadata,
+    Column("vendor", Text, primary_key=True),
+    Column("state", Text, nullable=False, comment="healthy, degraded, broken, blocked or unreachable"),
+    Column("kind", Text, comment="what is wrong, in a word; NULL while healthy"),
+    Column("reason", Text, nullable=False, comment="one sentence"),
+    Column("job_id", Text, nullable=False, comment="the run that showed it last"),
+    Column("since", UtcDateTime, nullable=False, comment="when it came into this state"),
+    Column("checked_at", UtcDateTime, nullable=False),
+    Column("accepted_at", UtcDateTime, comment="earlier runs are no measure any more"),
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -210,6 +274,7 @@ jobs = Table(
     Index("ix_jobs_root_id", "root_id"),
     Index("ix_jobs_after_id", "after_id"),
     Index("ix_jobs_hooks_at", "hooks_at"),
+    Index("ix_jobs_finished_at", "finished_at"),
 )
 _open = jobs.c.state.in_(["queued", "running"])
 _fetching = (jobs.c.state == "running") & jobs.c.node.is_not(None)

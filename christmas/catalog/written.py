@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from christmas.catalog.listings import Recorded
+    from christmas.items import ListingReading
 
 
 @dataclass
 class Written:
-    """Counts; an unchanged entry or page wrote nothing but when it was seen or read."""
+    """Counts, and the readings of listings with what each was worth.
+
+    An unchanged entry or page wrote nothing but when it was seen or read.
+    """
 
     entries: int = 0
     new_keys: int = 0
@@ -15,4 +23,11 @@ class Written:
     changed_products: int = 0
     changes: int = 0
     unchanged: int = 0
-    readings: int = 0
+    held: int = 0
+    readings: list[tuple[ListingReading, Recorded]] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """Give everything that is a number, by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, int)} | {
+            "readings": len(self.readings)
+        }

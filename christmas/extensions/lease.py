@@ -16,6 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from christmas.errors import LeaseLost, VendorTaken
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
     from christmas.config import Config
@@ -84,13 +86,22 @@ class Lease:
             self.renewed_at = began
         return held
 
-    def end(self, state: str, outcome: dict[str, Any], reason: str) -> None:
-        """Write the outcome; a node's job is handed back, or tried again, where the run could not go on."""
+    def end(self, report: Callable[[], tuple[str, dict[str, Any]]], reason: str) -> tuple[str, dict[str, Any]]:
+        """Have what the run changes judged, and write the outcome that ``report`` gives then, in one transaction.
+
+        A node's job is handed back, or tried again, where the run could not go on. Gives state and outcome.
+        """
         from christmas.catalog import database, jobs, queue
 
         job_id, attempt, now = self.spider.job_id, self.spider.attempt, datetime.now(UTC)
         with database.begin(self._engine()) as connection:
-            held = queue.renew(connection, job_id, attempt, now, outcome=outcome)
+            held = queue.renew(connection, job_id, attempt, now)
+            judged = {}
+            if held != "lost" and reason not in TRIED_AGAIN:
+                judged = self.spider.quarantine.conclude(connection, reason)
+            state, outcome = report()
+            outcome |= judged
+            queue.renew(connection, job_id, attempt, now, outcome=outcome)
             if held == "held" and self.given_by_node and reason in HANDED_BACK:
                 queue.hand_back(connection, job_id, attempt)
             elif held == "held" and self.given_by_node and reason in TRIED_AGAIN:
@@ -101,6 +112,7 @@ class Lease:
                 stopped = held == "cancelled" and reason in {"cancelled", *HANDED_BACK}
                 final = "cancelled" if stopped else state
                 queue.finish(connection, job_id, attempt, state=final, outcome=outcome, now=now)
+        return state, outcome
 
     def _take_vendor(self) -> None:
         from christmas.catalog import database, process, queue

@@ -29,6 +29,7 @@ _REPORTED = (
     "spider_exceptions/count",
     "listings/known", "listings/due", "reading/disagreements", "store/entries", "store/unchanged", "store/new_keys",
     "store/new_products", "store/changed_products", "store/changes", "store/lost", "deduplicate/dropped",
+    "store/held", "quarantine/dropped",
 )  # fmt: skip
 
 
@@ -104,13 +105,14 @@ class RunReport:
         if self.lease is None or self.timer is None:
             return
         self.timer.cancel()
-        state, outcome = outcome_of(self._stats(), reason)
-        if state == "failed":
-            logger.error("%s failed: %s", spider.name, outcome["error"])
         try:
-            await asyncio.to_thread(self.lease.end, state, outcome, reason)
+            end = self.lease.end
+            state, outcome = await asyncio.to_thread(end, lambda: outcome_of(self._stats(), reason), reason)
         except DatabaseUnavailable as error:
             logger.error("The run's record could not be written: %s", error)
+            return
+        if state == "failed":
+            logger.error("%s failed: %s", spider.name, outcome["error"])
 
     async def _keep(self, lease: Lease) -> None:
         """Renew the lease with every progress, and often enough without; stop when it is lost or cancelled."""

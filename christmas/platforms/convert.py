@@ -12,12 +12,13 @@ from christmas.reading.money import to_minor
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from christmas.items import Page
     from christmas.platforms.integration import Integration
     from christmas.platforms.listing_progress import Listing
     from christmas.reading.facts import EntryFacts, ProductFacts
 
 
-def entry(spider: Integration, facts: EntryFacts, listing: Listing) -> ListingEntry:
+def entry(spider: Integration, facts: EntryFacts, listing: Listing, page: Page | None = None) -> ListingEntry:
     """Make an item of one listing entry; its key is the platform's number, else the URL's path."""
     currency = facts.currency or spider.currency
     url = spider.own_url(facts.url)
@@ -36,10 +37,13 @@ def entry(spider: Integration, facts: EntryFacts, listing: Listing) -> ListingEn
         availability=facts.availability,
         source="listing",
         read_at=spider.now(),
+        page=page,
     )
 
 
-def product(spider: Integration, facts: ProductFacts, asked: str, fetched_url: str) -> Product:
+def product(
+    spider: Integration, facts: ProductFacts, asked: str, fetched_url: str, page: Page | None = None
+) -> Product:
     """Make an item of a product page; raise NothingReadable when the page is another product's."""
     currency = facts.currency or spider.currency
     url = spider.own_url(fetched_url)
@@ -68,8 +72,16 @@ def product(spider: Integration, facts: ProductFacts, asked: str, fetched_url: s
         box=facts.box,
         image_url=facts.image_url,
         source=facts.source,
+        price_source=facts.price_source,
         read_at=spider.now(),
+        page=page,
     )
+
+
+def prices(spider: Integration, facts: ProductFacts) -> tuple[tuple[str, int | None], ...]:
+    """Give what each source of a page says of the price, in minor units."""
+    currency = facts.currency or spider.currency
+    return tuple((source, None if price is None else to_minor(price, currency)) for source, price in facts.prices)
 
 
 def _key(ids: tuple[str, ...], url: str) -> tuple[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from scrapy import Request
 
 from christmas import config as configuration
 from christmas.errors import ConfigurationError, NothingReadable, ReadingError
-from christmas.items import PageUnread, YearLink
+from christmas.items import OddPage, Page, PageUnread, YearLink
 from christmas.platforms import arguments, convert, selection
 from christmas.platforms.listing_progress import Listing, ListingProgress
 from christmas.platforms.signals import store_wanted
@@ -43,6 +43,12 @@ logger = logging.getLogger(__name__)
 # On one page in so many all sources are read and compared; the others take the fast path.
 COMPARED_ONE_IN = 50
 GONE = {404, 410}
+# An index that names less than this of the known listings is not believed.
+LEFT_OF_INDEX = 2 / 3
+# So many pages that could not be read, or contradict themselves, are kept of one run.
+ODD_PAGES_MAX = 10
+# Behind the end of a page stands at most some script of the platform's.
+CLOSING_BYTES = 2000
 
 
 class Integration(scrapy.Spider):
@@ -79,6 +85,7 @@ class Integration(scrapy.Spider):
                 "can reach you before reading it."
             )
         self.allowed_domains = [host]
+        self.odd_pages = 0
         self.progress = ListingProgress(self.name)
         self.year_links = YearLinkCache(config, self.name, self.fetched_from)
 
@@ -135,10 +142,14 @@ class Integration(scrapy.Spider):
             years = read_year_index(response.body, response.url, self._encoding(response))
             links = [YearLink(self.name, one.year, self.own_url(one.url)) for one in years]
             self._count("pages/read")
-            await asyncio.to_thread(self.year_links.save, links)
+            self._count("index/links", len(links))
+            known = await selection.known_listings(self.config, self.name)
+            if len(links) >= LEFT_OF_INDEX * known:  # else it is broken, and is read again the next time
+                await asyncio.to_thread(self.year_links.save, links)
             for request in await self._listing_requests(links):
                 yield request
         except ReadingError as error:
+            self._count("index/unreadable")
             self._unreadable(response.url, error)
         finally:
             self.progress.close_one()
@@ -157,29 +168,39 @@ class Integration(scrapy.Spider):
         listing.visit(self.fetch_url(link.url))
         return self._request(link.url, self.parse_listing, listing=listing)
 
-    def parse_listing(self, response: Response, listing: Listing) -> Iterator[ListingEntry | ListingReading | Request]:
+    def parse_listing(
+        self, response: Response, listing: Listing
+    ) -> Iterator[ListingEntry | ListingReading | OddPage | Request]:
         """Read one page of a listing; the last one gives the listing's reading."""
+        self._count("pages/listings")
         try:
-            facts = read_listing(response.body, response.url, self._encoding(response))
+            page = self._page(response)
+            facts = read_listing(page.body, page.url, page.encoding)
             self._count("pages/read")
             following = [facts.next_url] if facts.next_url else []
             if self._prefers_view_all(facts, listing):
                 listing.paged_from = response.url
                 following = [str(facts.view_all_url)]
             else:
-                for entry in facts.entries:
+                entries = [convert.entry(self, entry, listing, page) for entry in facts.entries]
+                if not listing.is_news(entries):
+                    listing.looped, following = True, []
+                for entry in entries:
                     listing.entries += 1
                     self.progress.item_given()
-                    yield convert.entry(self, entry, listing)
+                    yield entry
             if not facts.entries:
                 following += facts.subcategories
             for url in following:
                 if self._is_own(url) and listing.visit(url):
                     # Before the first pages of other listings: few are open at a time, and each ends early.
                     yield self._request(url, self.parse_listing, listing=listing).replace(priority=1)
+                elif url == facts.next_url:
+                    listing.looped = True
         except ReadingError as error:
             listing.failed = True
-            self._unreadable(response.url, error)
+            self._count("pages/listings_unreadable")
+            yield from self._unreadable_page(response, error)
         reading = self.progress.page_done(listing, self.now())
         if reading:
             yield reading
@@ -188,23 +209,47 @@ class Integration(scrapy.Spider):
         several = bool(facts.next_url and facts.view_all_url)
         return self.follows_view_all and several and len(listing.visited) == 1
 
-    def parse_product(self, response: Response, key: str) -> Iterator[Product | PageUnread]:
+    def parse_product(self, response: Response, key: str) -> Iterator[Product | PageUnread | OddPage]:
         """Read one product page; on a sample of them all sources are compared."""
+        self._count("pages/products")
         compared = crc32(f"{self.job_id}{key}".encode()) % COMPARED_ONE_IN == 0
         read = read_product_fully if compared else read_product
         try:
-            facts = read(response.body, response.url, self._encoding(response))
+            page = self._page(response)
+            facts = read(page.body, page.url, page.encoding)
             self._count("reading/compared", int(compared))
             for sentence in facts.disagreements:
                 self._count("reading/disagreements")
                 logger.warning("%s: %s", response.url, sentence)
-            product = convert.product(self, facts, key, response.url)
+            product = convert.product(self, facts, key, response.url, page)
         except ReadingError as error:
-            self._unreadable(response.url, error)
+            self._count("pages/products_unreadable")
+            self._count("pages/redirected", int("redirect_urls" in response.meta))
+            yield from self._unreadable_page(response, error)
             yield self._page_unread(response.url, key, "unreadable")
             return
         self._count("pages/read")
+        if facts.disagreements:
+            yield from self._odd(page, facts.disagreements[0])
         yield product
+
+    def _page(self, response: Response) -> Page:
+        page = Page(response.url, response.body, self._encoding(response))
+        if b"</html" not in page.body[-CLOSING_BYTES:].lower():
+            self._count("pages/unclosed")
+        return page
+
+    def _unreadable_page(self, response: Response, error: ReadingError) -> Iterator[OddPage]:
+        self._unreadable(response.url, error)
+        encoding = getattr(response, "encoding", None)
+        if encoding is not None:
+            yield from self._odd(Page(response.url, response.body, encoding), f"{type(error).__name__}: {error}")
+
+    def _odd(self, page: Page, reason: str) -> Iterator[OddPage]:
+        self.odd_pages += 1
+        if self.odd_pages <= ODD_PAGES_MAX:
+            self.progress.item_given()
+            yield OddPage(self.name, reason, page, self.now())
 
     def _page_unread(self, url: str, key: str, reason: str) -> PageUnread:
         return PageUnread(vendor=self.name, key=key, url=self.own_url(url), reason=reason, read_at=self.now())

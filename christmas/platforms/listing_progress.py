@@ -11,6 +11,8 @@ from christmas.items import ListingReading
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from christmas.items import ListingEntry
+
 
 @dataclass(slots=True)
 class Listing:
@@ -22,8 +24,16 @@ class Listing:
     entries: int = 0
     failed: bool = False
     pending: int = 0
+    looped: bool = False
     paged_from: str = ""  # the first page, while the View All page is being read instead of the others
     visited: set[str] = field(default_factory=set)
+    keys: set[int] = field(default_factory=set)
+
+    def is_news(self, entries: list[ListingEntry]) -> bool:
+        """Note a page's entries; False where all of them stood on earlier pages: then its paging does not end."""
+        new = {hash(entry.key) for entry in entries} - self.keys
+        self.keys |= new
+        return bool(new) or not entries
 
     def visit(self, url: str) -> bool:
         """Claim a page of this listing; False where it was claimed before (a paging loop)."""
@@ -68,6 +78,8 @@ class ListingProgress:
             complete=not listing.failed,
             started_at=listing.started_at,
             finished_at=now,
+            pages=len(listing.visited),
+            looped=listing.looped,
         )
 
     def item_given(self) -> None:

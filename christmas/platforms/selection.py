@@ -34,6 +34,18 @@ def _due_links(config: Config, vendor: str, links: list[YearLink]) -> list[YearL
         return [by_path[path] for path in listings.due(connection, vendor, years, datetime.now(UTC))]
 
 
+async def known_listings(config: Config, vendor: str) -> int:
+    """Give how many listings of a vendor were ever read."""
+    return await asyncio.to_thread(_known_listings, config, vendor)
+
+
+def _known_listings(config: Config, vendor: str) -> int:
+    from christmas.catalog import database, listings
+
+    with database.read(database.of(config)) as connection:
+        return listings.known(connection, vendor)
+
+
 async def pages(config: Config, vendor: str, arguments: Arguments) -> AsyncIterator[KeyRow]:
     """Give the keys whose own pages are to be read, in order, at most ``arguments.limit``."""
     after, left = 0, await asyncio.to_thread(_allowance, config, vendor, arguments)

@@ -14,7 +14,8 @@ class ProductFacts:
 
     ``ids`` are the platform's identifiers of the page, the most stable first (catalogid, entity id); empty where
     the page names none. ``source`` says what was read, such as ``json-ld`` or ``microdata+selectors``;
-    ``disagreements`` are sentences about sources that name different prices.
+    ``disagreements`` are sentences about sources that name different prices; ``price_source`` is the one the prices are
+    from, and ``prices`` what each source says that was asked.
     """
 
     name: Read[str] = UNREAD
@@ -35,6 +36,8 @@ class ProductFacts:
     ids: tuple[str, ...] = ()
     source: str = ""
     disagreements: tuple[str, ...] = ()
+    price_source: str = field(default="", compare=False)
+    prices: tuple[tuple[str, Decimal | None], ...] = field(default=(), compare=False)
 
 
 @dataclass(slots=True)

@@ -20,7 +20,8 @@ from christmas.reading.quick import markup_may_tell_more, old_price_text
 from christmas.reading.scripts import catalogid, read_scripts
 from christmas.reading.selectors import heading, read_selectors, set_prices
 
-_FIELDS = tuple(one.name for one in fields(ProductFacts) if one.name not in {"ids", "source", "disagreements"})
+_ABOUT = {"ids", "source", "disagreements", "price_source", "prices"}
+_FIELDS = tuple(one.name for one in fields(ProductFacts) if one.name not in _ABOUT)
 _PRICES = ("price", "price_min", "price_max")
 _CANONICAL = etree.XPath("//link[@rel='canonical']/@href | //meta[@property='og:url']/@content")
 # The platforms' numbers of a page, in the markup's bytes; the first that is there is the key.
@@ -106,12 +107,15 @@ def _merged(found: list[ProductFacts]) -> ProductFacts:
             if value is not UNREAD:
                 setattr(merged, name, value)
                 used.add(one.source)
+                if name == "price":
+                    merged.price_source = one.source
                 break
     unreadable = [sentence for one in found for sentence in one.disagreements]
     if merged.name and merged.price is UNREAD and unreadable:
         raise PriceUnreadable("; ".join(unreadable))
     merged.source = "+".join(dict.fromkeys(one.source for one in found if one.source in used))
     merged.disagreements = (*unreadable, *_disagreements(found))
+    merged.prices = tuple((one.source, one.price) for one in found if one.price is not UNREAD)
     return merged
 
 

@@ -1,0 +1,289 @@
+"""How a vendor is, judged by one run and those before it: the first rule that fits names what is wrong.
+
+A share of few is chance: rules need so many pages or products. What a run could not see is no news.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from christmas.auditor.facts import FIELDS, total
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+STATES = ("healthy", "degraded", "broken", "blocked", "unreachable")
+# In these, nothing that was read of known products is believed.
+DISBELIEVED = frozenset({"broken", "blocked", "unreachable"})
+
+FEW_PAGES, FEW_PRODUCTS = 5, 20
+HALF, MOST, ALMOST_ALL = 0.5, 0.8, 0.9
+# A share counts as lost when it was above the first and is below the second.
+USUAL, RARE = 0.6, 0.2
+SERVER_ERRORS_SHARE = 0.15
+CUT_SHARE = 0.2
+BLOCKED_SHARE = 0.2
+LEFT_OF_LISTINGS = LEFT_OF_INDEX = 2 / 3
+# Of the vendor's products that were compared: half must move, and they must be a tenth of all it has.
+SHARE_OF_VENDOR = 0.1
+SLOWER, SLOWER_SECONDS = 5.0, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state, what is wrong in a word (None while healthy), and a sentence."""
+
+    state: str
+    kind: str | None
+    reason: str
+
+    @property
+    def disbelieved(self) -> bool:
+        """Whether known products are left as they are."""
+        return self.state in DISBELIEVED
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The facts of a run (see ``facts`` and ``moves``), how it ended, and the facts of earlier healthy runs."""
+
+    facts: Mapping[str, Any]
+    finish_reason: str
+    history: list[dict[str, Any]]
+    price_factor: float
+
+    def of(self, name: str) -> int:
+        """Give one number of the run."""
+        return int(self.facts.get(name) or 0)
+
+    @property
+    def compared(self) -> int:
+        """How many known products were read."""
+        return self.of("compared")
+
+    @property
+    def tried(self) -> int:
+        """How many pages were asked for."""
+        return sum(self.of(name) for name in ("read", "unreadable", "blocked", "failed", "missing"))
+
+    def moved(self, name: str, share: float = HALF) -> bool:
+        """Say whether a large part of the vendor moved in one way."""
+        count = self.of(name)
+        enough = max(FEW_PRODUCTS, SHARE_OF_VENDOR * self.of("known_products"))
+        return count >= enough and count >= share * self.compared
+
+    def was(self, part: str, whole: str) -> float | None:
+        """Give the usual share; None where too little is known."""
+        base = total(self.history, whole)
+        return None if base < FEW_PRODUCTS else total(self.history, part) / base
+
+    def lost(self, part: str, whole: str) -> bool:
+        """Say whether a usual share has become rare."""
+        before = self.was(part, whole)
+        return (
+            before is not None
+            and before >= USUAL
+            and self.of(whole) >= FEW_PRODUCTS
+            and self.of(part) <= RARE * self.of(whole)
+        )
+
+
+def judge(run: Run) -> Health:
+    """Give the health that a run shows."""
+    for rule in _RULES:
+        if found := rule(run):
+            return found
+    return Health("healthy", None, "The last run read what earlier ones did.")
+
+
+_LISTING_KINDS = {"listings_unreadable", "listings_shrunk", "paging_loops", "first_page_only", "names_shifted"}
+_PRODUCT_KINDS = {"products_redirect", "products_unreadable", "structured_data_lost", "structured_price_lost"}
+_COMPARED_KINDS = {
+    "currency_changed", "prices_became_ranges", "prices_all_equal", "prices_scaled", "prices_missing", "all_sold_out"
+}  # fmt: skip
+
+
+def still(kind: str | None, run: Run) -> bool:
+    """Say whether what was wrong before may still be: a healthy run that could not see it is no proof."""
+    if kind is None:
+        return False
+    if kind.startswith("index_"):
+        return not run.of("index_links")
+    if kind in _LISTING_KINDS:
+        return not run.of("listings_read")
+    if kind in _PRODUCT_KINDS or kind.removesuffix("_lost") in {_word(name) for name in FIELDS}:
+        return run.of("product_pages") < FEW_PRODUCTS
+    return kind in _COMPARED_KINDS and run.compared < FEW_PRODUCTS
+
+
+def _blocked(run: Run) -> Health | None:
+    count = run.of("blocked")
+    if run.finish_reason == "blocked" or (count > 1 and count >= BLOCKED_SHARE * run.tried):
+        return Health("blocked", "challenge", f"{count} of {run.tried} pages were answered with a bot challenge.")
+    return None
+
+
+def _not_found(run: Run) -> Health | None:
+    count, answers = run.of("not_found"), run.of("answers")
+    if count > 1 and count >= MOST * (answers - 1) and not run.of("read"):  # robots.txt may be there still
+        return Health("broken", "not_found", f"The shop has none of its pages any more: {count} answers were 404.")
+    return None
+
+
+def _cut(run: Run) -> Health | None:
+    count, attempts = run.of("cut"), run.of("attempts")
+    if count > 1 and count >= CUT_SHARE * attempts:
+        return Health("broken", "bodies_cut", f"{count} of {attempts} answers broke off before their end.")
+    open_, pages = run.of("unclosed"), run.of("read") + run.of("unreadable")
+    usual = run.was("unclosed", "read")
+    if open_ >= FEW_PAGES and open_ >= HALF * pages and usual is not None and usual < RARE:
+        return Health("broken", "bodies_cut", f"{open_} of {pages} pages end before their end.")
+    return None
+
+
+def _unreachable(run: Run) -> Health | None:
+    if run.finish_reason == "unavailable" or (run.of("failed") and not run.of("read") + run.of("unreadable")):
+        return Health("unreachable", "unreachable", f"The shop gave no page: {run.of('failed') or 'all'} failed.")
+    return None
+
+
+def _server_errors(run: Run) -> Health | None:
+    count, attempts = run.of("server_errors"), run.of("attempts")
+    if count >= FEW_PAGES and count >= SERVER_ERRORS_SHARE * attempts:
+        return Health("degraded", "server_errors", f"{count} of {attempts} answers were server errors (5xx).")
+    return None
+
+
+def _index(run: Run) -> Health | None:
+    if run.of("index_unreadable"):
+        return Health("broken", "index_unreadable", "The year index names no listing.")
+    links, known = run.of("index_links"), run.of("known_listings")
+    if links and links < LEFT_OF_INDEX * known:
+        return Health("broken", "index_shrunk", f"The year index names {links} listings, and {known} were known.")
+    return None
+
+
+def _listings_unreadable(run: Run) -> Health | None:
+    bad, pages = run.of("listing_unreadable"), run.of("listing_pages")
+    if bad > 1 and bad >= HALF * pages:
+        return Health("broken", "listings_unreadable", f"{bad} of {pages} listing pages could not be read: new layout?")
+    return None
+
+
+def _products_unreadable(run: Run) -> Health | None:
+    pages, bad, away = (run.of(name) for name in ("product_pages", "product_unreadable", "redirected"))
+    if away >= FEW_PAGES and away >= HALF * pages:
+        return Health("broken", "products_redirect", f"{away} of {pages} product pages led to another page.")
+    if bad >= FEW_PAGES and bad >= HALF * pages:
+        return Health("broken", "products_unreadable", f"{bad} of {pages} product pages could not be read: new layout?")
+    return None
+
+
+def _listings_shrunk(run: Run) -> Health | None:
+    before, now = run.of("listed_before"), run.of("listed_now")
+    if before < FEW_PRODUCTS or now >= LEFT_OF_LISTINGS * before:
+        return None
+    listed = f"{now} products are listed where {before} were"
+    if run.of("listings_looped"):
+        return Health("broken", "paging_loops", f"Pages of the listings lead back to each other: {listed}.")
+    if run.of("listings_paged") == 0:
+        return Health("broken", "first_page_only", f"No listing has a second page any more: {listed}.")
+    return Health("broken", "listings_shrunk", f"The listings lost more than a third: {listed}.")
+
+
+def _loops(run: Run) -> Health | None:
+    looped, read = run.of("listings_looped"), run.of("listings_read")
+    if looped > 1 and looped >= HALF * read and not total(run.history, "listings_looped"):
+        return Health("broken", "paging_loops", f"The pages of {looped} of {read} listings lead back to each other.")
+    return None
+
+
+def _names(run: Run) -> Health | None:
+    taken, moves = run.of("names_taken"), run.of("name_moves")
+    if run.moved("name_moves") and taken >= HALF * moves:
+        return Health("broken", "names_shifted", f"{taken} products of the listings have the names of others.")
+    return None
+
+
+def _prices(run: Run) -> Health | None:
+    compared = f"of {run.compared} products"
+    if run.moved("currency_moves"):
+        return Health("broken", "currency_changed", f"The currency of {run.of('currency_moves')} {compared} changed.")
+    if run.moved("range_moves") or (_share_of_ranges(run) and run.of("products") >= FEW_PRODUCTS):
+        return Health("broken", "prices_became_ranges", f"{run.of('ranges')} products show a range and no price.")
+    usual = run.was("top_price", "priced")
+    equal, priced = run.of("top_price"), run.of("priced")
+    if priced >= FEW_PRODUCTS and equal >= ALMOST_ALL * priced and usual is not None and usual < HALF:
+        return Health("broken", "prices_all_equal", f"{equal} of {priced} prices are the same.")
+    ratio = run.facts.get("price_ratio")
+    if ratio and run.moved("price_moves") and not 1 / run.price_factor <= ratio <= run.price_factor:
+        reason = f"The prices of {run.of('price_moves')} {compared} are {ratio:g} times what they were."
+        return Health("broken", "prices_scaled", reason)
+    if run.moved("unpriced_moves"):
+        return Health("broken", "prices_missing", f"{run.of('unpriced_moves')} {compared} have no price any more.")
+    if run.of("contradicted"):
+        return Health(
+            "broken", "prices_contradicted", f"{run.of('contradicted')} held prices are not what the product pages say."
+        )
+    return None
+
+
+def _share_of_ranges(run: Run) -> bool:
+    usual = run.was("ranges", "products")
+    return usual is not None and usual < RARE and run.of("ranges") >= HALF * run.of("products")
+
+
+def _sold_out(run: Run) -> Health | None:
+    if run.moved("sold_out_moves"):
+        return Health(
+            "broken", "all_sold_out", f"{run.of('sold_out_moves')} of {run.compared} products sold out in one run."
+        )
+    return None
+
+
+def _sources(run: Run) -> Health | None:
+    if run.lost("structured", "products"):
+        reason = f"{run.of('structured')} of {run.of('products')} product pages have structured data, as most had."
+        return Health("degraded", "structured_data_lost", reason)
+    if run.lost("structured_prices", "products"):
+        reason = "The structured data of product pages names no price any more; prices are read from the markup."
+        return Health("degraded", "structured_price_lost", reason)
+    return None
+
+
+def _fields(run: Run) -> Health | None:
+    flat = [_flat(facts) for facts in run.history]
+    now = Run(_flat(run.facts), run.finish_reason, flat, run.price_factor)
+    for name in FIELDS:
+        if now.lost(name, "products"):
+            word = _word(name)
+            reason = f"{now.of(name)} of {now.of('products')} product pages tell the {word}, as most did."
+            return Health("degraded", f"{word}_lost", reason)
+    return None
+
+
+def _word(name: str) -> str:
+    return name.removesuffix("_minor").removesuffix("_url")
+
+
+def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {"products": facts.get("products"), **(facts.get("fields") or {})}
+
+
+def _slow(run: Run) -> Health | None:
+    known = [facts["latency_seconds"] for facts in run.history if facts.get("latency_seconds")]
+    now = run.facts.get("latency_seconds")
+    if not known or not now or run.of("answers") < FEW_PAGES:
+        return None
+    usual = median(known)
+    if now >= SLOWER * usual and now - usual >= SLOWER_SECONDS:
+        return Health("degraded", "slow", f"Half of the answers took over {now:.2f} s; {usual:.2f} s was usual.")
+    return None
+
+
+_RULES: tuple[Callable[[Run], Health | None], ...] = (
+    _blocked, _not_found, _cut, _unreachable, _server_errors, _index, _listings_unreadable, _products_unreadable,
+    _listings_shrunk, _loops, _names, _prices, _sold_out, _sources, _fields, _slow,
+)  # fmt: skip

@@ -1,0 +1,207 @@
+"""Held changes: what was read but is not believed yet, until a second reading or an operator decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Connection, Row, Uuid, bindparam, func, insert, select, update
+
+from christmas.catalog.binding import binds
+from christmas.catalog.resolve import any_of
+from christmas.catalog.tables import changes, held_changes, keys, products
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+_NUMBERS = {
+    "price_minor", "price_min_minor", "price_max_minor", "list_price_minor", "release_year", "series_number"
+}  # fmt: skip
+STATES = ("held", "released", "discarded", "withdrawn")
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """One held change with its product; the fields are the table's and ``name``, ``key``, ``page_url``."""
+
+    id: int
+    vendor: str
+    product_id: UUID
+    field: str
+    old: str | None
+    new: str | None
+    currency: str | None
+    at: datetime
+    job_id: str
+    url: str
+    source: str
+    reason: str
+    group_id: str | None
+    page_id: int | None
+    state: str
+    agrees: bool | None
+    checked_at: datetime | None
+    decided_at: datetime | None
+    decided_by: str | None
+    name: str
+    key: str
+    page_url: str
+
+
+@binds("held", "write")
+def hold(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Hold changes; one that was held for the same field of the product is withdrawn, it was read before."""
+    if not rows:
+        return
+    earlier = update(held_changes).where(
+        held_changes.c.product_id == bindparam("b_product"),
+        held_changes.c.field == bindparam("b_field"),
+        held_changes.c.state == "held",
+    )
+    connection.execute(
+        earlier.values(state="withdrawn", decided_at=bindparam("b_at")),
+        [{"b_product": row["product_id"], "b_field": row["field"], "b_at": row["at"]} for row in rows],
+    )
+    connection.execute(insert(held_changes), [{**row, "state": "held"} for row in rows])
+
+
+@binds("held", "write")
+def settle(connection: Connection, told: Mapping[UUID, Mapping[str, Any]], at: datetime) -> None:
+    """Withdraw what is held of these products and is not what they were told to be by a later reading."""
+    if not told:
+        return
+    query = select(held_changes.c.id, held_changes.c.product_id, held_changes.c.field, held_changes.c.new).where(
+        held_changes.c.state == "held", held_changes.c.product_id.in_(_uuids(connection, told))
+    )
+    stale = [
+        row.id
+        for row in connection.execute(query)
+        if row.field in told[row.product_id] and _text(told[row.product_id][row.field]) != row.new
+    ]
+    _decide(connection, stale, "withdrawn", None, at)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _uuids(connection: Connection, ids: Iterable[UUID]) -> Any:
+    if connection.dialect.name == "sqlite":  # which keeps them as 32 digits
+        return any_of(connection, [one.hex for one in ids], Uuid)
+    return any_of(connection, list(ids), Uuid)
+
+
+def find(
+    connection: Connection,
+    *,
+    state: str | None = "held",
+    vendor: str | None = None,
+    vendors: Sequence[str] | None = None,
+    ids: Sequence[int] | None = None,
+    limit: int | None = None,
+) -> list[HeldRow]:
+    """Give held changes, the newest first; ``vendors`` are those that may be seen."""
+    query = (
+        select(held_changes, products.c.name, keys.c.key, keys.c.url.label("page_url"))
+        .join(products, products.c.id == held_changes.c.product_id)
+        .join(keys, keys.c.id == products.c.key_id)
+        .order_by(held_changes.c.id.desc())
+        .limit(limit)
+    )
+    if state is not None:
+        query = query.where(held_changes.c.state == state)
+    if vendor is not None:
+        query = query.where(held_changes.c.vendor == vendor)
+    if vendors is not None:
+        query = query.where(held_changes.c.vendor.in_(vendors))
+    if ids is not None:
+        query = query.where(held_changes.c.id.in_(any_of(connection, list(ids), BigInteger)))
+    return [HeldRow(*row) for row in connection.execute(query)]
+
+
+def count(connection: Connection) -> dict[str, int]:
+    """Give how many changes are held of each vendor that has any."""
+    query = select(held_changes.c.vendor, func.count()).where(held_changes.c.state == "held")
+    return {row[0]: row[1] for row in connection.execute(query.group_by(held_changes.c.vendor))}
+
+
+def contradicted(connection: Connection, vendor: str) -> int:
+    """Give how many changes are held because second readings of their run said something else."""
+    query = select(held_changes.c.group_id).where(
+        held_changes.c.vendor == vendor, held_changes.c.state == "held", held_changes.c.agrees.is_(False)
+    )
+    groups = query.where(held_changes.c.group_id.is_not(None)).distinct()
+    found = select(func.count()).where(held_changes.c.state == "held", held_changes.c.group_id.in_(groups))
+    return connection.scalar(found.select_from(held_changes)) or 0
+
+
+@binds("held", "write")
+def check(connection: Connection, ids: Sequence[int], *, agrees: bool | None, at: datetime) -> None:
+    """Note what a second reading said."""
+    statement = update(held_changes).where(held_changes.c.id.in_(ids), held_changes.c.state == "held")
+    connection.execute(statement.values(agrees=agrees, checked_at=at))
+
+
+@binds("held", "write")
+def release(connection: Connection, ids: Sequence[int], *, by: str, now: datetime) -> int:
+    """Make held changes true: the products' values, and one change each as of when it was read. Gives how many.
+
+    What was read of the same product in the same run, and is held as well, goes with it.
+    """
+    rows = _with_siblings(connection, ids)
+    names = sorted({row.field for row in rows})
+    current = _current(connection, {row.product_id for row in rows}, names) if rows else {}
+    new = [row for row in rows if _text(current[row.product_id][row.field]) != row.new]
+    for name in names:
+        values = [{"b_id": row.product_id, "b_value": _value(row), "b_at": now} for row in new if row.field == name]
+        if values:
+            columns = {name: bindparam("b_value", type_=products.c[name].type), "last_changed": bindparam("b_at")}
+            connection.execute(update(products).where(products.c.id == bindparam("b_id")).values(columns), values)
+    if new:
+        connection.execute(insert(changes), [_change(row, _text(current[row.product_id][row.field])) for row in new])
+    _decide(connection, [row.id for row in rows], "released", by, now)
+    return len(rows)
+
+
+@binds("held", "write")
+def discard(connection: Connection, ids: Sequence[int], *, by: str, now: datetime) -> int:
+    """Give held changes up, with what was read of the same products in the same runs; gives how many."""
+    rows = _with_siblings(connection, ids)
+    _decide(connection, [row.id for row in rows], "discarded", by, now)
+    return len(rows)
+
+
+def _with_siblings(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
+    mine = held_changes.alias()
+    query = (
+        select(held_changes)
+        .join(mine, (mine.c.product_id == held_changes.c.product_id) & (mine.c.job_id == held_changes.c.job_id))
+        .where(mine.c.id.in_(any_of(connection, list(ids), BigInteger)), mine.c.state == "held")
+        .where(held_changes.c.state == "held")
+        .distinct()
+    )
+    return list(connection.execute(query))
+
+
+def _current(connection: Connection, product_ids: set[UUID], names: list[str]) -> dict[UUID, dict[str, Any]]:
+    query = select(products.c.id, *(products.c[name] for name in names)).where(
+        products.c.id.in_(_uuids(connection, product_ids))
+    )
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in connection.execute(query)}
+
+
+def _value(row: Row[Any]) -> Any:
+    return int(row.new) if row.field in _NUMBERS and row.new is not None else row.new
+
+
+def _change(row: Row[Any], old: str | None) -> dict[str, Any]:
+    same = {name: getattr(row, name) for name in ("product_id", "field", "new", "currency", "at", "job_id", "url")}
+    return {**same, "source": row.source, "old": old}
+
+
+def _decide(connection: Connection, ids: Sequence[int], state: str, by: str | None, now: datetime) -> None:
+    if ids:
+        statement = update(held_changes).where(held_changes.c.id.in_(any_of(connection, list(ids), BigInteger)))
+        connection.execute(statement.values(state=state, decided_by=by, decided_at=now))
