@@ -59,7 +59,8 @@ class YearLink:
 class ListingEntry:
     """What a listing page tells about one product.
 
-    ``listing`` is the path of the year link it was reached from; prices are in minor units of ``currency``.
+    ``listing`` is the path of the year link it was reached from; prices are in minor units of ``currency``. A card that
+    shows a range of prices is ``ranged`` and has no price.
     """
 
     vendor: str
@@ -73,6 +74,7 @@ class ListingEntry:
     list_price_minor: Read[int] = UNREAD
     currency: str = "USD"
     availability: Read[Availability] = UNREAD
+    ranged: bool = False
     source: str = ""
     read_at: datetime | None = None
     page: Page | None = field(default=None, repr=False, compare=False)

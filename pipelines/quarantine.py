@@ -74,7 +74,7 @@ class Quarantine:
     def stored(self, written: Written) -> None:
         """Take notice of what a batch did."""
         self.listings += written.readings
-        self.compared += written.unchanged + written.changed_products
+        self.compared += written.compared
 
     def defers(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         """Take an item that would change a known product; called in the store's thread."""
@@ -102,29 +102,31 @@ class Quarantine:
         from christmas.catalog.apply import Doubt
 
         factor = price_factor(old, new)
-        limit = self.config.price_factor
+        limit = self.config.jump_factor
         reasons = identity_doubts(old, new) if isinstance(item, Product) else {}
         found = {name: Doubt(reason, None, item.page) for name, reason in reasons.items()}
         priced = {name for name in PRICES if name in new}
+        group = None
         if self.mass and "price_minor" in priced:
-            reason = f"{len(self.moves.prices)} of {self.compared} prices moved in one run."
-            return found | dict.fromkeys(priced, Doubt(reason, self._job_id, item.page))
-        if "currency" in new and old["currency"]:
+            reason, group = f"{len(self.moves.prices)} of {self.compared} prices moved in one run.", self._job_id
+        elif "currency" in new and old["currency"]:
             reason = f"The currency turned from {old['currency']} into {new['currency']}."
-            return found | dict.fromkeys(priced, Doubt(reason, None, item.page))
-        if factor is not None and not 1 / limit <= factor <= limit:
-            reason = f"The price is {factor:.3g} times what it was."
-            return found | dict.fromkeys(priced, Doubt(reason, None, item.page))
-        return found
+        elif factor is not None and not 1 / limit <= factor <= limit:
+            reason = f"The price is {float(factor):.3g} times what it was."
+        else:
+            return found
+        source = item.price_source if isinstance(item, Product) else item.source
+        return found | dict.fromkeys(priced, Doubt(reason, group, item.page, source))
 
     def conclude(self, connection: Connection, finish_reason: str) -> dict[str, Any]:
         """Judge the run and write, hold or drop what waits; gives what the job's outcome tells of it. Blocking."""
-        from christmas.catalog import health, listings
+        from christmas.catalog import health, held, listings
 
         now = datetime.now(UTC)
         vendor = self._vendor
+        held.decide_groups(connection, vendor, now)
         facts = self._facts(connection)
-        run = Run(facts, finish_reason, health.history(connection, vendor, now), self.config.price_factor)
+        run = Run(facts, finish_reason, health.history(connection, vendor, now), self.config.jump_factor)
         verdict = judge(run)
         before = health.get(connection, vendor)
         # What this run could not see is as it was.
@@ -153,7 +155,7 @@ class Quarantine:
         from christmas.catalog import health
 
         history = health.history(connection, self._vendor, datetime.now(UTC))
-        run = Run(self._facts(connection), "finished", history, self.config.price_factor)
+        run = Run(self._facts(connection), "finished", history, self.config.jump_factor)
         self.release(connection, judge(run), lasting=False)
 
     def release(self, connection: Connection, verdict: Health, *, lasting: bool) -> None:

@@ -27,6 +27,7 @@ class Readings:
     fields: Counter[str] = field(default_factory=Counter)
     structured: int = 0
     structured_prices: int = 0
+    entry_ranges: int = 0
     priced: int = 0
     ranges: int = 0
     prices: Counter[int] = field(default_factory=Counter)
@@ -35,6 +36,7 @@ class Readings:
         """Count one item; others than products and entries say nothing here."""
         if isinstance(item, ListingEntry):
             self.entries += 1
+            self.entry_ranges += item.ranged
             if item.price_minor:
                 self._price(item.price_minor)
         elif isinstance(item, Product):
@@ -63,6 +65,7 @@ class Readings:
         return {
             "products": self.products,
             "entries": self.entries,
+            "entry_ranges": self.entry_ranges,
             "fields": dict(self.fields),
             "structured": self.structured,
             "structured_prices": self.structured_prices,

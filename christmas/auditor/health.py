@@ -52,7 +52,7 @@ class Run:
     facts: Mapping[str, Any]
     finish_reason: str
     history: list[dict[str, Any]]
-    price_factor: float
+    jump_factor: float
 
     def of(self, name: str) -> int:
         """Give one number of the run."""
@@ -88,6 +88,12 @@ class Run:
             and self.of(whole) >= FEW_PRODUCTS
             and self.of(part) <= RARE * self.of(whole)
         )
+
+    def gained(self, part: str, whole: str) -> bool:
+        """Say whether a rare share has become the larger half."""
+        usual = self.was(part, whole)
+        many = self.of(whole) >= FEW_PRODUCTS and self.of(part) >= HALF * self.of(whole)
+        return many and usual is not None and usual < RARE
 
 
 def judge(run: Run) -> Health:
@@ -137,8 +143,7 @@ def _cut(run: Run) -> Health | None:
     if count > 1 and count >= CUT_SHARE * attempts:
         return Health("broken", "bodies_cut", f"{count} of {attempts} answers broke off before their end.")
     open_, pages = run.of("unclosed"), run.of("read") + run.of("unreadable")
-    usual = run.was("unclosed", "read")
-    if open_ >= FEW_PAGES and open_ >= HALF * pages and usual is not None and usual < RARE:
+    if open_ >= FEW_PAGES and run.gained("unclosed", "read"):
         return Health("broken", "bodies_cut", f"{open_} of {pages} pages end before their end.")
     return None
 
@@ -211,14 +216,16 @@ def _prices(run: Run) -> Health | None:
     compared = f"of {run.compared} products"
     if run.moved("currency_moves"):
         return Health("broken", "currency_changed", f"The currency of {run.of('currency_moves')} {compared} changed.")
-    if run.moved("range_moves") or (_share_of_ranges(run) and run.of("products") >= FEW_PRODUCTS):
-        return Health("broken", "prices_became_ranges", f"{run.of('ranges')} products show a range and no price.")
+    for part, whole in (("ranges", "products"), ("entry_ranges", "entries")):
+        if run.gained(part, whole):
+            reason = f"{run.of(part)} of {run.of(whole)} {whole} show a range and no price."
+            return Health("broken", "prices_became_ranges", reason)
     usual = run.was("top_price", "priced")
     equal, priced = run.of("top_price"), run.of("priced")
     if priced >= FEW_PRODUCTS and equal >= ALMOST_ALL * priced and usual is not None and usual < HALF:
         return Health("broken", "prices_all_equal", f"{equal} of {priced} prices are the same.")
     ratio = run.facts.get("price_ratio")
-    if ratio and run.moved("price_moves") and not 1 / run.price_factor <= ratio <= run.price_factor:
+    if ratio and run.moved("price_moves") and not 1 / run.jump_factor <= ratio <= run.jump_factor:
         reason = f"The prices of {run.of('price_moves')} {compared} are {ratio:g} times what they were."
         return Health("broken", "prices_scaled", reason)
     if run.moved("unpriced_moves"):
@@ -228,11 +235,6 @@ def _prices(run: Run) -> Health | None:
             "broken", "prices_contradicted", f"{run.of('contradicted')} held prices are not what the product pages say."
         )
     return None
-
-
-def _share_of_ranges(run: Run) -> bool:
-    usual = run.was("ranges", "products")
-    return usual is not None and usual < RARE and run.of("ranges") >= HALF * run.of("products")
 
 
 def _sold_out(run: Run) -> Health | None:
@@ -255,7 +257,7 @@ def _sources(run: Run) -> Health | None:
 
 def _fields(run: Run) -> Health | None:
     flat = [_flat(facts) for facts in run.history]
-    now = Run(_flat(run.facts), run.finish_reason, flat, run.price_factor)
+    now = Run(_flat(run.facts), run.finish_reason, flat, run.jump_factor)
     for name in FIELDS:
         if now.lost(name, "products"):
             word = _word(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from statistics import median
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -18,12 +19,12 @@ PRICES = ("price_minor", "price_min_minor", "price_max_minor", "list_price_minor
 AVAILABLE = {"in_stock", "low_stock", "preorder"}
 
 
-def price_factor(old: Mapping[str, Any], new: Mapping[str, Any]) -> float | None:
+def price_factor(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fraction | None:
     """Give the new price as a multiple of the old one; None where one of them is missing or the currency differs."""
     before, now = old["price_minor"], new.get("price_minor")
     if not before or not now or "currency" in new:
         return None
-    return float(now / before)
+    return Fraction(now, before)
 
 
 def identity_doubts(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
@@ -55,7 +56,7 @@ def _words(name: str) -> set[str]:
 class Moves:
     """The known products that a run would change, by key: counted once however often they were read."""
 
-    ratios: dict[str, float] = field(default_factory=dict)
+    ratios: dict[str, Fraction] = field(default_factory=dict)
     prices: set[str] = field(default_factory=set)
     currencies: set[str] = field(default_factory=set)
     ranges: set[str] = field(default_factory=set)
@@ -86,7 +87,7 @@ class Moves:
         before = {old for old, _ in self.names.values()}
         return {
             "price_moves": len(self.prices),
-            "price_ratio": round(median(self.ratios.values()), 4) if self.ratios else None,
+            "price_ratio": round(float(median(self.ratios.values())), 4) if self.ratios else None,
             "currency_moves": len(self.currencies),
             "range_moves": len(self.ranges),
             "unpriced_moves": len(self.unpriced),

@@ -51,11 +51,15 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why a change is to be held; ``group`` is the run whose changes are held as a whole, ``page`` is to be kept."""
+    """Why a change is to be held; ``group`` is the run whose changes are held as a whole, ``page`` is to be kept.
+
+    ``source`` is where exactly this field was read, where that is known.
+    """
 
     reason: str
     group: str | None = None
     page: Page | None = None
+    source: str = ""
 
 
 class Watch(Protocol):
@@ -159,6 +163,7 @@ class Changeset:
             rows[row["product_id"], row["field"]] = row | {
                 "vendor": vendor,
                 "reason": doubt.reason,
+                "source": doubt.source or row["source"],
                 "group_id": doubt.group,
                 "page_id": None if page is None else pages[id(page)],
             }

@@ -41,7 +41,9 @@ def write(
     found = resolve.resolve(connection, vendor, entries)
     paths = resolve.listing_ids(connection, vendor, {entry.listing: entry.release_year for entry in entries})
     written.entries += len(entries)
-    written.new_keys += len({key.id for key in found if key.new})
+    new = len({key.id for key in found if key.new})
+    written.new_keys += new
+    written.compared += len(entries) - new
     changed: list[Changed] = []
     members: dict[tuple[int, int], None] = {}
     first: dict[int, int] = {}
@@ -120,6 +122,7 @@ def _write_changed(
         total = len(changed)
         changed = [one for one in changed if not _defers(watch, changeset, *one)]
         written.entries -= total - len(changed)  # counted when they are written
+        written.compared -= total - len(changed)
     renamed = [(entry, key) for entry, key, difference in changed if difference.identity and not key.new]
     resolve.rename(connection, vendor, renamed)
     due: dict[int, bool] = {}

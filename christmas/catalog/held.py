@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Connection, Row, Uuid, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, Uuid, bindparam, case, func, insert, select, update
 
 from christmas.catalog.binding import binds
 from christmas.catalog.resolve import any_of
@@ -16,9 +16,17 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from christmas.items import SecondReading
+
 _NUMBERS = {
     "price_minor", "price_min_minor", "price_max_minor", "list_price_minor", "release_year", "series_number"
 }  # fmt: skip
+# What a second reading decides; the other fields go with these.
+_JUDGED = {"price_minor", "name", "sku"}
+AUDITOR = "auditor"
+# Of the second readings of a run that is held as a whole, so many must say anything, and so large a share must agree.
+CONFIRMED_LEAST = 10
+CONFIRMED_SHARE = 0.9
 STATES = ("held", "released", "discarded", "withdrawn")
 
 
@@ -125,6 +133,82 @@ def count(connection: Connection) -> dict[str, int]:
     """Give how many changes are held of each vendor that has any."""
     query = select(held_changes.c.vendor, func.count()).where(held_changes.c.state == "held")
     return {row[0]: row[1] for row in connection.execute(query.group_by(held_changes.c.vendor))}
+
+
+def to_check(connection: Connection, vendor: str, *, sample: int, limit: int) -> list[tuple[str, str]]:
+    """Give key and address of the pages to be read again: of each run that is held as a whole ``sample`` by chance,
+
+    and of the single changes at most ``limit``, those first that were not read again for the longest time.
+    """
+    page = select(keys.c.key, keys.c.url).select_from(
+        held_changes.join(products, products.c.id == held_changes.c.product_id).join(
+            keys, keys.c.id == products.c.key_id
+        )
+    )
+    mine = (held_changes.c.vendor == vendor) & (held_changes.c.state == "held")
+    groups = select(held_changes.c.group_id).where(mine, held_changes.c.group_id.is_not(None)).distinct()
+    found: dict[str, str] = {}
+    for group in connection.scalars(groups).all():
+        chosen = page.where(mine, held_changes.c.group_id == group, held_changes.c.field == "price_minor")
+        found |= {row.key: row.url for row in connection.execute(chosen.order_by(func.random()).limit(sample))}
+    single = page.where(mine, held_changes.c.group_id.is_(None))
+    oldest = single.order_by(func.coalesce(held_changes.c.checked_at, held_changes.c.at), held_changes.c.id)
+    return list((found | {row.key: row.url for row in connection.execute(oldest.limit(limit))}).items())
+
+
+@binds("held", "write")
+def second(connection: Connection, vendor: str, readings: Sequence[SecondReading]) -> None:
+    """Note what product pages say of the changes that are held of them; single ones are decided by it."""
+    for reading in readings:
+        query = (
+            select(held_changes)
+            .join(products, products.c.id == held_changes.c.product_id)
+            .join(keys, keys.c.id == products.c.key_id)
+            .where(held_changes.c.state == "held", keys.c.vendor == vendor, keys.c.key == reading.key)
+        )
+        for row in connection.execute(query).all():
+            if row.field not in _JUDGED:
+                continue  # goes with the price or the name
+            agrees = _agrees(connection, row, reading)
+            check(connection, [row.id], agrees=agrees, at=reading.read_at)
+            if row.group_id is None and agrees is not None:
+                (release if agrees else discard)(connection, [row.id], by=AUDITOR, now=reading.read_at)
+
+
+def _agrees(connection: Connection, row: Row[Any], reading: SecondReading) -> bool | None:
+    """Say whether a page confirms a held change by another source; None where it has none, or gave no product."""
+    product = reading.product
+    if product is None:
+        return None
+    if row.field == "price_minor":
+        told = [price for source, price in reading.prices if source != row.source]
+        if row.currency and product.currency and product.currency != row.currency:
+            return False
+        if not told:
+            return None
+        return row.new in {_text(price) for price in told}
+    value = getattr(product, row.field)
+    if _text(value or None) != row.new:
+        return False
+    # What has become another product's name or number may be a row that slipped: that is for people to decide.
+    column = products.c[row.field]
+    others = select(func.count()).where(
+        products.c.vendor == row.vendor, column == row.new, products.c.id != row.product_id
+    )
+    return None if connection.scalar(others.select_from(products)) else True
+
+
+@binds("held", "write")
+def decide_groups(connection: Connection, vendor: str, now: datetime) -> None:
+    """Release the runs whose changes are held as a whole and were confirmed by nearly all second readings."""
+    mine = (held_changes.c.vendor == vendor) & (held_changes.c.state == "held") & held_changes.c.group_id.is_not(None)
+    agreed = func.sum(case((held_changes.c.agrees.is_(True), 1), else_=0))
+    denied = func.sum(case((held_changes.c.agrees.is_(False), 1), else_=0))
+    query = select(held_changes.c.group_id, agreed, denied, func.count()).where(mine).group_by(held_changes.c.group_id)
+    for group, yes, no, total in connection.execute(query).all():
+        if yes >= min(CONFIRMED_LEAST, total) and yes >= CONFIRMED_SHARE * (yes + no):
+            ids = select(held_changes.c.id).where(mine, held_changes.c.group_id == group)
+            release(connection, connection.scalars(ids).all(), by=AUDITOR, now=now)
 
 
 def contradicted(connection: Connection, vendor: str) -> int:

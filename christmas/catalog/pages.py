@@ -62,6 +62,7 @@ def write(
         else:
             new[key.id] = _row(vendor, item, key)
     _insert(connection, new, written)
+    written.compared += len(changeset.states)
     written.unchanged += len([state for state in changeset.states.values() if state.touched and not state.changed])
     changeset.write(connection, vendor, written)
     resolve.add_aliases(connection, vendor, [(i, k) for i, k in zip(items, found, strict=True) if not k.new])

@@ -120,6 +120,12 @@ def get(connection: Connection, name: str) -> ProductRow | None:
     return ProductRow(*rows[0]) if len(rows) == 1 else None
 
 
+def sample(connection: Connection, vendor: str, size: int) -> list[ProductRow]:
+    """Give so many products of a vendor by chance, of those that are not gone."""
+    query = select(*_COLUMNS).select_from(_FROM).where(products.c.vendor == vendor, keys.c.gone_since.is_(None))
+    return [ProductRow(*row) for row in connection.execute(query.order_by(func.random()).limit(size))]
+
+
 def _named(name: str) -> ColumnElement[bool]:
     vendor, colon, key = name.partition(":")
     if colon:

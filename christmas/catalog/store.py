@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from christmas.catalog import entries, gone, kept_pages, listings, pages
+from christmas.catalog import entries, gone, held, kept_pages, listings, pages
 from christmas.catalog.written import Written
-from christmas.items import GoneReading, ListingEntry, ListingReading, OddPage, PageUnread, Product
+from christmas.items import GoneReading, ListingEntry, ListingReading, OddPage, PageUnread, Product, SecondReading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,6 +38,8 @@ def write(
             pages.write_unread(connection, vendor, group)
         for vendor, group in _by_vendor(segment, GoneReading):
             gone.write(connection, vendor, group)
+        for vendor, group in _by_vendor(segment, SecondReading):
+            held.second(connection, vendor, group)
         for odd in (item for item in segment if isinstance(item, OddPage)):
             kept_pages.keep(connection, odd.vendor, odd.page, reason=odd.reason, job_id=job_id, at=odd.read_at)
         for reading in (item for item in segment if isinstance(item, ListingReading)):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Written:
     """Counts, and the readings of listings with what each was worth.
 
-    An unchanged entry or page wrote nothing but when it was seen or read.
+    An unchanged entry or page wrote nothing but when it was seen or read; ``compared`` are those that were known before.
     """
 
     entries: int = 0
@@ -23,6 +23,7 @@ class Written:
     changed_products: int = 0
     changes: int = 0
     unchanged: int = 0
+    compared: int = 0
     held: int = 0
     readings: list[tuple[ListingReading, Recorded]] = field(default_factory=list)
 

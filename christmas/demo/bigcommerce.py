@@ -27,6 +27,11 @@ def year_path(year: int) -> str:
     return f"/{year}-hallmark-ornaments/"
 
 
+def home(shop: Shop) -> str:
+    """Render the home page, which sells nothing by itself."""
+    return f"{head('Ornaments')}<body>{_nav(shop)}<main><h1>Welcome</h1></main>{footer()}"
+
+
 def year_index(shop: Shop) -> str:
     """Render the index of years."""
     links = "".join(
@@ -43,7 +48,7 @@ def listing(shop: Shop, year: int, page: int) -> str | None:
     if page > pages:
         return None
     cards = "".join(
-        f'<li class="product">{_card(shop, shop.offer(number))}</li>\n'
+        f'<li class="product">{_card(shop, shop.shown(number))}</li>\n'
         for number in numbers[(page - 1) * shop.per_page : page * shop.per_page]
     )
     link = following = ""

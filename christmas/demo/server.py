@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    from christmas.demo.breakages import PageKind
     from christmas.demo.faults import Fault
     from christmas.demo.shops import Kind
 
@@ -30,16 +31,36 @@ _BC_PRODUCT = re.compile(r"/.*-(\d+)/")
 
 
 def page(shop: Shop, target: str) -> str | None:
-    """Render what a shop has at a path; None where it has nothing."""
+    """Render what a shop has at a path, as broken as it is; None where it has nothing."""
+    edit = shop.breakage.edits.get(_kind_of(shop, target)) if shop.breakage else None
+    return edit(partial(_healthy_page, shop), target) if edit else _healthy_page(shop, target)
+
+
+def _healthy_page(shop: Shop, target: str) -> str | None:
     parts = urlsplit(target)
     query = parse_qs(parts.query)
     if parts.path == "/robots.txt":
         return shop.robots
     if parts.path == "/sitemap.xml":
         return _sitemap(shop)
+    if parts.path == "/":
+        return shift4shop.home(shop) if shop.kind.platform == "shift4shop" else bigcommerce.home(shop)
     if shop.kind.platform == "shift4shop":
         return _shift4shop(shop, parts.path, query)
     return _bigcommerce(shop, parts.path, query)
+
+
+def _kind_of(shop: Shop, target: str) -> PageKind:
+    path = urlsplit(target).path
+    listing, product = (_S4_LISTING, _S4_PRODUCT) if shop.kind.platform == "shift4shop" else (_BC_LISTING, _BC_PRODUCT)
+    if path == shop.kind.year_index:
+        return "index"
+    if listing.fullmatch(path) or path == "/view_category.asp":
+        return "listing"
+    if product.search(path) or "itemid=" in target:
+        return "product"
+    kinds: dict[str, PageKind] = {"/": "home", "/robots.txt": "robots"}
+    return kinds.get(path, "other")
 
 
 def _shift4shop(shop: Shop, path: str, query: dict[str, list[str]]) -> str | None:
@@ -55,7 +76,7 @@ def _shift4shop(shop: Shop, path: str, query: dict[str, list[str]]) -> str | Non
         return None if year_asked is None else shift4shop.listing(shop, year_asked, _page_asked(query), False)
     key = match[1] if (match := _S4_PRODUCT.search(path)) else query.get("itemid", [""])[0]
     number = shop.number_of_key(key)
-    return None if number is None else _finished(shop, shift4shop.product(shop, shop.offer(number)))
+    return None if number is None else _finished(shop, shift4shop.product(shop, shop.shown(number)))
 
 
 def _page_asked(query: dict[str, list[str]]) -> int:
@@ -71,7 +92,7 @@ def _bigcommerce(shop: Shop, path: str, query: dict[str, list[str]]) -> str | No
         return bigcommerce.listing(shop, year, _page_asked(query)) if year in shop.release_years() else None
     if match := _BC_PRODUCT.fullmatch(path):
         number = shop.number_of_key(str(shop.kind.first_key + int(match[1])))
-        if number is not None and (offer := shop.offer(number)).path == path:
+        if number is not None and (offer := shop.shown(number)).path == path:
             return _finished(shop, bigcommerce.product(shop, offer))
     return None
 
@@ -165,7 +186,7 @@ class _Connection(asyncio.Protocol):
         method, target, _ = first.split(" ", 2)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         agent = headers.get("user-agent", "")
-        fault = self.shop.take_fault(target)
+        fault = self.shop.take_fault(target) or self._fault_of_breakage(target)
         if fault is not None:
             self._misbehave(fault, target, agent)
             return
@@ -175,10 +196,16 @@ class _Connection(asyncio.Protocol):
         kind = "text/plain" if target == "/robots.txt" else "text/html; charset=utf-8"
         send = partial(self._send, status, b"" if method == "HEAD" else body, target, agent)
         send = partial(send, {"Content-Type": kind}, length=len(body))
-        if self.shop.delay_seconds:
-            asyncio.get_running_loop().call_later(self.shop.delay_seconds, send)
+        if delay_seconds := self.shop.delay_seconds * (self.shop.breakage.delay_factor if self.shop.breakage else 1):
+            asyncio.get_running_loop().call_later(delay_seconds, send)
         else:
             send()
+
+    def _fault_of_breakage(self, target: str) -> Fault | None:
+        breakage = self.shop.breakage
+        if breakage is None or not breakage.faults or self.shop.asked % breakage.one_in:
+            return None
+        return breakage.faults.get(_kind_of(self.shop, target))
 
     def _misbehave(self, fault: Fault, target: str, agent: str) -> None:
         body = (page(self.shop, target) or "").encode()

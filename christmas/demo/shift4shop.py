@@ -38,6 +38,11 @@ def _page_path(shop: Shop, year: int, page: int) -> str:
     return f"/{year}_c_{category(year)}-{page}-3.html"
 
 
+def home(shop: Shop) -> str:
+    """Render the home page, which sells nothing by itself."""
+    return f"{head('Ornaments')}<body>{_nav(shop)}<main><h1>Welcome</h1></main>{footer()}"
+
+
 def year_index(shop: Shop) -> str:
     """Render the index of years, each shop in its own form."""
     years = shop.release_years()
@@ -59,7 +64,7 @@ def listing(shop: Shop, year: int, page: int, view_all: bool) -> str | None:
     if page > pages:
         return None
     shown = numbers if view_all else numbers[(page - 1) * shop.per_page : page * shop.per_page]
-    items = "".join(_item(shop, shop.offer(number)) for number in shown)
+    items = "".join(_item(shop, shop.shown(number)) for number in shown)
     paging = viewall = ""
     if pages > 1 and not view_all:
         others = [n for n in range(1, pages + 1) if n != page]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
+    from christmas.demo.breakages import Breakage
     from christmas.demo.faults import Fault
 
 
@@ -87,6 +89,7 @@ class Shop:
     scripted: bool = False  # product pages are put together by a script in the visitor's browser
     requests: list[Hit] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    breakage: Breakage | None = None
     delay_seconds: float = 0.0  # before each answer
     connections: int = 0
     asked: int = 0  # requests that came in, answered or not
@@ -94,6 +97,8 @@ class Shop:
     in_flight_max: int = 0
     _changes: dict[int, dict[str, Any]] = field(default_factory=dict)
     _removed: set[int] = field(default_factory=set)
+    _added: dict[int, range] = field(default_factory=dict)  # ornaments by a release year that came later
+    _sale_percent: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -122,25 +127,37 @@ class Shop:
             step = self.years
             start += (LAST_YEAR - year - self.first) % step
         # A range as long as it may be: a page of a shop of a million must not cost a walk through it.
-        listed = range(start, self.first + self.size, step)
+        listed: Sequence[int] = range(start, self.first + self.size, step)
+        if year in self._added:
+            listed = self._added[year]
+        elif year is None and self._added:
+            listed = [*listed, *chain.from_iterable(self._added.values())]
         return [n for n in listed if n not in self._removed] if self._removed else listed
 
     def release_years(self) -> list[int]:
         """Give the release years, the newest first."""
-        return [LAST_YEAR - offset for offset in range(self.years)]
+        return [*sorted(self._added, reverse=True), *(LAST_YEAR - offset for offset in range(self.years))]
 
     def offer(self, number: int) -> Offer:
         """Give what one ornament costs here now."""
-        offer = _offer(self.kind, number, self.seed, self.years)
+        added = next((year for year, numbers in self._added.items() if number in numbers), None)
+        offer = _offer(self.kind, number, self.seed, self.years, added)
         changed = self._changes.get(number)
-        return replace(offer, **changed) if changed else offer
+        offer = replace(offer, **changed) if changed else offer
+        return _on_sale(offer, self._sale_percent) if self._sale_percent else offer
+
+    def shown(self, number: int) -> Offer:
+        """Give what listings and product pages show of one ornament: its offer, unless the shop is broken."""
+        offer = self.offer(number)
+        return self.breakage.offer(offer) if self.breakage and self.breakage.offer else offer
 
     def number_of_key(self, key: str) -> int | None:
         """Give the ornament sold under a key; None where there is none."""
         if not key.isdigit():
             return None
         number = int(key) - self.kind.first_key
-        known = self.first <= number < self.first + self.size and number not in self._removed
+        sold = (range(self.first, self.first + self.size), *self._added.values())
+        known = any(number in numbers for numbers in sold) and number not in self._removed
         return number if known else None
 
     def _sold(self, key: str) -> int:
@@ -190,6 +207,36 @@ class Shop:
         with self._lock:
             self._removed = self._removed | {number}  # a new set: the server may be walking through the old one
 
+    def sale(self, percent: int) -> None:
+        """Take so much off every price, and show the old one as list price; 0 ends the sale.
+
+        Raise ValueError for less than 0 and for more than 99.
+        """
+        if not 0 <= percent < 100:
+            raise ValueError(f"A sale of {percent} % is none: use 0 to 99.")
+        self._sale_percent = percent
+
+    def add_year(self, year: int, count: int) -> None:
+        """Sell ``count`` further ornaments of a release year behind the newest; raise ValueError for any other."""
+        newest = self.release_years()[0]
+        if year <= newest:
+            raise ValueError(f"{year} is no new year here: the newest is {newest}.")
+        start = self.first + self.size + sum(map(len, self._added.values()))
+        self._added = self._added | {year: range(start, start + count)}
+
+    def sell_out_year(self, year: int) -> None:
+        """Let every offer of a release year be sold out."""
+        for number in self.numbers(year):
+            self.change(self.offer(number).key, availability=Availability.OUT_OF_STOCK)
+
+    def delist(self, share: float, random: Random) -> list[str]:
+        """Take a share (0 to 1) of the offers out of the shop; gives their keys."""
+        numbers = self.numbers()
+        keys = [self.offer(number).key for number in random.sample(numbers, int(len(numbers) * share))]
+        for key in keys:
+            self.remove(key)
+        return keys
+
     def fault(self, fault: Fault) -> None:
         """Let coming requests fail; the first fault that matches a request and is not used up is taken."""
         with self._lock:
@@ -216,8 +263,23 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _offer(kind: Kind, number: int, seed: int, years: int) -> Offer:
+def _on_sale(offer: Offer, percent: int) -> Offer:
+    def reduced(minor: int | None) -> int | None:
+        return None if minor is None else minor * (100 - percent) // 100
+
+    return replace(
+        offer,
+        price_minor=reduced(offer.price_minor),
+        price_min_minor=reduced(offer.price_min_minor),
+        price_max_minor=reduced(offer.price_max_minor),
+        list_price_minor=offer.price_minor,
+    )
+
+
+def _offer(kind: Kind, number: int, seed: int, years: int, added: int | None = None) -> Offer:
     one = ornament(number, seed, years)
+    if added is not None:
+        one = replace(one, year=added)
     chance = crc32(f"{kind.vendor}{seed}{number}".encode())
     name, sku = f"{one.year} {one.title}", one.sku
     if kind.marks_boxes and number % 9 == 0:
@@ -233,7 +295,7 @@ def _offer(kind: Kind, number: int, seed: int, years: int) -> Offer:
     elif number % 7 == 3:
         former = (price or 0) * 14 // 10
     stock = Availability.OUT_OF_STOCK if chance % 100 < 15 else Availability.IN_STOCK
-    if kind.platform == "bigcommerce" and one.year == LAST_YEAR and number % 2:
+    if kind.platform == "bigcommerce" and one.year >= LAST_YEAR and number % 2:
         stock = Availability.PREORDER
     elif kind.platform == "shift4shop" and chance % 100 > 96:
         stock = Availability.LOW_STOCK

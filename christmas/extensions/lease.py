@@ -123,7 +123,7 @@ class Lease:
             id=spider.job_id,
             name=spider.arguments.job_name,
             vendor=spider.name,
-            consumer="integrator",
+            consumer=spider.arguments.job_name.partition(".")[0],
             arguments=spider.arguments.as_dict(),
         )
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy import signals
 
 from christmas import config as configuration
+from christmas.auditor import sample
 from christmas.errors import DatabaseUnavailable, LeaseLost, VendorTaken
 from christmas.extensions.lease import Lease
 from christmas.middlewares.stop import stop
@@ -42,6 +43,8 @@ def outcome_of(stats: Mapping[str, Any], reason: str) -> tuple[str, dict[str, An
     outcome: dict[str, Any] = {name.replace("/", "_"): int(stats.get(name, 0)) for name in _REPORTED}
     dropped = {name.rpartition("/")[2]: n for name, n in stats.items() if name.startswith("validate/dropped/")}
     outcome |= {"dropped": dropped, "finish_reason": reason}
+    if verified := sample.report(stats):
+        outcome["verified"] = verified
     error = _error(outcome, reason)
     if error:
         outcome["error"] = error

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from christmas.jobs import integrator
+from christmas.jobs import auditor, integrator
 
-__all__ = ["integrator"]
+__all__ = ["auditor", "integrator"]
 
 
 def __getattr__(name: str) -> Any:

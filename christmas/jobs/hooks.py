@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from christmas.errors import ConfigurationError, JobRefused
 from christmas.jobs.registry import DEFINITIONS
+from christmas.logs.lines import about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,7 +67,16 @@ def contact_needed(job: Definition, config: Config) -> None:
 @post_hook
 def log_run(job: JobRow, config: Config) -> None:
     """Write one line about the finished job."""
-    logger.info("Job %s (%s %s) %s", job.id, job.name, job.vendor or "", job.state)
+    logger.info("Job %s (%s %s) %s", job.id, job.name, job.vendor or "", job.state, extra=about(job))
+
+
+@post_hook
+def confirm_held(job: JobRow, config: Config) -> None:
+    """Have the pages of what a run has held read again, at once."""
+    if job.vendor and (job.outcome or {}).get("held"):
+        from christmas.jobs import client
+
+        client.submit("auditor.confirm_held", {"vendor": job.vendor}, config=config, submitted_by="confirm_held")
 
 
 def check(config: Config) -> None:
@@ -156,7 +166,7 @@ def _call(entry: dict[str, Any], job: JobRow, config: Config) -> dict[str, Any]:
             raise ConfigurationError("no module of this node's jobs.hook_modules registers it")  # noqa: TRY301
         hook(job, config)
     except Exception as error:  # noqa: BLE001  # whatever a hook does, it is recorded and the others run
-        logger.warning("Post hook %s of job %s failed: %s", entry["name"], job.id, error)
+        logger.warning("Post hook %s of job %s failed: %s", entry["name"], job.id, error, extra=about(job))
         state = "waiting" if attempts < ATTEMPTS else "failed"
         return {**entry, "state": state, "error": f"{type(error).__name__}: {error}"}
     return {"name": entry["name"], "state": "succeeded", "attempts": attempts}

@@ -7,15 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from christmas.errors import ArgumentError, JobRefused
-from christmas.jobs import integrator
+from christmas.jobs import auditor, integrator
 from christmas.jobs.definition import Definition, RootJob, SpiderJob
+from christmas.platforms.arguments import AUDITS, JOBS
 
 _ABSTRACT = {Definition, SpiderJob, RootJob}
 DEFINITIONS: dict[str, type[Definition]] = {
     found.job_name(): found
-    for module in (integrator,)
+    for module in (integrator, auditor)
     for found in vars(module).values()
-    if inspect.isclass(found) and issubclass(found, Definition) and found not in _ABSTRACT
+    if inspect.isclass(found)
+    and issubclass(found, Definition)
+    and found not in _ABSTRACT
+    and not found.__name__.startswith("_")
 }
 
 
@@ -36,9 +40,11 @@ def of_spider(spider: str, arguments: Mapping[str, Any]) -> Definition:
     """Give the job that a spider with a stage is, as Scrapyd's ``schedule.json`` names it."""
     rest = {name: value for name, value in arguments.items() if name != "stage"}
     stage = arguments.get("stage")
-    names = {None: "sync_vendor", "links": "sync_links", "products": "sync_products"}
-    if stage not in names:
-        raise ArgumentError(f"stage={stage!r} is not a stage: use links or products, or leave it out for both.")
+    if stage not in JOBS:
+        raise ArgumentError(
+            f"stage={stage!r} is not a stage: use links or products, leave it out for both, or use one of the "
+            f"auditor's: {', '.join(AUDITS)}."
+        )
     if "vendor" in rest:
         raise ArgumentError("There is no argument vendor: the spider is the vendor.")
-    return make(f"integrator.{names[stage]}", {"vendor": spider, **rest})
+    return make(JOBS[stage], {"vendor": spider, **rest})

@@ -7,10 +7,20 @@ from typing import Literal, get_args
 
 from christmas.errors import ArgumentError
 
-Stage = Literal["links", "products"]
+Stage = Literal["links", "products", "confirm", "verify", "gone"]
 Which = Literal["unscraped", "scraped", "stale", "all"]
 
 STAGES: tuple[str, ...] = get_args(Stage)
+# What a stage is called as a job.
+JOBS: dict[str | None, str] = {
+    None: "integrator.sync_vendor",
+    "links": "integrator.sync_links",
+    "products": "integrator.sync_products",
+    "confirm": "auditor.confirm_held",
+    "verify": "auditor.verify_sample",
+    "gone": "auditor.confirm_gone",
+}
+AUDITS = ("confirm", "verify", "gone")
 WHICH: tuple[str, ...] = get_args(Which)
 VENDOR_PATTERN = r"^[a-z0-9_]{1,80}$"
 # The first Keepsake ornaments are from 1973; a shop may list older pieces by other makers.
@@ -36,9 +46,7 @@ class Arguments:
     @property
     def job_name(self) -> str:
         """The name of the standard job this run is, in dot notation."""
-        if self.stage == "links":
-            return "integrator.sync_links"
-        return "integrator.sync_products" if self.stage == "products" else "integrator.sync_vendor"
+        return JOBS[self.stage]
 
     def as_dict(self) -> dict[str, object]:
         """Give the arguments that were set, as the job's record keeps them."""
@@ -60,7 +68,12 @@ def parse(
         accepted = "stage, year, which, keys and limit"
         raise ArgumentError(f"Unknown argument {', '.join(sorted(unknown))}: a spider takes {accepted}.")
     if stage is not None and stage not in STAGES:
-        raise ArgumentError(f"stage={stage!r} is not a stage: use {' or '.join(STAGES)}, or leave it out for both.")
+        raise ArgumentError(
+            f"stage={stage!r} is not a stage: use links or products, leave it out for both, or use one of the "
+            f"auditor's: {', '.join(AUDITS)}."
+        )
+    if stage in AUDITS and (year or which or keys):
+        raise ArgumentError(f"stage={stage} chooses its pages itself: it takes only limit.")
     if which is not None and which not in WHICH:
         raise ArgumentError(f"which={which!r} selects nothing: use one of {', '.join(WHICH)}.")
     if stage == "links" and (keys or which not in {None, "all"}):

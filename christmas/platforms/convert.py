@@ -35,6 +35,7 @@ def entry(spider: Integration, facts: EntryFacts, listing: Listing, page: Page |
         list_price_minor=_minor(facts.list_price, currency),
         currency=currency,
         availability=facts.availability,
+        ranged=facts.ranged,
         source="listing",
         read_at=spider.now(),
         page=page,

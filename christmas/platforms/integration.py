@@ -17,6 +17,7 @@ from christmas import config as configuration
 from christmas.errors import ConfigurationError, NothingReadable, ReadingError
 from christmas.items import OddPage, Page, PageUnread, YearLink
 from christmas.platforms import arguments, convert, selection
+from christmas.platforms.audits import Audits
 from christmas.platforms.listing_progress import Listing, ListingProgress
 from christmas.platforms.signals import store_wanted
 from christmas.platforms.year_links import YearLinkCache
@@ -116,6 +117,10 @@ class Integration(scrapy.Spider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Give the requests of the stages asked for; the products stage waits for the listings and the store."""
+        if self.arguments.stage in arguments.AUDITS:
+            async for request in Audits(self).requests(self.arguments.stage):
+                yield request
+            return
         if self.arguments.stage != "products":
             async for request in self._link_requests():
                 yield request
@@ -123,9 +128,9 @@ class Integration(scrapy.Spider):
             await self.progress.wait()
             await self.crawler.signals.send_catch_log_async(store_wanted)
         if self.arguments.stage != "links":
-            self._count("pages/planned", await selection.count(self.config, self.name, self.arguments))
+            self.count("pages/planned", await selection.count(self.config, self.name, self.arguments))
             async for row in selection.pages(self.config, self.name, self.arguments):
-                yield self._request(row.url, self.parse_product, key=row.key)
+                yield self.request(row.url, self.parse_product, key=row.key)
 
     async def _link_requests(self) -> AsyncIterator[Request]:
         links = await asyncio.to_thread(self.year_links.load)
@@ -134,49 +139,49 @@ class Integration(scrapy.Spider):
                 yield request
             self.progress.close_one()
         else:
-            yield self._request(self.year_index, self.parse_year_index)
+            yield self.request(self.year_index, self.parse_year_index)
 
     async def parse_year_index(self, response: Response) -> AsyncIterator[Request]:
         """Read the year links, keep them, and ask for the listings that are due."""
         try:
-            years = read_year_index(response.body, response.url, self._encoding(response))
+            years = read_year_index(response.body, response.url, self.encoding(response))
             links = [YearLink(self.name, one.year, self.own_url(one.url)) for one in years]
-            self._count("pages/read")
-            self._count("index/links", len(links))
+            self.count("pages/read")
+            self.count("index/links", len(links))
             known = await selection.known_listings(self.config, self.name)
             if len(links) >= LEFT_OF_INDEX * known:  # else it is broken, and is read again the next time
                 await asyncio.to_thread(self.year_links.save, links)
             for request in await self._listing_requests(links):
                 yield request
         except ReadingError as error:
-            self._count("index/unreadable")
-            self._unreadable(response.url, error)
+            self.count("index/unreadable")
+            self.unreadable(response.url, error)
         finally:
             self.progress.close_one()
 
     async def _listing_requests(self, links: list[YearLink]) -> list[Request]:
-        self._count("listings/known", len(links))
+        self.count("listings/known", len(links))
         wanted = [link for link in links if self.arguments.year in {None, link.year}]
         if self.arguments.which != "all" and self.arguments.year is None:
             wanted = await selection.due_links(self.config, self.name, wanted)
-        self._count("listings/due", len(wanted))
-        self._count("pages/planned", len(wanted))
+        self.count("listings/due", len(wanted))
+        self.count("pages/planned", len(wanted))
         return [self._first_page(link) for link in wanted]
 
     def _first_page(self, link: YearLink) -> Request:
         listing = self.progress.begin(url_path(link.url), link.year, self.now())
         listing.visit(self.fetch_url(link.url))
-        return self._request(link.url, self.parse_listing, listing=listing)
+        return self.request(link.url, self.parse_listing, listing=listing)
 
     def parse_listing(
         self, response: Response, listing: Listing
     ) -> Iterator[ListingEntry | ListingReading | OddPage | Request]:
         """Read one page of a listing; the last one gives the listing's reading."""
-        self._count("pages/listings")
+        self.count("pages/listings")
         try:
             page = self._page(response)
             facts = read_listing(page.body, page.url, page.encoding)
-            self._count("pages/read")
+            self.count("pages/read")
             following = [facts.next_url] if facts.next_url else []
             if self._prefers_view_all(facts, listing):
                 listing.paged_from = response.url
@@ -194,12 +199,12 @@ class Integration(scrapy.Spider):
             for url in following:
                 if self._is_own(url) and listing.visit(url):
                     # Before the first pages of other listings: few are open at a time, and each ends early.
-                    yield self._request(url, self.parse_listing, listing=listing).replace(priority=1)
+                    yield self.request(url, self.parse_listing, listing=listing).replace(priority=1)
                 elif url == facts.next_url:
                     listing.looped = True
         except ReadingError as error:
             listing.failed = True
-            self._count("pages/listings_unreadable")
+            self.count("pages/listings_unreadable")
             yield from self._unreadable_page(response, error)
         reading = self.progress.page_done(listing, self.now())
         if reading:
@@ -211,36 +216,36 @@ class Integration(scrapy.Spider):
 
     def parse_product(self, response: Response, key: str) -> Iterator[Product | PageUnread | OddPage]:
         """Read one product page; on a sample of them all sources are compared."""
-        self._count("pages/products")
+        self.count("pages/products")
         compared = crc32(f"{self.job_id}{key}".encode()) % COMPARED_ONE_IN == 0
         read = read_product_fully if compared else read_product
         try:
             page = self._page(response)
             facts = read(page.body, page.url, page.encoding)
-            self._count("reading/compared", int(compared))
+            self.count("reading/compared", int(compared))
             for sentence in facts.disagreements:
-                self._count("reading/disagreements")
+                self.count("reading/disagreements")
                 logger.warning("%s: %s", response.url, sentence)
             product = convert.product(self, facts, key, response.url, page)
         except ReadingError as error:
-            self._count("pages/products_unreadable")
-            self._count("pages/redirected", int("redirect_urls" in response.meta))
+            self.count("pages/products_unreadable")
+            self.count("pages/redirected", int("redirect_urls" in response.meta))
             yield from self._unreadable_page(response, error)
             yield self._page_unread(response.url, key, "unreadable")
             return
-        self._count("pages/read")
+        self.count("pages/read")
         if facts.disagreements:
             yield from self._odd(page, facts.disagreements[0])
         yield product
 
     def _page(self, response: Response) -> Page:
-        page = Page(response.url, response.body, self._encoding(response))
+        page = Page(response.url, response.body, self.encoding(response))
         if b"</html" not in page.body[-CLOSING_BYTES:].lower():
-            self._count("pages/unclosed")
+            self.count("pages/unclosed")
         return page
 
     def _unreadable_page(self, response: Response, error: ReadingError) -> Iterator[OddPage]:
-        self._unreadable(response.url, error)
+        self.unreadable(response.url, error)
         encoding = getattr(response, "encoding", None)
         if encoding is not None:
             yield from self._odd(Page(response.url, response.body, encoding), f"{type(error).__name__}: {error}")
@@ -259,7 +264,7 @@ class Integration(scrapy.Spider):
         request: Request = failure.request
         status = getattr(getattr(failure.value, "response", None), "status", None)
         key = request.cb_kwargs.get("key")
-        self._count("pages/missing" if key and status in GONE else "pages/failed")
+        self.count("pages/missing" if key and status in GONE else "pages/failed")
         logger.warning("%s was not read: %s", request.url, failure.getErrorMessage())
         if key and status in GONE:
             yield self._page_unread(request.url, key, "missing")
@@ -268,7 +273,7 @@ class Integration(scrapy.Spider):
             # The View All page failed or is too large: read page by page after all.
             again, listing.paged_from = listing.paged_from, ""
             listing.pending += 1
-            yield self._request(again, self.parse_listing, listing=listing)
+            yield self.request(again, self.parse_listing, listing=listing)
         elif listing is not None:
             listing.failed = True
         if listing is not None:
@@ -295,7 +300,8 @@ class Integration(scrapy.Spider):
     def _is_own(self, url: str) -> bool:
         return urlsplit(url).hostname in self.allowed_domains
 
-    def _request(self, url: str, callback: Any, **cb_kwargs: Any) -> Request:
+    def request(self, url: str, callback: Any, **cb_kwargs: Any) -> Request:
+        """Give the request for a page of the vendor's."""
         # Every URL asked for is distinct already; a filtered request would leave its listing open for ever.
         return Request(
             self.fetch_url(url), callback, errback=self.failed, cb_kwargs=cb_kwargs, meta=self.request_meta(),
@@ -307,17 +313,20 @@ class Integration(scrapy.Spider):
         return {}
 
     @staticmethod
-    def _encoding(response: Response) -> str:
+    def encoding(response: Response) -> str:
+        """Give a page's encoding; raises NothingReadable for what is no text."""
         encoding = getattr(response, "encoding", None)
         if encoding is None:
             raise NothingReadable(f"{response.url} is not a text page.")
         return str(encoding)
 
-    def _unreadable(self, url: str, error: ReadingError) -> None:
-        self._count("pages/unreadable")
+    def unreadable(self, url: str, error: ReadingError) -> None:
+        """Count and log a page that could not be read."""
+        self.count("pages/unreadable")
         logger.warning("%s: %s: %s", url, type(error).__name__, error)
 
-    def _count(self, what: str, by: int = 1) -> None:
+    def count(self, what: str, by: int = 1) -> None:
+        """Add to one of the run's counts."""
         if self.crawler.stats:
             self.crawler.stats.inc_value(what, by)
 

@@ -42,7 +42,10 @@ class ProductFacts:
 
 @dataclass(slots=True)
 class EntryFacts:
-    """What a listing page says about one product; ``url`` is absolute, ``ids`` as in ProductFacts."""
+    """What a listing page says about one product; ``url`` is absolute, ``ids`` as in ProductFacts.
+
+    ``ranged`` says that it shows a range of prices, which is no price.
+    """
 
     url: str
     ids: tuple[str, ...] = ()
@@ -51,6 +54,7 @@ class EntryFacts:
     list_price: Read[Decimal] = UNREAD
     currency: Read[str] = UNREAD
     availability: Read[Availability] = UNREAD
+    ranged: bool = False
 
 
 @dataclass(slots=True)

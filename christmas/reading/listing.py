@@ -128,7 +128,7 @@ def _prices(entry: EntryFacts, prices: list[str], old: list[str]) -> None:
         former = read_price_text(old[0]).price if old else found.list_price
     except PriceUnreadable:
         return  # this entry's price stays unread; the page is not lost for it
-    entry.price = found.price
+    entry.price, entry.ranged = found.price, found.price_min is not None
     entry.list_price = former if former and found.price and former > found.price else None
     entry.currency = found.currency or UNREAD
 

@@ -134,6 +134,6 @@ def test_counts_add_up(engine: Engine) -> None:
         written = write(connection, entry("1"), entry("2"), product("1", hours=1), reading(2, entries=2))
         assert written.counts() == {
             "entries": 2, "new_keys": 2, "new_products": 1, "changed_products": 0, "changes": 0, "unchanged": 0,
-            "readings": 1, "held": 0,
+            "readings": 1, "held": 0, "compared": 0,
         }  # fmt: skip
         assert connection.scalar(select(func.count()).select_from(keys)) == 2

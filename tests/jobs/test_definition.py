@@ -15,11 +15,13 @@ SHOP = "ornament_shop_com"
 
 def test_every_definition_is_registered_under_its_module_and_class() -> None:
     assert sorted(registry.DEFINITIONS) == [
+        "auditor.audit_all", "auditor.confirm_gone", "auditor.confirm_held", "auditor.verify_sample",
         "integrator.sync_all", "integrator.sync_links", "integrator.sync_product", "integrator.sync_products",
         "integrator.sync_vendor", "integrator.sync_year",
     ]  # fmt: skip
     for name, definition in registry.DEFINITIONS.items():
-        assert getattr(jobs.integrator, name.partition(".")[2]) is definition
+        consumer, _, own = name.partition(".")
+        assert getattr(getattr(jobs, consumer), own) is definition
         assert issubclass(definition, SpiderJob | RootJob)
         assert definition.__doc__
 

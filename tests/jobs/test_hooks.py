@@ -143,7 +143,7 @@ def test_nobody_is_read_while_nobody_can_be_reached(config: Config) -> None:
         ({"pre_hooks": {LINKS: ["log_run"]}}, r"pre_hooks\.integrator\.sync_links names 'log_run'.*contact_needed"),
         ({"post_hooks": {"integrator.*": ["mail"]}}, r"post_hooks\.integrator\.\* names 'mail'.*log_run"),
         ({"pre_hooks": {"integrator.sync_link": []}}, r"no job matches 'integrator.sync_link'.*sync_links"),
-        ({"post_hooks": {"auditor.*": ["log_run"]}}, r"jobs\.post_hooks: no job matches"),
+        ({"post_hooks": {"server.*": ["log_run"]}}, r"jobs\.post_hooks: no job matches"),
         ({"hook_modules": ["no_such_module"]}, "names no_such_module, which cannot be imported"),
         ({"hook_modules": ["wrong_module"]}, "names wrong_module, which cannot be imported: ZeroDivisionError"),
     ],

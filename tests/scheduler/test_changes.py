@@ -34,12 +34,16 @@ def test_the_defaults_are_links_hourly_unscraped_often_and_stale_daily(connectio
     changes.sync(connection, config.schedules, NOW)
     found = {one.name: one for one in schedules.find(connection)}
     assert {name: (one.every_seconds or one.cron) for name, one in found.items()} == {
-        "links": 3600, "unscraped": 900, "stale": "30 3 * * *"
+        "links": 3600, "unscraped": 900, "stale": "30 3 * * *", "held": "15 */6 * * *", "gone": "0 5 * * *",
+        "sample": "0 6 * * sun",
     }  # fmt: skip
     assert {name: one.arguments for name, one in found.items()} == {
         "links": {"stage": "links"},
         "unscraped": {"stage": "products", "which": "unscraped", "limit": 400},
         "stale": {"stage": "products", "which": "stale"},
+        "held": {"which": "confirm_held"},
+        "gone": {"which": "confirm_gone"},
+        "sample": {"which": "verify_sample"},
     }
     assert found["links"].next_at == datetime(2026, 11, 24, 13, tzinfo=UTC)
     assert found["stale"].next_at == datetime(2026, 11, 25, 3, 30, tzinfo=UTC)
@@ -119,7 +123,7 @@ def test_one_that_is_resumed_does_not_make_up_for_the_pause(connection: Connecti
 @pytest.mark.parametrize(
     ("values", "part"),
     [
-        ({"job": "integrator.sync_everything"}, "no job 'integrator.sync_everything'; there are integrator.sync_all"),
+        ({"job": "integrator.sync_everything"}, "no job 'integrator.sync_everything'; there are auditor.audit_all"),
         ({"arguments": {"colour": "red"}}, "there is no argument colour"),
         ({"arguments": {"limit": -1}}, "limit=-1"),
         ({"cron": "0 9 * * 1", "every_seconds": None}, "weekdays"),

@@ -269,7 +269,7 @@ def test_a_job_that_exists_no_more_is_recorded_and_the_schedule_goes_on(engine: 
         schedules.put(connection, replaced(row, job="integrator.of_an_older_version"))
     assert tick(engine, config, minute(1)) == 0
     (one,) = fired(engine)
-    assert "there are integrator.sync_all" in str(one.error)
+    assert "there are auditor.audit_all" in str(one.error)
     assert stored(engine).next_at == minute(2)
 
 

@@ -1,0 +1,65 @@
+"""The jobs of the auditor: reading again what is in doubt."""
+# Classes are named as the jobs are: auditor.confirm_held.
+# ruff: noqa: N801
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from christmas.jobs.definition import Definition, Limit, RootJob, SpiderJob
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class _Audit(SpiderJob):
+    """A stage of the vendor's spider; ``limit`` is the most pages it reads."""
+
+    limit: Limit | None = None
+
+    def _stage(self, name: str) -> dict[str, str]:
+        return {"stage": name} | ({} if self.limit is None else {"limit": str(self.limit)})
+
+
+class confirm_held(_Audit):
+    """Read the product pages of held changes, a sample of them where a run's changes are held as a whole."""
+
+    priority = 15  # what a shop has changed waits for it
+
+    def spider_arguments(self) -> dict[str, str]:
+        """Give the confirm stage."""
+        return self._stage("confirm")
+
+
+class verify_sample(_Audit):
+    """Read a random sample of the product pages and record how much of the catalog is right."""
+
+    def spider_arguments(self) -> dict[str, str]:
+        """Give the verify stage."""
+        return self._stage("verify")
+
+
+class confirm_gone(_Audit):
+    """Read the pages of keys that no listing shows any more: delisted, sold out, or unreachable."""
+
+    def spider_arguments(self) -> dict[str, str]:
+        """Give the gone stage."""
+        return self._stage("gone")
+
+
+class audit_all(RootJob):
+    """One of the auditor's jobs for every vendor."""
+
+    which: Literal["confirm_held", "verify_sample", "confirm_gone"]
+
+    def children(self, vendors: Sequence[str]) -> list[tuple[Definition, int | None]]:
+        """Give one child for each vendor."""
+        kinds: dict[str, type[_Audit]] = {one.__name__: one for one in (confirm_held, verify_sample, confirm_gone)}
+        return [(kinds[self.which](vendor=vendor), None) for vendor in vendors]
+
+
+def __getattr__(name: str) -> object:
+    """Say which jobs there are where there is none of that name."""
+    from christmas.jobs.registry import DEFINITIONS
+
+    raise AttributeError(f"There is no job auditor.{name}; there are {', '.join(sorted(DEFINITIONS))}.")
