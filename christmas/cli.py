@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from christmas import config as configuration
-from christmas.commands import jobs, keys, schedule, services
+from christmas.commands import audit, jobs, keys, logs, schedule, services
 from christmas.commands.common import console
 from christmas.commands.common import engine as configured_engine
 from christmas.errors import ArgumentError, ChristmasError
+from christmas.logs import redaction
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -31,9 +32,11 @@ db = typer.Typer(no_args_is_help=True, help="The catalog's database.")
 app.add_typer(db, name="db")
 app.add_typer(jobs.app, name="jobs", cls=jobs.Group)
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(audit.held, name="held")
+app.add_typer(audit.health, name="health")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(keys.users, name="users")
-for command in (jobs.run, services.node, services.scheduler, services.up):
+for command in (jobs.run, logs.logs, services.node, services.scheduler, services.up):
     app.command()(command)
 
 Demo = Annotated[bool, typer.Option("--demo", help="Look at the demonstration's catalog instead of your own.")]
@@ -42,10 +45,11 @@ Output = Annotated[str, typer.Option("--format", help="table, json, csv or parqu
 
 def main() -> None:
     """Run a command; every expected error is one clear text on stderr and exit status 1."""
+    redaction.install()
     try:
         app()
     except ChristmasError as error:
-        print(f"christmas: {error}", file=sys.stderr)  # noqa: T201
+        print(f"christmas: {redaction.redact(str(error))}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
     except KeyboardInterrupt:
         print("christmas: interrupted", file=sys.stderr)  # noqa: T201
@@ -175,16 +179,22 @@ def forget(
 
 @app.command()
 def read(
-    pages: Annotated[list[str], typer.Argument(help="Files or http(s) addresses of product pages.")],
+    pages: Annotated[list[str] | None, typer.Argument(help="Files or http(s) addresses of product pages.")] = None,
+    kept: Annotated[
+        list[int] | None, typer.Option(help="ID of a page that a run kept, from `christmas held --format json`.")
+    ] = None,
     url: Annotated[str, typer.Option(help="The address a file was saved from; it may hold the key.")] = "",
     output: Annotated[str, typer.Option("--format", help="table or json (one object a line).")] = "table",
 ) -> None:
-    """Show what the readers read from any page; needs no database and no Redis."""
+    """Show what the readers read from any page; needs no database and no Redis unless the page was kept by a run."""
     from christmas import probe
 
     if output not in {"table", "json"}:
         raise ArgumentError(f"--format {output} is not known here: use table or json.")
-    if not probe.show(pages, url, output):
+    if not pages and not kept:
+        raise ArgumentError("Name a file or an address, or give --kept ID.")
+    found = [probe.kept(configured_engine(), number) for number in kept or []]
+    if not probe.show([*(pages or []), *found], url, output):
         raise typer.Exit(1)
 
 
@@ -227,19 +237,22 @@ def vendors_table(engine: Engine) -> None:
     """Print one line per vendor."""
     from rich.table import Table
 
-    from christmas.catalog import database
+    from christmas.catalog import database, health
     from christmas.catalog import jobs as runs
     from christmas.catalog import products as store
 
-    table = Table("Vendor", "Products", "In stock", "Without price", "Last run", "Result")
+    table = Table("Vendor", "Products", "In stock", "Without price", "Health", "Last run", "Result")
     with database.read(engine) as connection:
         counts = {row.vendor: row for row in store.count_by_vendor(connection)}
+        states = {row.vendor: row for row in health.find(connection)}
         for name in _known_vendors(None):
             row, job = counts.get(name), runs.last(connection, name)
             numbers = [str(n) for n in (row.products, row.in_stock, row.without_price)] if row else ["0", "0", "0"]
             when = job.started_at.strftime("%Y-%m-%d %H:%M UTC") if job and job.started_at else "never"
             result = _result(job) if job else ""
-            table.add_row(name, *numbers, when, result)
+            state = states.get(name)
+            shown = "" if state is None else f"{state.state} ({state.kind})" if state.kind else state.state
+            table.add_row(name, *numbers, shown, when, result)
     console().print(table)
 
 

@@ -64,9 +64,16 @@ def products(rows: Iterable[ProductRow], output: str, file: Path | None) -> None
 
 
 def history(product: ProductRow, rows: list[ChangeRow], output: str) -> None:
-    """Write one product's changes; JSON is a list of ``field, old, new, at, job, url, source``."""
+    """Write one product's changes; JSON is a list of ``field, old, new, at, job, url, source, log``.
+
+    ``log`` is where a node shows the job's log.
+    """
     names = ("field", "old", "new", "at", "job", "url", "source")
-    values = [{name: getattr(row, name) for name in names} | {"at": row.at.isoformat()} for row in rows]
+    values = [
+        {name: getattr(row, name) for name in names}
+        | {"at": row.at.isoformat(), "log": f"/logs/christmas/{row.vendor}/{row.job}.log"}
+        for row in rows
+    ]
     if output == "json":
         print(json.dumps(values, ensure_ascii=False, indent=1))  # noqa: T201
         return

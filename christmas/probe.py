@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from christmas import config as configuration
@@ -19,6 +19,11 @@ from christmas.reading.challenge import raise_if_challenge
 from christmas.reading.facts import ProductFacts
 from christmas.reading.money import format_amount
 from christmas.reading.product import read_product_fully
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Engine
 
 FIELDS = (
     "name", "sku", "gtin", "brand", "price", "price_min", "price_max", "list_price", "currency", "availability",
@@ -40,13 +45,27 @@ class Page:
     encoding: str = "utf-8"
 
 
-def show(names: list[str], url: str, output: str) -> bool:
-    """Read every page and print it; False where any of them gave no product."""
+def kept(engine: Engine, id_: int) -> Page:
+    """Give a page that a run kept; raises PageUnavailable where there is none."""
+    from christmas.catalog import database, kept_pages
+
+    with database.read(engine) as connection:
+        found = kept_pages.get(connection, id_)
+    if found is None:
+        raise PageUnavailable(f"No page {id_} is kept; `christmas held --format json` names those of held changes.")
+    about = f"{found.page.url}, kept by job {found.job_id} at {found.at:%Y-%m-%d %H:%M} UTC: {found.reason}"
+    print(about, file=sys.stderr)  # noqa: T201
+    return Page(f"kept page {id_}", found.page.url, found.page.body, found.page.encoding)
+
+
+def show(sources: Sequence[str | Page], url: str, output: str) -> bool:
+    """Read every page, a file, an address or one that was kept, and print it; False where one gave no product."""
     fine = True
-    for name in names:
-        shown: dict[str, Any] = {"file": name} if len(names) > 1 else {}
+    for source in sources:
+        name = source if isinstance(source, str) else source.name
+        shown: dict[str, Any] = {"file": name} if len(sources) > 1 else {}
         try:
-            page = _fetch(name) if name.startswith(("http://", "https://")) else _open(name, url)
+            page = source if isinstance(source, Page) else _read(source, url)
             shown |= as_json(read_product_fully(page.body, page.url, page.encoding))
         except (ReadingError, PageUnavailable) as error:
             fine = False
@@ -56,6 +75,10 @@ def show(names: list[str], url: str, output: str) -> bool:
         else:
             _table(name, shown)
     return fine
+
+
+def _read(name: str, url: str) -> Page:
+    return _fetch(name) if name.startswith(("http://", "https://")) else _open(name, url)
 
 
 def as_json(facts: ProductFacts) -> dict[str, Any]:

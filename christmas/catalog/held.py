@@ -136,9 +136,10 @@ def count(connection: Connection) -> dict[str, int]:
 
 
 def to_check(connection: Connection, vendor: str, *, sample: int, limit: int) -> list[tuple[str, str]]:
-    """Give key and address of the pages to be read again: of each run that is held as a whole ``sample`` by chance,
+    """Give key and address of the pages to be read again.
 
-    and of the single changes at most ``limit``, those first that were not read again for the longest time.
+    Of each run that is held as a whole they are ``sample`` by chance, of the single changes at most ``limit``, those
+    first that were not read again for the longest time.
     """
     page = select(keys.c.key, keys.c.url).select_from(
         held_changes.join(products, products.c.id == held_changes.c.product_id).join(

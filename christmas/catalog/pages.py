@@ -47,6 +47,7 @@ def write(
         items, found = [item for item, _ in pairs], [key for _, key in pairs]
         if not items:
             return
+    written.compared += sum(key.id in changeset.states for key in found)
     new: dict[int, dict[str, Any]] = {}
     for item, key in zip(items, found, strict=True):
         if key.id in changeset.states or key.id in new:
@@ -62,7 +63,6 @@ def write(
         else:
             new[key.id] = _row(vendor, item, key)
     _insert(connection, new, written)
-    written.compared += len(changeset.states)
     written.unchanged += len([state for state in changeset.states.values() if state.touched and not state.changed])
     changeset.write(connection, vendor, written)
     resolve.add_aliases(connection, vendor, [(i, k) for i, k in zip(items, found, strict=True) if not k.new])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Written:
     """Counts, and the readings of listings with what each was worth.
 
-    An unchanged entry or page wrote nothing but when it was seen or read; ``compared`` are those that were known before.
+    An unchanged entry or page wrote nothing but when it was seen or read; ``compared`` are those known before.
     """
 
     entries: int = 0

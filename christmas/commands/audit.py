@@ -1,0 +1,129 @@
+"""``christmas held`` and ``christmas health``: what the auditor keeps back, and how the vendors are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from christmas.commands.common import LIMIT_MAX, TableOrJson, engine, show
+from christmas.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from christmas.catalog.held import HeldRow
+
+held = typer.Typer(invoke_without_command=True, help="Changes that are not believed yet: list, release, discard.")
+health = typer.Typer(invoke_without_command=True, help="How the vendors are, as their last runs have shown.")
+HELD = ("id", "vendor", "name", "field", "old", "new", "at", "reason", "agrees")
+HEALTH = ("vendor", "state", "kind", "reason", "since", "checked_at", "job_id")
+OPERATOR = "command line"
+
+Ids = Annotated[list[int] | None, typer.Argument(help="Their IDs, from `christmas held`.", metavar="[ID]...")]
+Vendor = Annotated[str | None, typer.Option(help="All that are held of this vendor.")]
+Group = Annotated[str | None, typer.Option(help="All that are held of this job as a whole.")]
+
+
+@held.callback()
+def list_held(
+    context: typer.Context,
+    vendor: Annotated[str | None, typer.Option(help="Only of this vendor.")] = None,
+    state: Annotated[str, typer.Option(help="held, released, discarded or withdrawn.")] = "held",
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many, the newest first.")] = 50,
+    output: TableOrJson = "table",
+) -> None:
+    """List what is held: both values, why, and the job and page it was read from."""
+    if context.invoked_subcommand is not None:
+        return
+    from christmas.catalog import database
+    from christmas.catalog import held as store
+
+    if state not in store.STATES:
+        raise ArgumentError(f"--state {state} is not known: use {', '.join(store.STATES)}.")
+    with database.read(engine()) as connection:
+        rows = store.find(connection, vendor=vendor, state=state, limit=limit)
+    if not rows and output == "table":
+        typer.echo(f"Nothing is {state}.")
+        return
+    show(HELD, [_record(row) for row in rows], output)
+
+
+@held.command()
+def release(ids: Ids = None, vendor: Vendor = None, group: Group = None) -> None:
+    """Make held changes true; the other prices that were read of the same product go with them."""
+    from christmas.catalog import held as store
+
+    _decide(store.release, "released", ids, vendor, group)
+
+
+@held.command()
+def discard(ids: Ids = None, vendor: Vendor = None, group: Group = None) -> None:
+    """Give held changes up: the catalog stays as it is."""
+    from christmas.catalog import held as store
+
+    _decide(store.discard, "discarded", ids, vendor, group)
+
+
+def _decide(act: Callable[..., int], word: str, ids: list[int] | None, vendor: str | None, group: str | None) -> None:
+    from christmas.catalog import database
+    from christmas.catalog import held as store
+
+    if sum(one is not None and one != [] for one in (ids, vendor, group)) != 1:
+        raise ArgumentError("Say which: IDs, or --vendor, or --group.")
+    with database.begin(engine()) as connection:
+        rows = store.find(connection, ids=ids or None, vendor=vendor)
+        chosen = [row.id for row in rows if group in {None, row.group_id}]
+        missing = sorted(set(ids or []) - set(chosen))
+        if missing or not chosen:
+            what = ", ".join(map(str, missing)) or "of that"
+            raise ArgumentError(f"Nothing is held {what}; `christmas held` lists what is.")
+        count = act(connection, chosen, by=OPERATOR, now=datetime.now(UTC))
+    typer.echo(f"{count} {word}")
+
+
+def _record(row: HeldRow) -> dict[str, Any]:
+    from christmas.reading.money import format_amount, from_minor
+
+    def shown(value: str | None) -> str | None:
+        if value is None or not row.field.endswith("_minor"):
+            return value
+        return format_amount(from_minor(int(value), row.currency or "USD"), row.currency)
+
+    names = (
+        "id", "vendor", "product_id", "name", "key", "currency", "at", "url", "source", "reason", "agrees",
+        "checked_at", "state", "decided_at", "decided_by",
+    )  # fmt: skip
+    return {name: getattr(row, name) for name in names} | {
+        "field": row.field.removesuffix("_minor"), "old": shown(row.old), "new": shown(row.new),
+        "job": row.job_id, "group": row.group_id, "page": row.page_id,
+    }  # fmt: skip
+
+
+@health.callback()
+def list_health(context: typer.Context, output: TableOrJson = "table") -> None:
+    """List the vendors' health: state, since when, and why."""
+    if context.invoked_subcommand is not None:
+        return
+    from christmas.catalog import database
+    from christmas.catalog import health as store
+
+    with database.read(engine()) as connection:
+        rows = store.find(connection)
+    if not rows and output == "table":
+        typer.echo("No vendor was read yet.")
+        return
+    show(HEALTH, [{name: getattr(row, name) for name in HEALTH} for row in rows], output)
+
+
+@health.command()
+def accept(vendor: Annotated[str, typer.Argument(help="A vendor's name.")]) -> None:
+    """Take a vendor as it is now for the usual: later runs are compared with those from now on."""
+    from christmas.catalog import database
+    from christmas.catalog import health as store
+
+    with database.begin(engine()) as connection:
+        if not store.accept(connection, vendor, datetime.now(UTC)):
+            raise ArgumentError(f"Nothing is known of {vendor!r}; `christmas health` lists the vendors.")
+    typer.echo(f"{vendor} is accepted as it is")
