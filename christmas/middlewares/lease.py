@@ -9,6 +9,7 @@ from scrapy.core.downloader import Downloader
 from scrapy.exceptions import IgnoreRequest
 
 from christmas.middlewares.stop import abandon, stop
+from christmas.middlewares.timing import Timing
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -32,6 +33,7 @@ class _Gate:
     def __init__(self, handlers: DownloadHandlers, crawler: Crawler) -> None:
         self.handlers = handlers
         self.crawler = crawler
+        self.timing = Timing(crawler)
         self.open: set[asyncio.Timeout] = set()
         crawler.signals.connect(self._abandon, signal=abandon)
 
@@ -44,7 +46,7 @@ class _Gate:
             async with asyncio.timeout(None) as patience:
                 self.open.add(patience)
                 try:
-                    return await self.handlers.download_request_async(request)
+                    return await self.timing.measured(self.handlers.download_request_async, request)
                 finally:
                     self.open.discard(patience)
         except TimeoutError:

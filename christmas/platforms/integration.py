@@ -234,6 +234,8 @@ class Integration(scrapy.Spider):
             yield self._page_unread(response.url, key, "unreadable")
             return
         self.count("pages/read")
+        for source in product.source.split("+"):
+            self.count(f"pages/source/{source}")
         if facts.disagreements:
             yield from self._odd(page, facts.disagreements[0])
         yield product
@@ -302,6 +304,8 @@ class Integration(scrapy.Spider):
 
     def request(self, url: str, callback: Any, **cb_kwargs: Any) -> Request:
         """Give the request for a page of the vendor's."""
+        if kind := "listing" if "listing" in cb_kwargs else "product" if {"key", "known"} & cb_kwargs.keys() else None:
+            self.count(f"requests/{kind}")
         # Every URL asked for is distinct already; a filtered request would leave its listing open for ever.
         return Request(
             self.fetch_url(url), callback, errback=self.failed, cb_kwargs=cb_kwargs, meta=self.request_meta(),

@@ -1,0 +1,1 @@
+"""Histograms and counts per vendor and minute in Redis."""
