@@ -126,9 +126,11 @@ class Quarantine:
         vendor = self._vendor
         held.decide_groups(connection, vendor, now)
         facts = self._facts(connection)
-        run = Run(facts, finish_reason, health.history(connection, vendor, now), self.config.jump_factor)
-        verdict = judge(run)
         before = health.get(connection, vendor)
+        history = health.history(connection, vendor, now)
+        accepted = before is not None and before.accepted_at is not None and before.accepted_at >= before.checked_at
+        run = Run(facts, finish_reason, history, self.config.jump_factor, accepted)
+        verdict = judge(run)
         # What this run could not see is as it was.
         lasting = before is not None and verdict.state == "healthy" and still(before.kind, run)
         self.release(connection, verdict, lasting=lasting)

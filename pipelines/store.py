@@ -115,10 +115,12 @@ class Store:
             now = datetime.now(UTC)
             if queue.renew(connection, spider.job_id, spider.attempt, now) == "lost":
                 raise LeaseLost(f"Attempt {spider.attempt} at job {spider.job_id} was taken over.")
-            written = store.write(connection, batch, job_id=spider.job_id, now=now, watch=spider.quarantine)
-            spider.quarantine.stored(written)
-            if spider.quarantine.full:
-                spider.quarantine.judge_early(connection)
+            quarantine = getattr(spider, "quarantine", None)  # a project may leave that step out
+            written = store.write(connection, batch, job_id=spider.job_id, now=now, watch=quarantine)
+            if quarantine is not None:
+                quarantine.stored(written)
+                if quarantine.full:
+                    quarantine.judge_early(connection)
             return written
 
     def _fail(self, error: ChristmasError) -> None:

@@ -47,12 +47,16 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The facts of a run (see ``facts`` and ``moves``), how it ended, and the facts of earlier healthy runs."""
+    """The facts of a run (see ``facts`` and ``moves``), how it ended, and the facts of earlier healthy runs.
+
+    ``accepted``: an operator has said that the vendor is as it should be, so that even many moves are believed.
+    """
 
     facts: Mapping[str, Any]
     finish_reason: str
     history: list[dict[str, Any]]
     jump_factor: float
+    accepted: bool = False
 
     def of(self, name: str) -> int:
         """Give one number of the run."""
@@ -70,6 +74,8 @@ class Run:
 
     def moved(self, name: str, share: float = HALF) -> bool:
         """Say whether a large part of the vendor moved in one way."""
+        if self.accepted:
+            return False
         count = self.of(name)
         enough = max(FEW_PRODUCTS, SHARE_OF_VENDOR * self.of("known_products"))
         return count >= enough and count >= share * self.compared

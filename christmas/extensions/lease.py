@@ -97,8 +97,9 @@ class Lease:
         with database.begin(self._engine()) as connection:
             held = queue.renew(connection, job_id, attempt, now)
             judged = {}
-            if held != "lost" and reason not in TRIED_AGAIN:
-                judged = self.spider.quarantine.conclude(connection, reason)
+            quarantine = getattr(self.spider, "quarantine", None)
+            if quarantine is not None and held != "lost" and reason not in TRIED_AGAIN:
+                judged = quarantine.conclude(connection, reason)
             state, outcome = report()
             outcome |= judged
             queue.renew(connection, job_id, attempt, now, outcome=outcome)

@@ -46,18 +46,23 @@ def environment(folder: Path, vendor: str, address: str) -> dict[str, str]:
     }
 
 
+def command(vendor: str, **arguments: object) -> list[str]:
+    """Give the command of a crawl."""
+    found = [sys.executable, "-m", "scrapy", "crawl", vendor, "-s", "AUTOTHROTTLE_ENABLED=False"]
+    for name, value in arguments.items():
+        found += ["-a", f"{name}={value}"]
+    return found
+
+
 def crawl(folder: Path, vendor: str, address: str, **arguments: object) -> float:
     """Run ``scrapy crawl``; gives the seconds from the spider's start to its end, the last write included."""
-    command = [sys.executable, "-m", "scrapy", "crawl", vendor, "-s", "AUTOTHROTTLE_ENABLED=False"]
-    for name, value in arguments.items():
-        command += ["-a", f"{name}={value}"]
-    return run(command, environment(folder, vendor, address))
+    return run(command(vendor, **arguments), environment(folder, vendor, address))
 
 
-def run(command: list[str], variables: dict[str, str], folder: Path | None = None) -> float:
+def run(asked: list[str], variables: dict[str, str], folder: Path | None = None) -> float:
     """Run a Scrapy command and give the ``elapsed_time_seconds`` of its statistics."""
     done = subprocess.run(
-        command,
+        asked,
         env=os.environ | variables,
         cwd=folder,
         capture_output=True,
