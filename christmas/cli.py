@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from christmas import config as configuration
-from christmas.commands import audit, jobs, keys, logs, schedule, services
+from christmas.commands import audit, jobs, keys, logs, metrics, schedule, services
 from christmas.commands.common import console
 from christmas.commands.common import engine as configured_engine
 from christmas.errors import ArgumentError, ChristmasError
@@ -36,7 +36,7 @@ app.add_typer(audit.held, name="held")
 app.add_typer(audit.health, name="health")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(keys.users, name="users")
-for command in (jobs.run, logs.logs, services.node, services.scheduler, services.up):
+for command in (jobs.run, logs.logs, services.node, services.scheduler, services.up, metrics.metrics):
     app.command()(command)
 
 Demo = Annotated[bool, typer.Option("--demo", help="Look at the demonstration's catalog instead of your own.")]

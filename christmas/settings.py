@@ -3,8 +3,10 @@
 from importlib.metadata import version
 
 from christmas import config
+from christmas.logs import redaction
 
 _config = config.current()
+redaction.install(_config)  # before Scrapy logs anything, and whichever handlers it installs
 
 BOT_NAME = "christmas"
 SPIDER_MODULES = ["spiders"]
@@ -16,6 +18,7 @@ USER_AGENT = f"christmas/{version('christmas')} (+{_config.contact_url or 'no co
 ITEM_PIPELINES = {
     "pipelines.validate.Validate": 100,
     "pipelines.deduplicate.Deduplicate": 200,
+    "pipelines.quarantine.Quarantine": 300,
     "pipelines.store.Store": 400,
 }
 DOWNLOADER_MIDDLEWARES = {
@@ -28,7 +31,9 @@ DOWNLOADER_MIDDLEWARES = {
 }
 DOWNLOADER = "christmas.middlewares.lease.LeasedDownloader"  # default Scrapy's, which knows of no lease
 EXTENSIONS = {
+    "christmas.extensions.logs.Logs": 50,  # before all others, whose first lines it sends
     "christmas.extensions.run_report.RunReport": 100,
+    "christmas.extensions.metrics.Metrics": 110,
     # Default on, because they run code on request; and to import them takes a tenth of a second.
     "scrapy.extensions.telnet.TelnetConsole": None,
     "scrapy.extensions.remote_control.RemoteControl": None,

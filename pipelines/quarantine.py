@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from christmas.catalog.apply import Doubt
     from christmas.catalog.listings import Recorded
     from christmas.catalog.written import Written
-    from christmas.config import AuditorConfig
+    from christmas.configuration_keys import AuditorConfig
     from christmas.items import ListingReading
 
 logger = logging.getLogger(__name__)

@@ -172,6 +172,7 @@ class TestHistory:
             {
                 "field": "price", "old": "24.95", "new": "19.95", "at": (AT + timedelta(hours=2)).isoformat(),
                 "job": "second", "url": "https://www.ornament-shop.com/1/", "source": "listing",
+                "log": f"/logs/christmas/{VENDOR}/second.log",
             }
         ]  # fmt: skip
 

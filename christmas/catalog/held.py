@@ -214,11 +214,9 @@ def decide_groups(connection: Connection, vendor: str, now: datetime) -> None:
 
 def contradicted(connection: Connection, vendor: str) -> int:
     """Give how many changes are held because second readings of their run said something else."""
-    query = select(held_changes.c.group_id).where(
-        held_changes.c.vendor == vendor, held_changes.c.state == "held", held_changes.c.agrees.is_(False)
-    )
-    groups = query.where(held_changes.c.group_id.is_not(None)).distinct()
-    found = select(func.count()).where(held_changes.c.state == "held", held_changes.c.group_id.in_(groups))
+    mine = (held_changes.c.vendor == vendor) & (held_changes.c.state == "held") & held_changes.c.group_id.is_not(None)
+    groups = select(held_changes.c.group_id).where(mine, held_changes.c.agrees.is_(False))
+    found = select(func.count()).where(mine, held_changes.c.group_id.in_(groups))
     return connection.scalar(found.select_from(held_changes)) or 0
 
 

@@ -102,6 +102,31 @@ def count(connection: Connection, *, node: str | None = None, vendors: Sequence[
     return dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in connection.execute(query)}
 
 
+def ended(connection: Connection, since: datetime, until: datetime, *, limit: int) -> tuple[list[JobRow], datetime]:
+    """Give the jobs that ended after ``since`` and not after ``until``, or some ``limit`` of them, and up to when.
+
+    Jobs that ended at one moment, as those of one cancelling do, are given together.
+    """
+    later = jobs.c.finished_at > since
+    moments = select(jobs.c.finished_at).where(later, jobs.c.finished_at <= until).order_by(jobs.c.finished_at)
+    reached: datetime = connection.scalar(moments.offset(limit - 1).limit(1)) or until
+    query = select(jobs).where(later, jobs.c.finished_at <= reached).order_by(jobs.c.finished_at, jobs.c.id)
+    return [as_job(row) for row in connection.execute(query)], reached
+
+
+def queue_depth(
+    connection: Connection, state: str, vendors: Sequence[str] | None = None
+) -> tuple[dict[str, int], datetime | None]:
+    """Give how many jobs of each consumer are in a state, and when the first of them was submitted."""
+    query = select(jobs.c.consumer, func.count(), func.min(jobs.c.queued_at)).where(
+        jobs.c.state == state, jobs.c.consumer.is_not(None)
+    )
+    if vendors is not None:
+        query = query.where(jobs.c.vendor.in_(vendors))
+    rows = connection.execute(query.group_by(jobs.c.consumer)).all()
+    return {row[0]: row[1] for row in rows}, min((row[2] for row in rows), default=None)
+
+
 def tree(connection: Connection, root_id: str) -> list[JobRow]:
     """Give a job, and behind it everything below it in the order of submission."""
     found = {root_id: get(connection, root_id)}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from christmas import config as configuration
-from christmas.commands.common import LIMIT_MAX, TableOrJson, engine, show
+from christmas.commands.common import LIMIT_MAX, TableOrJson, duration, engine, show
 from christmas.errors import ArgumentError
 
 keys = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke, rotate; and the access log.")
@@ -179,10 +179,9 @@ def _vendors(text: str) -> list[str]:
 
 
 def _expiry(text: str, now: datetime) -> datetime:
-    match = re.fullmatch(r"([1-9][0-9]{0,4})([dh])", text)
-    if match:
-        return now + timedelta(**{"days" if match[2] == "d" else "hours": int(match[1])})
     try:
+        if (later := duration(text)) is not None:
+            return now + later
         at = datetime.fromisoformat(text)
         at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:

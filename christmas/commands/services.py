@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from typing import Annotated
 
 import typer
 
 from christmas import config as configuration
+from christmas import logs
 from christmas.leash import watch
 
 Consumers = Annotated[
@@ -40,13 +40,17 @@ def scheduler(leash: Leash = False) -> None:
     """Run the scheduler; as many as you like may run, each firing happens once."""
     from christmas.scheduler import service
 
-    _log()
+    config = configuration.current()
+    logs.set_up(config, service="scheduler")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if leash:
         watch(stop.set)
-    service.run(configuration.current(), stop)
+    try:
+        service.run(config, stop)
+    finally:
+        logs.close()
 
 
 def up(
@@ -55,21 +59,15 @@ def up(
     """Run everything on this machine: Valkey, a node for all consumers, the scheduler. Ctrl-C stops it all."""
     from christmas import services
 
-    _log()
-    services.run(configuration.current(), check_only=once)
+    config = configuration.current()
+    logs.set_up(config, service="up")
+    try:
+        services.run(config, check_only=once)
+    finally:
+        logs.close()
 
 
 def _listed(text: str | None) -> str | None:
     import json
 
     return None if text is None else json.dumps([part.strip() for part in text.split(",") if part.strip()])
-
-
-def _log() -> None:
-    import logging
-
-    logging.basicConfig(
-        level=configuration.current().log_level,
-        stream=sys.stdout,
-        format="%(asctime)s %(name)s %(levelname)s %(message)s",
-    )

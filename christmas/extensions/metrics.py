@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from christmas import config as configuration
 from christmas import embedded
 from christmas.errors import RedisUnavailable
 from christmas.metrics import store
-from christmas.metrics.recorder import Recorder
+from christmas.metrics.recorder import MINUTES_MAX, Recorder
 
 if TYPE_CHECKING:
     from typing import Self
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 5.0
-# Scrapy's statistics to the counts that are kept; a star stands for the label.
+# Scrapy's statistics to the counts that are kept, see ``metrics.names``.
 COUNTED = {
     "retry/count": "retries",
     "downloader/response_bytes": "bytes",
@@ -46,7 +47,8 @@ COUNTED = {
     "quarantine/dropped": "dropped|disbelieved",
     "store/lost": "dropped|store_failed",
 }
-LABELLED = {"validate/dropped/": "dropped|", "pages/source/": "pages_by_source|"}
+# The same for those whose last part is the label.
+LABELLED = {"validate/dropped": "dropped", "pages/source": "pages_by_source"}
 
 
 class Metrics:
@@ -58,15 +60,17 @@ class Metrics:
         self.recorder = Recorder()
         self.client: Redis | None = None
         self.known: dict[str, int] = {}
-        self.warned = False
-        self.timer: asyncio.Task[None] | None = None
+        self.dropped = 0  # of what the recorder has given up, in the statistics already
+        self.away = False
+        self.closed = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Build from the crawler and the process's configuration."""
         metrics = cls(crawler, configuration.current())
         crawler.signals.connect(metrics.spider_opened, signal=signals.spider_opened)
-        # Not when the spider is closed: what the run has changed is written then, and counted.
+        crawler.signals.connect(metrics.spider_closed, signal=signals.spider_closed)
         crawler.signals.connect(metrics.engine_stopped, signal=signals.engine_stopped)
         return metrics
 
@@ -75,25 +79,32 @@ class Metrics:
         if not hasattr(spider, "job_id"):
             return
         spider.recorder = self.recorder
-        self.timer = asyncio.get_running_loop().create_task(self._now_and_then(spider.name))
+        self.task = asyncio.get_running_loop().create_task(self._now_and_then(spider.name))
+
+    async def spider_closed(self) -> None:
+        """Write what there is; the last that is kept for Redis is given up."""
+        if self.task is None:
+            return
+        self.closed.set()
+        await self.task
+        if self.away:
+            self.recorder.give_up()
+        self._count_dropped()
+        if self.recorder.dropped:
+            logger.warning("%d measurements were given up: Redis was away", self.recorder.dropped)
 
     async def engine_stopped(self) -> None:
-        """Write the rest."""
-        spider = self.crawler.spider
-        if self.timer is None or spider is None:
-            return
-        self.timer.cancel()
-        await self._flush(spider.name)
+        """Write what others have counted while the spider was closed."""
+        if self.task is not None and not self.away:
+            await self._flush(self.crawler.spidercls.name)
         if self.client is not None:
             self.client.close()
-        if left := sum(sum(counts.values()) for counts in self.recorder.take().values()) + self.recorder.dropped:
-            if self.crawler.stats:
-                self.crawler.stats.inc_value("metrics/dropped", left)
-            logger.warning("%d measurements of %s were given up: Redis was away", left, spider.name)
 
     async def _now_and_then(self, vendor: str) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_SECONDS)
+        while not self.closed.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_SECONDS):
+                    await self.closed.wait()
             await self._flush(vendor)
 
     async def _flush(self, vendor: str) -> None:
@@ -101,37 +112,47 @@ class Metrics:
         taken = self.recorder.take()
         if not taken:
             return
+        error = await asyncio.to_thread(self._write, vendor, taken)
+        if error is not None:
+            self.recorder.put_back(taken)
+            if not self.away:
+                logger.warning(
+                    "Measurements are kept, for %d minutes at most, until Redis answers: %s", MINUTES_MAX, error
+                )
+        self.away = error is not None
+        self._count_dropped()
+
+    def _write(self, vendor: str, taken: dict[int, dict[str, int]]) -> Exception | None:
+        """Write, in a thread; gives what went wrong with Redis."""
         from redis import RedisError
 
         try:
-            await asyncio.shield(asyncio.to_thread(self._write, vendor, taken))
-        except (RedisError, RedisUnavailable) as error:
-            self.recorder.put_back(taken)
+            if self.client is None:
+                self.client = embedded.connect(self.config)
+            store.write(self.client, vendor, taken)
+        except (RedisError, RedisUnavailable, OSError) as error:
             self.client = None
-            if not self.warned:
-                logger.warning("Measurements wait for Redis: %s", error)
-            self.warned = True
-        else:
-            self.warned = False
+            return error
+        return None
 
-    def _write(self, vendor: str, taken: dict[int, dict[str, int]]) -> None:
-        if self.client is None:
-            self.client = embedded.connect(self.config)
-        store.write(self.client, vendor, taken)
+    def _count_dropped(self) -> None:
+        if self.crawler.stats and self.recorder.dropped > self.dropped:
+            self.crawler.stats.inc_value("metrics/dropped", self.recorder.dropped - self.dropped)
+        self.dropped = self.recorder.dropped
 
     def _count(self) -> None:
         """Add what Scrapy's statistics have grown by."""
         stats = self.crawler.stats.get_stats() if self.crawler.stats else {}
         for stat, value in stats.items():
-            name = COUNTED.get(stat) or next(
-                (
-                    f"{target}{stat.removeprefix(prefix)}"
-                    for prefix, target in LABELLED.items()
-                    if stat.startswith(prefix)
-                ),
-                None,
-            )
-            if name is None or value == self.known.get(stat, 0):
-                continue
-            self.recorder.add(name, int(value) - self.known.get(stat, 0))
-            self.known[stat] = int(value)
+            name = _name(stat)
+            if name is not None and (grown := int(value) - self.known.get(stat, 0)):
+                self.recorder.add(name, grown)
+                self.known[stat] = int(value)
+
+
+def _name(stat: str) -> str | None:
+    """Give the count that a statistic belongs to; None where it is not kept."""
+    if stat in COUNTED:
+        return COUNTED[stat]
+    folder, _, label = stat.rpartition("/")
+    return f"{LABELLED[folder]}|{label}" if folder in LABELLED else None

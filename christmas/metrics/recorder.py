@@ -21,7 +21,7 @@ class Recorder:
         self.clock = clock
         self.minutes: dict[int, dict[str, int]] = {}
         self.run: dict[str, dict[int, int]] = {}
-        self.dropped = 0
+        self.dropped = 0  # values that were given up: one for each name and minute
         self._now: dict[str, int] = {}
         self._until = 0.0
 
@@ -47,7 +47,7 @@ class Recorder:
 
     def _bound(self) -> None:
         while len(self.minutes) > MINUTES_MAX:
-            self.dropped += sum(self.minutes.pop(min(self.minutes)).values())
+            self.dropped += len(self.minutes.pop(min(self.minutes)))
 
     def take(self) -> dict[int, dict[str, int]]:
         """Give what was counted, by minutes since 1970, and begin anew."""
@@ -61,6 +61,10 @@ class Recorder:
             for name, count in counts.items():
                 kept[name] = kept.get(name, 0) + count
         self._bound()
+
+    def give_up(self) -> None:
+        """Drop what could not be written, and count it."""
+        self.dropped += sum(len(counts) for counts in self.take().values())
 
     def quantile(self, metric: str, share: float) -> float | None:
         """Give a quantile of the whole run in seconds; None where nothing was measured."""

@@ -9,11 +9,14 @@ from scrapyd.app import application as scrapyds_application
 from twisted.application.internet import TCPServer
 from twisted.application.service import IServiceCollection
 from twisted.internet import reactor
+from twisted.logger import ILogObserver, STDLibLogObserver
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request as SiteRequest
 
+from christmas import logs
 from christmas.errors import ChristmasError
 from christmas.jobs import hooks
+from christmas.logs import redaction
 from christmas.node import options
 from christmas.node.guard import Guard
 
@@ -55,9 +58,12 @@ def application(scrapyd_config: Any) -> Any:
         chosen = options.current()
         hooks.check(chosen.config)
     except ChristmasError as error:
-        raise SystemExit(f"christmas: {error}") from None
+        raise SystemExit(redaction.redact(f"christmas: {error}")) from None
     _configure(scrapyd_config, chosen)
     app = scrapyds_application(scrapyd_config)
+    # For plain `scrapyd`, whose own observer would write past the filter of secrets, and as text.
+    app.setComponent(ILogObserver, STDLibLogObserver())
+    reactor.addSystemEventTrigger("after", "shutdown", logs.close)
     for service in IServiceCollection(app):
         if isinstance(service, TCPServer):
             site = service.args[1]

@@ -31,6 +31,7 @@ PERMISSIONS = {
     "": "jobs.read",
     "jobs": "jobs.read",
     "logs": "logs.read",
+    "metrics": "metrics.read",
     "schedule.json": "jobs.submit",
     "cancel.json": "jobs.cancel",
     "status.json": "jobs.read",

@@ -18,6 +18,7 @@ from twisted.internet.error import ProcessExitedAlready
 
 from christmas.jobs.client import PROJECT
 from christmas.jobs.wake import Listener
+from christmas.logs.lines import about
 
 if TYPE_CHECKING:
     from christmas.node.poller import JobsPoller
@@ -113,7 +114,7 @@ class Launcher(ScrapydsLauncher):
             finally:
                 os.close(log)
         except Exception as error:  # whatever is wrong with this one, its slot must become free again
-            logger.exception("Job %s: no process", run.job)
+            logger.exception("Job %s: no process", run.job, extra=about(start.job))
             run.how = f"no process ({error})"
             run.deferred.callback(run)
 

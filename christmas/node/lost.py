@@ -38,12 +38,12 @@ class Watch:
                 found.append(job)
         return found
 
-    def take_over(self, connection: Connection, runs: list[JobRow]) -> list[str]:
-        """Put the dead runs' jobs back into the queue, or end them; gives one sentence for each."""
+    def take_over(self, connection: Connection, runs: list[JobRow]) -> list[tuple[JobRow, str]]:
+        """Put the dead runs' jobs back into the queue, or end them; gives each with a sentence."""
         said = []
         for job in self.dead(runs):
             error = f"Attempt {job.attempt} on {job.node} died without a report."
             state = queue.lose(connection, job, error, datetime.now(UTC))
             if state is not None:
-                said.append(f"Job {job.id}: {error} It is {state}.")
+                said.append((job, f"Job {job.id}: {error} It is {state}."))
         return said

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
+from christmas import logs
 from christmas.access import policy, services
 from christmas.catalog import database
 from christmas.errors import ConfigurationError
@@ -64,7 +65,10 @@ class Options:
 
 @cache
 def current() -> Options:
-    """Give the options of this process, prepared at the first call; raises ChristmasError where it cannot start."""
+    """Give the options of this process, prepared at the first call; raises ChristmasError where it cannot start.
+
+    With them its log is set up, whose lines have the node's name.
+    """
     from christmas import config
 
     chosen = config.current()
@@ -72,6 +76,7 @@ def current() -> Options:
     if not chosen.node.port:  # chosen here once: the node's name holds it
         node = chosen.node.model_copy(update={"port": _free_port(chosen.node.bind_address)})
         chosen = chosen.model_copy(update={"node": node})
+    logs.set_up(chosen, service="node", node=Options(chosen).name)
     return Options(services.prepare(chosen, SERVICE))
 
 

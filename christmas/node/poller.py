@@ -22,8 +22,10 @@ from zope.interface import implementer
 from christmas.catalog import database, queue, tree
 from christmas.errors import ChristmasError, DatabaseUnavailable
 from christmas.jobs import hooks, wake
+from christmas.logs.lines import about
 from christmas.node import options
 from christmas.node.lost import Watch
+from christmas.node.measuring import Measuring
 from christmas.node.prepare import Start, last_line, log_path, prepare
 from christmas.node.records import Queues
 
@@ -67,6 +69,7 @@ class JobsPoller:
         self.looking = False
         self.again = False
         self.hooking = False
+        self.measuring = Measuring(self.options)
         self.closed = False
         self.resting: defer.Deferred[None] | None = None
         self.unfit_until = float("-inf")
@@ -87,6 +90,7 @@ class JobsPoller:
         if self.closed:
             return
         self._poll_hooks()
+        self.measuring.poll()
         if self.looking:
             self.again = True
             return
@@ -157,7 +161,7 @@ class JobsPoller:
                     where = path.relative_to(self.options.config.var_path)
                     error = f"Attempt {attempt} on {job.node} ended with {how} and without a report; its log ({where}) "
                     error += f"ends: {last_line(path)}"
-                    logger.error("Job %s: %s", job_id, error)
+                    logger.error("Job %s: %s", job_id, error, extra=about(job))
                     queue.lose(connection, job, error, datetime.now(UTC))
 
     def _look(self, free: int) -> Look:
@@ -169,8 +173,8 @@ class JobsPoller:
         hung = self._vouch(runs)
         if self.watch.dead(runs):
             with database.begin(engine) as connection:
-                for sentence in self.watch.take_over(connection, queue.running(connection)):
-                    logger.warning(sentence)
+                for dead, sentence in self.watch.take_over(connection, queue.running(connection)):
+                    logger.warning(sentence, extra=about(dead))
         while len(starts) < free and not self.closed and time.monotonic() > self.unfit_until:
             with database.begin(engine) as connection:
                 job = queue.claim(connection, self.options.consumers, self.options.name, datetime.now(UTC))
@@ -206,13 +210,13 @@ class JobsPoller:
         except DatabaseUnavailable:
             raise  # the job is handed back with the next look
         except OSError as error:  # a full disk is this node's trouble, not the job's
-            logger.error("Job %s cannot be started: %s", job.id, error)
+            logger.error("Job %s cannot be started: %s", job.id, error, extra=about(job))
             logger.error("This node takes no jobs for %.0f s; others may", UNFIT_SECONDS)
             self.unfit_until = time.monotonic() + UNFIT_SECONDS
             with database.begin(self.options.engine) as connection:
                 queue.hand_back(connection, job.id, job.attempt)
         except ChristmasError as error:
-            logger.error("Job %s cannot be started: %s", job.id, error)
+            logger.error("Job %s cannot be started: %s", job.id, error, extra=about(job))
             with database.begin(self.options.engine) as connection:
                 tree.end(connection, job.id, "failed", {"error": str(error)}, datetime.now(UTC))
         return None

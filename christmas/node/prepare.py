@@ -136,6 +136,7 @@ def _environment(options: Options, job: JobRow, egg: Path | None) -> dict[str, s
         f"{PREFIX}VAR_PATH": str(options.config.var_path),
         f"{PREFIX}SERVICE": f"{SPIDER}:{job.consumer}",
         "CHRISTMAS_NODE_PID": str(os.getpid()),
+        "CHRISTMAS_NODE_NAME": options.name,
     }
     if options.config.access.policy_path:  # it binds the spiders, too
         own[f"{PREFIX}ACCESS__POLICY_PATH"] = str(Path(options.config.access.policy_path).absolute())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 
 from scrapyd.config import Config
 from twisted.application.app import startApplication
@@ -11,7 +10,6 @@ from twisted.internet import reactor
 from twisted.internet.error import CannotListenError
 from twisted.python.log import PythonLoggingObserver
 
-from christmas import config as configuration
 from christmas.errors import ChristmasError
 from christmas.leash import watch
 from christmas.node import options
@@ -24,11 +22,6 @@ THREADS = 20
 
 def run(*, leash: bool = False) -> None:
     """Run until SIGINT or SIGTERM, or with ``leash`` until stdin closes."""
-    logging.basicConfig(
-        level=configuration.current().log_level,
-        stream=sys.stdout,
-        format="%(asctime)s %(name)s %(levelname)s %(message)s",
-    )
     logging.getLogger("twisted").setLevel(logging.WARNING)
     PythonLoggingObserver().start()
     app = application(Config())

@@ -13,6 +13,7 @@ from twisted.web import resource, server
 from christmas.catalog import database, jobs
 from christmas.jobs.client import PROJECT
 from christmas.node import options, records
+from christmas.node.metrics import Metrics
 
 if TYPE_CHECKING:
     from twisted.web.http import Request
@@ -35,6 +36,7 @@ class Root(ScrapydsRoot):
         self.node_name = self.options.name
         self.putChild(b"", Page(self, _home))
         self.putChild(b"jobs", Page(self, _jobs))
+        self.putChild(b"metrics", Metrics(self.options, lambda: len(self.launcher.processes)))
 
     def log_url(self, job: JobRow) -> str | None:
         """Give the address of a job's log on this node, None where there is no such file."""

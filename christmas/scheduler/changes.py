@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from christmas.catalog import schedules
 from christmas.catalog.schedules import ScheduleRow
-from christmas.config import ScheduleConfig
+from christmas.configuration_keys import ScheduleConfig
 from christmas.errors import ArgumentError
 from christmas.jobs import registry
 from christmas.scheduler.triggers import next_time

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from christmas.catalog import database, schedules
 from christmas.errors import ChristmasError, DatabaseUnavailable
 from christmas.jobs import client
+from christmas.logs.lines import about
 from christmas.scheduler.triggers import jitter, next_time
 
 if TYPE_CHECKING:
@@ -124,5 +125,6 @@ def _submit(
         return 0
     job = client.add(connection, chosen)
     schedules.fired(connection, row.name, due_at, job_id=job.id, error=None)
-    logger.info("Schedule %s, due %s: job %s", row.name, f"{due_at:%Y-%m-%d %H:%M:%S}", job.id)
+    due = f"{due_at:%Y-%m-%d %H:%M:%S}"
+    logger.info("Schedule %s, due %s: job %s", row.name, due, job.id, extra=about(job))
     return 1

@@ -61,12 +61,12 @@ def test_a_role_that_is_not_in_the_policy_may_nothing(role: str) -> None:
 
 
 def test_keys_have_the_roles_of_people_and_services_and_never_a_spiders() -> None:
-    assert SHIPPED.roles() == ["internal", "service", *SERVICES, "user"]
+    assert SHIPPED.roles() == ["internal", "service", *SERVICES, "monitor", "user"]
     assert not any(name.startswith("spider") for name in SHIPPED.roles())
 
 
 def test_the_database_binds_services_and_spiders() -> None:
-    spiders = ["spider:integrator", "spider:integrator.browser", "spider:auditor"]
+    spiders = ["spider:integrator", "spider:integrator.browser", "spider:auditor", "spider:auditor.browser"]
     assert SHIPPED.subjects() == [*SERVICES, *spiders]
 
 

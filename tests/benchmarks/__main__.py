@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.benchmarks import memory, overhead, pages, refresh, starts, store
+from tests.benchmarks import memory, overhead, pages, refresh, starts, store, timing
 from tests.benchmarks.figures import Figure, into_readme, show
 
-GROUPS = ("refresh", "pages", "store", "starts", "overhead", "memory")
+GROUPS = ("refresh", "pages", "store", "starts", "timing", "overhead", "memory")
 
 
 def main() -> None:
@@ -26,6 +26,7 @@ def main() -> None:
         "pages": lambda: pages.measure(2_500 if quick else 4_000, 2 if quick else 3),
         "store": lambda: store.measure(10_000 if quick else 50_000, 100_000 if quick else 1_000_000, 1 if quick else 3),
         "starts": lambda: starts.measure(6 if quick else 20),
+        "timing": lambda: timing.measure(20_000 if quick else 100_000, 3 if quick else 5),
         "overhead": lambda: overhead.measure(1_000 if quick else 4_000, 2 if quick else 5),
         "memory": lambda: memory.measure(20_000 if quick else 1_000_000),
     }

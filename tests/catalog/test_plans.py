@@ -6,13 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, text, update
 
-from christmas.catalog import changes, jobs, keys, listings, products
+from christmas.catalog import changes, gone, health, held, jobs, kept_pages, keys, listings, products
 from christmas.catalog.keys import Wanted
 from christmas.catalog.pages import product_id
+from christmas.catalog.tables import keys as keys_table
+from christmas.items import GoneReading, OddPage, Page, SecondReading
 from tests.catalog.making import VENDOR, YEAR, at, entry, product, reading, unread, write
 from tests.catalog.plans import collected, whole_tables
+from tests.catalog.watches import doubt
+
+PAGE = Page("https://bells.example/7.html", b"", "utf-8")
+CONFIRMED = SecondReading(VENDOR, "7", product(hours=3, price_minor=5), (("selectors", 5),), at(3))
 
 
 def _select(which: str, **values: Any) -> Callable[[Connection], object]:
@@ -30,6 +36,18 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     "unread": lambda connection: write(connection, unread(hours=3)),
     "returned": lambda connection: listings.take_back(connection, [1]),
     "reading": lambda connection: write(connection, reading(4)),
+    "held": lambda connection: doubt(connection, product(hours=3, price_minor=6), page=PAGE),
+    "withdrawn": lambda connection: write(connection, product(hours=3)),
+    "second reading": lambda connection: write(connection, CONFIRMED),
+    "released": lambda connection: held.release(connection, [1, 2], by="noel", now=at(3)),
+    "discarded": lambda connection: held.discard(connection, [1, 2], by="noel", now=at(3)),
+    "groups": lambda connection: held.decide_groups(connection, VENDOR, at(3)),
+    "gone": lambda connection: write(connection, GoneReading(VENDOR, "150", "missing", at(30))),
+    "gone no more": lambda connection: write(connection, GoneReading(VENDOR, "150", "listed", at(30))),
+    "odd": lambda connection: write(connection, OddPage(VENDOR, "Odd.", PAGE, at(3))),
+    "health": lambda connection: health.record(
+        connection, VENDOR, state="healthy", kind=None, reason="Well.", job_id="job-1", now=at(3)
+    ),
 }
 READS: dict[str, Callable[[Connection], object]] = {
     "unscraped": _select("unscraped"),
@@ -40,6 +58,12 @@ READS: dict[str, Callable[[Connection], object]] = {
     "history": lambda connection: changes.history(connection, product_id(VENDOR, "7")),
     "by id": lambda connection: products.get(connection, "abcd1234"),
     "by vendor and key": lambda connection: products.get(connection, f"{VENDOR}:7"),
+    "to be confirmed": lambda connection: held.to_check(connection, VENDOR, sample=20, limit=100),
+    "contradicted": lambda connection: held.contradicted(connection, VENDOR),
+    "held changes by id": lambda connection: held.find(connection, ids=[1, 2]),
+    "gone and not confirmed": lambda connection: gone.unconfirmed(connection, VENDOR, at(30), limit=10),
+    "kept page": lambda connection: kept_pages.get(connection, 1),
+    "health of a vendor": lambda connection: health.history(connection, VENDOR, at(30)),
     "of a year": lambda connection: list(products.find(connection, vendor=VENDOR, year=1995)),
 }
 
@@ -51,6 +75,9 @@ def test_no_table_is_read_whole(connection: Connection, name: str) -> None:
         write(
             connection, *(entry(one, aliases=(f"/{one}",)) for one in names), *(product(one, hours=1) for one in names)
         )
+    doubt(connection, *(product(str(number), 2, price_minor=5) for number in range(1, 51)), page=PAGE)
+    doubt(connection, *(product(str(number), 2, price_minor=5) for number in range(51, 101)), group="job-2")
+    connection.execute(update(keys_table).where(keys_table.c.id.between(140, 160)).values(gone_since=at(2)))
     with collected(connection) as statements:
         (WRITES | READS)[name](connection)
     assert statements

@@ -161,7 +161,7 @@ def test_cancel_ends_a_job_and_all_below_it(christmas: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["run", "integrator.sync_everything"], "there are integrator.sync_all, integrator.sync_links"),
+        (["run", "integrator.sync_everything"], "auditor.verify_sample, integrator.sync_all, integrator.sync_links"),
         (["run", LINKS], "vendor is missing"),
         (["run", LINKS, "vendor=no_such_shop"], f"there are hallmark_ornaments_com, {OTHER}, {SHOP}"),
         (["run", LINKS, f"vendor={SHOP}", "year=98"], "year='98'"),

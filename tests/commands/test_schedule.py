@@ -153,7 +153,7 @@ def test_the_history_has_the_error_of_what_was_refused(christmas: Command) -> No
         ),
         (
             ["add", "mine", "sync_everything", "--every", "1h"],
-            "no job 'sync_everything'; there are integrator.sync_all",
+            "no job 'sync_everything'; there are auditor.audit_all",
         ),
         (["add", "mine", LINKS, "--every", "1h"], "vendor is missing"),
         (["add", "mine", LINKS, "vendor", "--every", "1h"], "'vendor' is no argument"),

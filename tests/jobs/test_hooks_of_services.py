@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from christmas.catalog import database, schedules
-from christmas.config import ScheduleConfig
+from christmas.configuration_keys import ScheduleConfig
 from christmas.scheduler import changes
 from christmas.scheduler.tick import tick
 from tests.farm import Farm, Node, until

@@ -106,7 +106,7 @@ def test_an_unknown_consumer_stops_the_start(
     assert done.stdout == ""
     assert done.stderr == (
         f"christmas: There is no consumer {word} (node.consumers); there are all, integrator, integrator.browser, "
-        "auditor.\n"
+        "auditor, auditor.browser.\n"
     )
 
 

@@ -220,8 +220,9 @@ def test_nothing_is_told_while_the_database_is_gone(
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
             answer = until(lambda: (a := site.node.ask("health", anonymous=True)).status == 503 and a)
             assert answer.json == {"status": "unavailable"}
-            for key in (site.keys["internal"], ("nobody", "wrong")):
-                answer = site.node.ask("jobs", key=key)
+            right, wrong = site.keys["internal"], ("nobody", "wrong")
+            for path, key in (("jobs", right), ("metrics", right), ("jobs", wrong)):
+                answer = site.node.ask(path, key=key)
                 assert "is not available" in told(answer, 503)
                 assert answer.headers["Retry-After"] == "5"
                 assert name not in answer.text

@@ -21,6 +21,7 @@ REQUESTS: dict[str, tuple[str, dict[str, str] | None]] = {
     "/": ("", None),
     "/jobs": ("jobs", None),
     "/logs/*": ("logs/", None),
+    "/metrics": ("metrics", None),
     "/schedule.json": ("schedule.json", PROJECT),
     "/cancel.json": ("cancel.json", PROJECT | {"job": "none"}),
     "/status.json": ("status.json?job=none", None),
@@ -65,7 +66,7 @@ def test_the_tables_of_the_document_are_what_the_policy_says() -> None:
 
 
 def test_every_endpoint_of_a_node_has_a_permission_of_its_own(site: Guarded) -> None:
-    assert {f"{name}.json" for name in SERVICES} | {"", "jobs", "logs"} == set(PERMISSIONS)
+    assert {f"{name}.json" for name in SERVICES} | {"", "jobs", "logs", "metrics"} == set(PERMISSIONS)
     assert list(REQUESTS) == list(access_matrix.endpoints())
 
 

@@ -81,6 +81,7 @@ def test_a_run_gets_a_short_list_of_variables_and_no_key(farm: Farm) -> None:
         "CHRISTMAS__VAR_PATH": str(farm.folder),
         "CHRISTMAS__SERVICE": "spider:integrator",
         "CHRISTMAS_NODE_PID": str(node.process.pid),
+        "CHRISTMAS_NODE_NAME": f"node-{node.port}",
         "OF_THE_OPERATOR": "wanted",
     }
     assert found == expected
@@ -115,6 +116,12 @@ def test_old_logs_go_but_never_one_of_a_job_that_is_not_over(farm: Farm) -> None
     start = preparing.prepare(options, job)
     assert start.log == folder / "next.log"
     assert {path.stem for path in folder.iterdir()} == {"waiting", "over", "unknown", "next"}
+    # Nor goes that of one that runs, however long it has said nothing.
+    os.utime(start.log, (old, old))
+    for name in ("newer", "newest"):
+        (folder / f"{name}.log").touch()
+    preparing._prune(options, folder)
+    assert {path.stem for path in folder.iterdir()} == {"waiting", "next", "newer", "newest"}
 
 
 def test_an_egg_is_written_once_and_whole(farm: Farm) -> None:

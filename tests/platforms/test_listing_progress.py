@@ -43,7 +43,7 @@ def test_the_last_page_gives_the_reading(progress: ListingProgress) -> None:
     listing.entries = 30
     assert progress.page_done(listing, BEGUN) is None
     assert progress.page_done(listing, ENDED) == ListingReading(
-        "bells_example", "/1995", 1995, entries=30, complete=True, started_at=BEGUN, finished_at=ENDED
+        "bells_example", "/1995", 1995, entries=30, complete=True, started_at=BEGUN, finished_at=ENDED, pages=2
     )
 
 

@@ -1,0 +1,125 @@
+"""``christmas logs``."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from christmas import config as configuration
+from christmas.commands.common import LIMIT_MAX, engine
+from christmas.errors import ArgumentError
+from christmas.logs.lines import as_json, as_text
+from christmas.logs.reading import LEVELS, Wanted
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from christmas.catalog.jobs import JobRow
+    from christmas.logs.reading import Line
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# After a job has ended, its last lines are on their way for so long.
+LAST_LINES_SECONDS = 2.0
+
+
+def logs(
+    job: Annotated[str | None, typer.Option(metavar="ID", help="Only of this job and those below it.")] = None,
+    vendor: Annotated[str | None, typer.Option(help="Only about this vendor.")] = None,
+    level: Annotated[str | None, typer.Option(help="At least DEBUG, INFO, WARNING, ERROR or CRITICAL.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only from 30m, 1h or 2d ago on, or from a time.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many, the newest.")] = 200,
+    follow: Annotated[bool, typer.Option("--follow", help="Stay: until Ctrl-C, or with --job until its end.")] = False,
+    output: Annotated[str, typer.Option("--format", help="text, or json: one object a line.")] = "text",
+) -> None:
+    """Show what all processes of all nodes have logged, the newest last."""
+    from christmas import embedded
+    from christmas.logs import reading
+
+    if output not in {"text", "json"}:
+        raise ArgumentError(f"--format {output} is not known here: use text or json.")
+    wanted = Wanted(_jobs(job), vendor, _level(level), None if since is None else _time(since, datetime.now(UTC)))
+    with embedded.connect(configuration.current()) as client:
+        newest = reading.newest_id(client)
+        found = reading.read(client, wanted, limit=limit, until=newest)
+        for line in found:
+            _show(line, output)
+        if follow:
+            _follow(client, newest, job, wanted, output)
+        elif not found:
+            typer.echo(_nothing(job), err=True)
+
+
+def _follow(client: Redis, after: str, job: str | None, wanted: Wanted, output: str) -> None:
+    from christmas.catalog import jobs as store
+    from christmas.logs import reading
+
+    ended_at = None
+    try:
+        for lines in reading.follow(client, after):
+            if job is not None:
+                rows = _tree(job)  # a root's later children come while it is followed
+                wanted = Wanted({row.id for row in rows}, wanted.vendor, wanted.level)
+                if ended_at is None and rows[0].state not in store.OPEN:
+                    ended_at = time.monotonic()
+            for line in lines:
+                if wanted.has(line):
+                    _show(line, output)
+            if ended_at is not None and time.monotonic() - ended_at > LAST_LINES_SECONDS:
+                return
+    except KeyboardInterrupt:  # how following ends
+        return
+
+
+def _jobs(job: str | None) -> set[str] | None:
+    return None if job is None else {row.id for row in _tree(job)}
+
+
+def _tree(job: str) -> list[JobRow]:
+    from christmas.catalog import database
+    from christmas.catalog import jobs as store
+
+    with database.read(engine()) as connection:
+        rows = store.tree(connection, job)
+    if not rows:
+        raise ArgumentError(f"There is no job {job!r}; `christmas jobs` lists them.")
+    return rows
+
+
+def _nothing(job: str | None) -> str:
+    """Say that there are no lines, and where a job's own are besides."""
+    if job is None:
+        return "Redis holds no such lines."
+    from christmas.node.options import Options
+    from christmas.node.prepare import log_path
+
+    options = Options(configuration.current())
+    files = [f"{log_path(options, row)} (on {row.node})" for row in _tree(job) if row.node and row.consumer]
+    where = f"; see {', '.join(files)}" if files else "; it has not been run yet"
+    return f"Redis holds no such lines of job {job}{where}."
+
+
+def _show(line: Line, output: str) -> None:
+    typer.echo(as_json(line) if output == "json" else as_text(line))
+
+
+def _level(text: str | None) -> str | None:
+    if text is not None and text.upper() not in LEVELS:
+        raise ArgumentError(f"--level {text} is not known: use {', '.join(LEVELS)}.")
+    return None if text is None else text.upper()
+
+
+def _time(text: str, now: datetime) -> datetime:
+    match = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)
+    if match:
+        return now - timedelta(seconds=int(match[1]) * UNITS[match[2]])
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise ArgumentError(
+            f"--since {text!r} is not accepted: give 30m, 1h, 2d, or a time such as 2027-01-31T12:00Z."
+        ) from error
