@@ -127,7 +127,20 @@ def still(kind: str | None, run: Run) -> bool:
         return not run.of("listings_read")
     if kind in _PRODUCT_KINDS or kind.removesuffix("_lost") in {_word(name) for name in FIELDS}:
         return run.of("product_pages") < FEW_PRODUCTS
-    return kind in _COMPARED_KINDS and run.compared < FEW_PRODUCTS
+    if kind == "bodies_cut":
+        return run.of("read") < FEW_PRODUCTS and run.of("unclosed") >= HALF * run.of("read")
+    return kind in _COMPARED_KINDS and (run.compared < FEW_PRODUCTS or _moves_on(kind, run))
+
+
+_MOVES = {
+    "currency_changed": "currency_moves", "prices_scaled": "price_moves", "prices_missing": "unpriced_moves",
+    "all_sold_out": "sold_out_moves",
+}  # fmt: skip
+
+
+def _moves_on(kind: str, run: Run) -> bool:
+    """Say whether most of what was read still moves so, of a part of the vendor too small for the rule."""
+    return kind in _MOVES and run.of(_MOVES[kind]) >= HALF * run.compared
 
 
 def _blocked(run: Run) -> Health | None:

@@ -35,7 +35,7 @@ def bounds(right: int, total: int) -> tuple[float, float]:
     share, spread = right / total, Z * Z / total
     middle = (share + spread / 2) / (1 + spread)
     half = Z * sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def report(stats: Mapping[str, Any]) -> dict[str, dict[str, float]]:

@@ -63,12 +63,7 @@ class Doubt:
 
 
 class Watch(Protocol):
-    """Looks at what a run is about to change of a known product; ``old`` has all fields, ``new`` those that differ.
-
-    While it is ``judging``, what it deferred is written.
-    """
-
-    judging: bool
+    """Looks at what a run is about to change of a known product; ``old`` has all fields, ``new`` those that differ."""
 
     def defers(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         """Say whether nothing of the item is to be written now; the watch has taken it."""

@@ -56,8 +56,8 @@ def write(
         elif key.listing_id != listing:
             members[listing, key.id] = None
         at = _read_at(entry)
-        if at < key.last_seen and not (watch is not None and watch.judging):
-            continue  # read before what is stored; what was deferred has marked its key as seen already
+        if at < key.last_seen:
+            continue  # read before what is stored
         if at > key.last_seen:
             key.last_seen = at
             if key.gone:
@@ -70,12 +70,23 @@ def write(
             changed.append((entry, key, difference))
             key.listing_hash = difference.kept
     _remember(connection, members, first)
-    resolve.mark_seen(connection, sorted({key.id for key in found}), max(_read_at(entry) for entry in entries))
+    resolve.mark_seen(connection, _seen(entries, found))
     if returned:
         listings.take_back(connection, sorted(returned))
     written.unchanged += len(entries) - len(changed)
     if changed:
         _write_changed(connection, vendor, changed, paths, job_id=job_id, written=written, watch=watch)
+
+
+def _seen(entries: Sequence[ListingEntry], found: Sequence[Key]) -> dict[Any, list[int]]:
+    """Give keys by when they were seen last."""
+    last: dict[int, Any] = {}
+    for entry, key in zip(entries, found, strict=True):
+        last[key.id] = max(_read_at(entry), last.get(key.id, _read_at(entry)))
+    times: dict[Any, list[int]] = {}
+    for id_, at in last.items():
+        times.setdefault(at, []).append(id_)
+    return times
 
 
 def _read_at(entry: ListingEntry) -> Any:
@@ -114,12 +125,18 @@ def _write_changed(
 ) -> None:
     times = {paths[entry.listing]: _read_at(entry) for entry, _, _ in changed}
     connection.execute(
-        update(listings_table).where(listings_table.c.id == bindparam("b_id")).values(changed_at=bindparam("b_at")),
+        update(listings_table)
+        .where(
+            listings_table.c.id == bindparam("b_id"),
+            listings_table.c.changed_at.is_(None) | (listings_table.c.changed_at < bindparam("b_at")),
+        )
+        .values(changed_at=bindparam("b_at")),
         [{"b_id": id_, "b_at": at} for id_, at in times.items()],
     )
     changeset = apply.load(connection, (key.id for _, key, _ in changed))
     if watch is not None:
         total = len(changed)
+        resolve.add_aliases(connection, vendor, [(entry, key) for entry, key, one in changed if one.identity])
         changed = [one for one in changed if not _defers(watch, changeset, *one)]
         written.entries -= total - len(changed)  # counted when they are written
         written.compared -= total - len(changed)

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Connection, Row, Uuid, bindparam, case, func,
 from christmas.catalog.binding import binds
 from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import changes, held_changes, keys, products
+from christmas.items import UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -167,13 +168,17 @@ def second(connection: Connection, vendor: str, readings: Sequence[SecondReading
             .join(keys, keys.c.id == products.c.key_id)
             .where(held_changes.c.state == "held", keys.c.vendor == vendor, keys.c.key == reading.key)
         )
-        for row in connection.execute(query).all():
-            if row.field not in _JUDGED:
-                continue  # goes with the price or the name
-            agrees = _agrees(connection, row, reading)
+        words: dict[str, dict[int, bool | None]] = {}
+        for row in connection.execute(query.order_by(held_changes.c.id)).all():
+            agrees = _agrees(connection, row, reading) if row.field in _JUDGED else None
             check(connection, [row.id], agrees=agrees, at=reading.read_at)
-            if row.group_id is None and agrees is not None:
-                (release if agrees else discard)(connection, [row.id], by=AUDITOR, now=reading.read_at)
+            if row.group_id is None and row.field in _JUDGED:
+                words.setdefault(row.job_id, {})[row.id] = agrees
+        for said in words.values():  # what was read in one run goes together
+            if False in said.values():
+                discard(connection, list(said), by=AUDITOR, now=reading.read_at)
+            elif None not in said.values():
+                release(connection, list(said), by=AUDITOR, now=reading.read_at)
 
 
 def _agrees(connection: Connection, row: Row[Any], reading: SecondReading) -> bool | None:
@@ -189,6 +194,8 @@ def _agrees(connection: Connection, row: Row[Any], reading: SecondReading) -> bo
             return None
         return row.new in {_text(price) for price in told}
     value = getattr(product, row.field)
+    if value is UNREAD:
+        return None
     if _text(value or None) != row.new:
         return False
     # What has become another product's name or number may be a row that slipped: that is for people to decide.
@@ -205,7 +212,8 @@ def decide_groups(connection: Connection, vendor: str, now: datetime) -> None:
     mine = (held_changes.c.vendor == vendor) & (held_changes.c.state == "held") & held_changes.c.group_id.is_not(None)
     agreed = func.sum(case((held_changes.c.agrees.is_(True), 1), else_=0))
     denied = func.sum(case((held_changes.c.agrees.is_(False), 1), else_=0))
-    query = select(held_changes.c.group_id, agreed, denied, func.count()).where(mine).group_by(held_changes.c.group_id)
+    judged = func.sum(case((held_changes.c.field.in_(_JUDGED), 1), else_=0))
+    query = select(held_changes.c.group_id, agreed, denied, judged).where(mine).group_by(held_changes.c.group_id)
     for group, yes, no, total in connection.execute(query).all():
         if yes >= min(CONFIRMED_LEAST, total) and yes >= CONFIRMED_SHARE * (yes + no):
             ids = select(held_changes.c.id).where(mine, held_changes.c.group_id == group)
@@ -224,7 +232,8 @@ def contradicted(connection: Connection, vendor: str) -> int:
 def check(connection: Connection, ids: Sequence[int], *, agrees: bool | None, at: datetime) -> None:
     """Note what a second reading said."""
     statement = update(held_changes).where(held_changes.c.id.in_(ids), held_changes.c.state == "held")
-    connection.execute(statement.values(agrees=agrees, checked_at=at))
+    said = {} if agrees is None else {"agrees": agrees}
+    connection.execute(statement.values(checked_at=at, **said))
 
 
 @binds("held", "write")
@@ -262,7 +271,7 @@ def _with_siblings(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]
         select(held_changes)
         .join(mine, (mine.c.product_id == held_changes.c.product_id) & (mine.c.job_id == held_changes.c.job_id))
         .where(mine.c.id.in_(any_of(connection, list(ids), BigInteger)), mine.c.state == "held")
-        .where(held_changes.c.state == "held")
+        .where(held_changes.c.state == "held", held_changes.c.group_id.is_not_distinct_from(mine.c.group_id))
         .distinct()
     )
     return list(connection.execute(query))

@@ -12,7 +12,7 @@ from christmas.catalog.binding import binds
 from christmas.catalog.tables import key_aliases, keys, listings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from christmas.items import GoneReading, ListingEntry, PageUnread, Product
@@ -186,11 +186,15 @@ def listing_ids(connection: Connection, vendor: str, found: dict[str, int | None
 
 
 @binds("listings", "write")
-def mark_seen(connection: Connection, ids: Sequence[int], at: datetime) -> None:
-    """Note that keys were seen in a listing; never goes back in time."""
-    statement = (
-        keys.update()
-        .where(keys.c.id.in_(any_of(connection, ids, BigInteger)), keys.c.last_seen < at)
-        .values(last_seen=at)
-    )
-    connection.execute(statement)
+def mark_seen(connection: Connection, seen: Mapping[datetime, Sequence[int]]) -> None:
+    """Note when keys were seen in a listing, by time; never goes back in time."""
+    if connection.dialect.name == "sqlite":
+        import json
+
+        ids = select(text("value")).select_from(func.json_each(bindparam("b_ids", type_=Text)))
+        rows = [{"b_ids": json.dumps(sorted(these)), "b_at": at} for at, these in seen.items()]
+    else:
+        ids = select(func.unnest(bindparam("b_ids", type_=ARRAY(BigInteger))))
+        rows = [{"b_ids": sorted(these), "b_at": at} for at, these in seen.items()]
+    at = bindparam("b_at", type_=keys.c.last_seen.type)
+    connection.execute(keys.update().where(keys.c.id.in_(ids), keys.c.last_seen < at).values(last_seen=at), rows)

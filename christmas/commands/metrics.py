@@ -33,7 +33,7 @@ def metrics(
     window = duration(since)
     if window is None or window > timedelta(days=DAYS_MAX):
         raise ArgumentError(f"--since {since!r} is not accepted: give 30m, 12h or 7d, at most {DAYS_MAX}d.")
-    found = _series(vendor, window.total_seconds())
+    found, slots = _read(vendor, window.total_seconds())
     if output == "json":
         show((), [row for series in found for row in (*_durations(series), *_counts(series))], output)
         return
@@ -44,26 +44,28 @@ def metrics(
         typer.echo(f"Nothing {who}was measured within {since}; `christmas up` or `scrapy crawl` measures.")
     else:
         _print(found)
-    _print_gauges(gauges.read(engine(), datetime.now(UTC), [vendor] if vendor else None))
+    _print_gauges(gauges.read(engine(), datetime.now(UTC), [vendor] if vendor else None), slots)
 
 
-def _series(vendor: str | None, seconds: float) -> list[Series]:
+def _read(vendor: str | None, seconds: float) -> tuple[list[Series], dict[str, tuple[int, int]]]:
+    """Give the vendors' series, and the used and all slots of the nodes."""
     from redis import RedisError
 
     from christmas import embedded
     from christmas.errors import RedisUnavailable
-    from christmas.metrics import store
+    from christmas.metrics import gauges, store
 
     until = time.time()
     client = embedded.connect(configuration.current())
     try:
         names = [name for name in store.vendors(client) if vendor in {None, name}]
         found = [store.read(client, name, until - seconds, until, STEPS) for name in names]
+        slots = gauges.slots(client, datetime.now(UTC))
     except RedisError as error:
         raise RedisUnavailable(f"Redis has stopped answering: {error}.") from error
     finally:
         client.close()
-    return [series for series in found if series.counts or series.histograms]
+    return [series for series in found if series.counts or series.histograms], slots
 
 
 def _durations(series: Series) -> list[dict[str, Any]]:
@@ -125,7 +127,7 @@ def sparkline(values: list[float | None]) -> str:
     return "".join("·" if value is None else BARS[min(int(value / top * len(BARS)), len(BARS) - 1)] for value in values)
 
 
-def _print_gauges(found: Gauges) -> None:
+def _print_gauges(found: Gauges, slots: dict[str, tuple[int, int]]) -> None:
     from rich.table import Table
 
     now = Table("Now", "Of", "Number")
@@ -133,6 +135,8 @@ def _print_gauges(found: Gauges) -> None:
         for of, number in sorted(numbers.items()):
             now.add_row(word, of, f"{number:,}")
     now.add_row("oldest queued job", "", f"{found.oldest_seconds:,.0f} s")
+    for node, (used, total) in slots.items():
+        now.add_row("slots in use", node, f"{used} of {total}")
     for row in found.health:
         now.add_row("health", row.vendor, f"{row.state}: {row.reason}" if row.kind else row.state)
     console().print(now)

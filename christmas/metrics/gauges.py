@@ -1,19 +1,25 @@
-"""What stands in the database at this moment: the queue, held changes, the vendors' health."""
+"""What stands at this moment: queue, held changes and health from the database, the nodes' slots from Redis."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from christmas.catalog import database, health, held, jobs
+from christmas.metrics import store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from redis import Redis
     from sqlalchemy import Engine
 
     from christmas.catalog.health import HealthRow
+
+NODES = f"{store.PREFIX}:nodes"
+# A node that has said nothing for so long is taken for gone; it does so every 10 s.
+GONE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +43,21 @@ def read(engine: Engine, now: datetime, vendors: Sequence[str] | None = None) ->
     seen = {vendor: count for vendor, count in waiting.items() if vendors is None or vendor in vendors}
     age = max((now - oldest).total_seconds(), 0.0) if oldest else 0.0
     return Gauges(queued, running, age, seen, states)
+
+
+def announce(client: Redis, node: str, used: int, total: int, now: datetime) -> None:
+    """Say how many runs a node has, and may have, at the same time; raises RedisError."""
+    client.hset(NODES, node, f"{used} {total} {now.timestamp():.0f}")
+
+
+def slots(client: Redis, now: datetime) -> dict[str, tuple[int, int]]:
+    """Give the used slots and all slots of each node that lives; forgets the others. Raises RedisError."""
+    values: Any = client.hgetall(NODES)
+    found = {}
+    for name, value in sorted(values.items()):
+        used, total, at = map(int, value.split())
+        if now.timestamp() - at <= GONE_SECONDS:
+            found[name.decode()] = (used, total)
+        else:
+            client.hdel(NODES, name)
+    return found

@@ -1,17 +1,20 @@
-"""Has the durations of ended jobs written, now and then, in a thread of its own."""
+"""Has the durations of ended jobs written, and the node's slots, now and then, in a thread of its own."""
 
 from __future__ import annotations
 
 import logging
 import time
+from datetime import UTC, datetime
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from christmas import embedded
 from christmas.errors import DatabaseUnavailable, RedisUnavailable
-from christmas.metrics import jobs
+from christmas.metrics import gauges, jobs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redis import Redis
 
     from christmas.node.options import Options
@@ -24,8 +27,9 @@ EVERY_SECONDS = 10.0
 class Measuring:
     """Called with every look for jobs; neither Redis nor the database keeps it, or the node, from going on."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, used_slots: Callable[[], int]) -> None:
         self.options = options
+        self.used_slots = used_slots
         self.client: Redis | None = None
         self.due_at = 0.0
         self.busy = False
@@ -44,6 +48,8 @@ class Measuring:
         try:
             if self.client is None:
                 self.client = embedded.connect(self.options.config)
+            used, total = self.used_slots(), self.options.slots
+            gauges.announce(self.client, self.options.name, used, total, datetime.now(UTC))
             while jobs.collect(self.options.engine, self.client) >= jobs.AT_ONCE:
                 pass
             self.warned = False

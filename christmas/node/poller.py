@@ -69,7 +69,7 @@ class JobsPoller:
         self.looking = False
         self.again = False
         self.hooking = False
-        self.measuring = Measuring(self.options)
+        self.measuring = Measuring(self.options, lambda: len(self.started))
         self.closed = False
         self.resting: defer.Deferred[None] | None = None
         self.unfit_until = float("-inf")

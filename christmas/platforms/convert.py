@@ -10,6 +10,7 @@ from christmas.reading.identity import key_in_url, url_path
 from christmas.reading.money import to_minor
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
 
     from christmas.items import Page
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from christmas.reading.facts import EntryFacts, ProductFacts
 
 
-def entry(spider: Integration, facts: EntryFacts, listing: Listing, page: Page | None = None) -> ListingEntry:
+def entry(
+    spider: Integration, facts: EntryFacts, listing: Listing, read_at: datetime, page: Page | None = None
+) -> ListingEntry:
     """Make an item of one listing entry; its key is the platform's number, else the URL's path."""
     currency = facts.currency or spider.currency
     url = spider.own_url(facts.url)
@@ -37,7 +40,7 @@ def entry(spider: Integration, facts: EntryFacts, listing: Listing, page: Page |
         availability=facts.availability,
         ranged=facts.ranged,
         source="listing",
-        read_at=spider.now(),
+        read_at=read_at,
         page=page,
     )
 

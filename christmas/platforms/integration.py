@@ -178,6 +178,7 @@ class Integration(scrapy.Spider):
     ) -> Iterator[ListingEntry | ListingReading | OddPage | Request]:
         """Read one page of a listing; the last one gives the listing's reading."""
         self.count("pages/listings")
+        now = self.now()
         try:
             page = self._page(response)
             facts = read_listing(page.body, page.url, page.encoding)
@@ -187,7 +188,7 @@ class Integration(scrapy.Spider):
                 listing.paged_from = response.url
                 following = [str(facts.view_all_url)]
             else:
-                entries = [convert.entry(self, entry, listing, page) for entry in facts.entries]
+                entries = [convert.entry(self, entry, listing, now, page) for entry in facts.entries]
                 if not listing.is_news(entries):
                     listing.looped, following = True, []
                 for entry in entries:

@@ -14,7 +14,7 @@ from christmas import config, embedded
 from christmas.catalog import database, queue
 from christmas.catalog.queue import NewJob
 from christmas.commands.metrics import BARS, sparkline
-from christmas.metrics import store
+from christmas.metrics import gauges, store
 from christmas.metrics.histogram import bucket
 from tests.commands.conftest import Command
 from tests.farm import free_port
@@ -68,8 +68,9 @@ def test_the_table_has_every_vendor_and_what_stands_now(christmas: Command, meas
     with database.begin(christmas.engine) as connection:
         job = NewJob("waiting", "integrator.sync_links", VENDOR, "integrator", {})
         queue.submit(connection, job, datetime.now(UTC))
+    gauges.announce(measured, "node-1", 1, 4, datetime.now(UTC))
     text = christmas.out("metrics", "--since", "3h")
-    for words in (VENDOR, OTHER, "ttfb", "latency", "requests.200", "queued jobs", "oldest queued job"):
+    for words in (VENDOR, OTHER, "ttfb", "latency", "requests.200", "queued jobs", "oldest queued job", "1 of 4"):
         assert words in text
     assert BARS[-1] in text
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from christmas import embedded
-from christmas.metrics import store
+from christmas.metrics import gauges, jobs, store
 from christmas.metrics.histogram import bucket
 from christmas.node.metrics import BOUNDS_SECONDS
+from christmas.node.options import Options
 from tests.farm import Farm, Key, free_port, until
 from tests.node.guarded import MINE, OTHER, Guarded, guarded
 
@@ -114,6 +116,7 @@ def test_without_redis_the_database_still_tells(farm: Farm) -> None:
     assert value(found, "node_slots", slots="total") is not None
     assert vendors(found) <= {MINE}  # its health, which the database knows
     farm.wait(job)
+    assert node.log.count("Durations of jobs are written later") == 1
     assert "Traceback" not in node.log
 
 
@@ -122,7 +125,8 @@ def test_durations_of_jobs_come_from_the_node(farm: Farm) -> None:
     key = farm.key("monitor")
     until(lambda: value(samples(node.ask("metrics", key=key).text), "redis_up") == 1)
     with closing(embedded.connect(farm.config)) as client:
-        until(lambda: client.exists("christmas:metrics:jobs:cursor"), what="the first look")
+        until(lambda: client.exists(jobs.CURSOR), what="the first look")
+        assert gauges.slots(client, datetime.now(UTC)) == {f"node-{node.port}": (0, Options(farm.config).slots)}
         job = farm.wait(node.schedule(MINE, stage="links").json["jobid"])
         assert job.started_at is not None
         assert job.finished_at is not None
