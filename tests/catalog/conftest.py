@@ -10,7 +10,10 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from christmas.catalog import database
+from christmas.catalog.held import HeldRow
 from christmas.catalog.tables import metadata
+from tests.catalog.making import product, write
+from tests.catalog.watches import doubt
 
 SERVERS = ("sqlite", "postgresql")
 
@@ -76,3 +79,10 @@ def connection(engine: Engine) -> Iterator[Connection]:
     """Give a writing transaction on an empty catalog."""
     with database.begin(engine) as connection:
         yield connection
+
+
+@pytest.fixture
+def jumped(connection: Connection) -> list[HeldRow]:
+    """Give the one price that is held."""
+    write(connection, product())
+    return doubt(connection, product(hours=1, price_minor=5000, list_price_minor=None))
