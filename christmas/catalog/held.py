@@ -23,7 +23,9 @@ _NUMBERS = {
     "price_minor", "price_min_minor", "price_max_minor", "list_price_minor", "release_year", "series_number"
 }  # fmt: skip
 # What a second reading decides; the other fields go with these.
-_JUDGED = {"price_minor", "name", "sku"}
+_PRICE = "price_minor"
+_PRICES = {"currency", "price_min_minor", "price_max_minor", "list_price_minor"}
+_JUDGED = {_PRICE, "name", "sku"}
 AUDITOR = "auditor"
 # Of the second readings of a run that is held as a whole, so many must say anything, and so large a share must agree.
 CONFIRMED_LEAST = 10
@@ -84,12 +86,15 @@ def settle(connection: Connection, told: Mapping[UUID, Mapping[str, Any]], at: d
     query = select(held_changes.c.id, held_changes.c.product_id, held_changes.c.field, held_changes.c.new).where(
         held_changes.c.state == "held", held_changes.c.product_id.in_(_uuids(connection, told))
     )
-    stale = [
-        row.id
-        for row in connection.execute(query)
+    rows = connection.execute(query).all()
+    stale = {
+        (row.product_id, row.field)
+        for row in rows
         if row.field in told[row.product_id] and _text(told[row.product_id][row.field]) != row.new
-    ]
-    _decide(connection, stale, "withdrawn", None, at)
+    }
+    # What was read beside a price is nothing without it.
+    stale |= {(row.product_id, row.field) for row in rows if row.field in _PRICES and (row.product_id, _PRICE) in stale}
+    _decide(connection, [row.id for row in rows if (row.product_id, row.field) in stale], "withdrawn", None, at)
 
 
 def _text(value: Any) -> str | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from christmas import config as configuration
-from christmas.commands.common import LIMIT_MAX, engine
+from christmas.commands.common import LIMIT_MAX, duration, engine
 from christmas.errors import ArgumentError
 from christmas.logs.lines import as_json, as_text
 from christmas.logs.reading import LEVELS, Wanted
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from christmas.catalog.jobs import JobRow
     from christmas.logs.reading import Line
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # After a job has ended, its last lines are on their way for so long.
 LAST_LINES_SECONDS = 2.0
 
@@ -113,10 +111,9 @@ def _level(text: str | None) -> str | None:
 
 
 def _time(text: str, now: datetime) -> datetime:
-    match = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)
-    if match:
-        return now - timedelta(seconds=int(match[1]) * UNITS[match[2]])
     try:
+        if (ago := duration(text)) is not None:
+            return now - ago
         at = datetime.fromisoformat(text)
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:

@@ -209,3 +209,10 @@ def test_a_page_that_tells_nothing_does_not_keep_others_waiting(connection: Conn
     assert [key for key, _ in held.to_check(connection, VENDOR, sample=1, limit=1)] == ["7"]
     write(connection, SecondReading(VENDOR, "7", None, (), at(3)))
     assert [key for key, _ in held.to_check(connection, VENDOR, sample=1, limit=1)] == ["8"]
+
+
+def test_what_was_read_beside_a_price_is_withdrawn_with_it(connection: Connection) -> None:
+    write(connection, product(list_price_minor=2000))
+    doubt(connection, product(hours=1, price_minor=5000, list_price_minor=9000))
+    write(connection, product(hours=2, price_minor=1000, list_price_minor=UNREAD))
+    assert {name for _, _, name in states(connection)} == {"withdrawn"}
