@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from christmas import config as configuration
 from christmas.auditor import facts as run_facts
-from christmas.auditor.health import FEW_PRODUCTS, SHARE_OF_VENDOR, Health, Run, judge, still
-from christmas.auditor.moves import PRICES, Moves, identity_doubts, price_factor
+from christmas.auditor.health import DISBELIEVED, Health, Run, judge, still
+from christmas.auditor.moves import PRICES, Moves, identity_doubt, price_factor
 from christmas.items import ListingEntry, Product
+from christmas.platforms.arguments import AUDITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,17 +26,18 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from christmas.catalog.apply import Doubt
-    from christmas.catalog.listings import Recorded
+    from christmas.catalog.health import HealthRow
     from christmas.catalog.written import Written
     from christmas.configuration_keys import AuditorConfig
-    from christmas.items import ListingReading
+    from christmas.items import GoneReading, ListingReading
 
 logger = logging.getLogger(__name__)
 
 # More are judged in the middle of the run, so that a vendor of a million products does not fill the memory.
 WAITING_MAX = 20_000
-# Pages that wait with what was read from them, to be kept where it is held.
+# Pages that wait with what is doubtful of them, to be kept; and of the first prices that move, which may be too many.
 PAGES_MAX = 50
+MOVED_PAGES = 20
 # Runs that did not come to an end say nothing about their vendor.
 JUDGED = {"finished", "blocked", "unavailable"}
 
@@ -50,9 +52,10 @@ class Quarantine:
         self.moves = Moves()
         self.waiting: list[ListingEntry | Product] = []
         self.sold_out: set[int] = set()
-        self.listings: list[tuple[ListingReading, Recorded]] = []
+        self.listings: list[ListingReading] = []
+        self.gone: list[GoneReading] = []
         self.compared = 0
-        self.pages = 0
+        self.pages: set[str] = set()
         self.judging = False
         self.mass = False
 
@@ -74,6 +77,7 @@ class Quarantine:
     def stored(self, written: Written) -> None:
         """Take notice of what a batch did."""
         self.listings += written.readings
+        self.gone += written.gone
         self.compared += written.compared
 
     def defers(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
@@ -82,64 +86,77 @@ class Quarantine:
             return False
         self.moves.note(item, old, new)
         self.compared += 1
-        if "price_minor" not in new and not identity_doubts(old, new):
+        if item.page is not None and not self._keeps(item, old, new):
             item.page = None
-        elif item.page is not None:
-            self.pages += 1
-            item.page = item.page if self.pages <= PAGES_MAX else None
         if item.key in self.moves.sold_out:
             self.sold_out.add(id(item))
         self.waiting.append(item)
         return True
+
+    def _keeps(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        """Say whether an item's page may have to be kept."""
+        if item.page is None or item.page.url in self.pages:
+            return item.page is not None
+        moved = item.key in self.moves.prices and len(self.moves.prices) <= MOVED_PAGES
+        doubtful = self._doubt(item, old, new) is not None and len(self.pages) < PAGES_MAX
+        if moved or doubtful:
+            self.pages.add(item.page.url)
+        return moved or doubtful
 
     @property
     def full(self) -> bool:
         """Whether what waits should be judged now."""
         return len(self.waiting) >= WAITING_MAX
 
-    def doubts(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Doubt]:
-        """Give what of a change is to be held, and why."""
-        from christmas.catalog.apply import Doubt
-
-        factor = price_factor(old, new)
-        limit = self.config.jump_factor
-        reasons = identity_doubts(old, new) if isinstance(item, Product) else {}
-        found = {name: Doubt(reason, None, item.page) for name, reason in reasons.items()}
-        priced = {name for name in PRICES if name in new}
-        group = None
-        if self.mass and "price_minor" in priced:
-            reason, group = f"{len(self.moves.prices)} of {self.compared} prices moved in one run.", self._job_id
-        elif "currency" in new and old["currency"]:
+    def _doubt(
+        self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]
+    ) -> tuple[str, set[str]] | None:
+        """Give why a change is hard to believe by itself, and which fields that concerns."""
+        if isinstance(item, Product) and (reason := identity_doubt(old, new)):
+            return reason, set(new)
+        factor, limit = price_factor(old, new), self.config.jump_factor
+        if "currency" in new and old["currency"]:
             reason = f"The currency turned from {old['currency']} into {new['currency']}."
         elif factor is not None and not 1 / limit <= factor <= limit:
             reason = f"The price is {float(factor):.3g} times what it was."
         else:
-            return found
+            return None
+        return reason, {name for name in PRICES if name in new}
+
+    def doubts(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Doubt]:
+        """Give what of a change is to be held, and why."""
+        from christmas.catalog.apply import Doubt
+
+        found: dict[str, Doubt] = {}
         source = item.price_source if isinstance(item, Product) else item.source
-        return found | dict.fromkeys(priced, Doubt(reason, group, item.page, source))
+        if doubt := self._doubt(item, old, new):
+            reason, fields = doubt
+            found = {name: Doubt(reason, None, item.page, source if name in PRICES else "") for name in fields}
+        if self.mass and item.key in self.moves.prices:
+            reason = f"{len(self.moves.prices)} of {self.compared} prices moved in one run."
+            found |= {name: Doubt(reason, self._job_id, item.page, source) for name in PRICES if name in new}
+        return found
 
     def conclude(self, connection: Connection, finish_reason: str) -> dict[str, Any]:
         """Judge the run and write, hold or drop what waits; gives what the job's outcome tells of it. Blocking."""
-        from christmas.catalog import health, held, listings
+        from christmas.catalog import gone, health, held, listings
 
-        now = datetime.now(UTC)
-        vendor = self._vendor
+        now, vendor = datetime.now(UTC), self._vendor
         held.decide_groups(connection, vendor, now)
-        facts = self._facts(connection)
         before = health.get(connection, vendor)
-        history = health.history(connection, vendor, now)
-        accepted = before is not None and before.accepted_at is not None and before.accepted_at >= before.checked_at
-        run = Run(facts, finish_reason, history, self.config.jump_factor, accepted)
+        run = self._run(connection, finish_reason, before, now)
         verdict = judge(run)
-        # What this run could not see is as it was.
-        lasting = before is not None and verdict.state == "healthy" and still(before.kind, run)
-        self.release(connection, verdict, lasting=lasting)
-        if not (verdict.disbelieved or lasting):
-            for reading, recorded in self.listings:
-                if recorded.counted:
-                    listings.miss(connection, reading, now=now)
+        lasting = self._lasts(before, verdict, run)
+        ill = before is not None and lasting and before.state in DISBELIEVED
+        self.release(connection, verdict, run, ill=ill)
+        if not verdict.disbelieved:
+            for reading in self.listings:
+                listings.record(connection, reading, now=now, misses=not ill)
+            if self.gone and not (before is not None and before.state in DISBELIEVED):
+                gone.write(connection, vendor, self.gone)
+        told = {"held": self._stat("store/held")}
         if finish_reason not in JUDGED or not run.tried:
-            return {"held": self._stat("store/held")}
+            return told
         if before is not None and lasting:
             verdict = Health(before.state, before.kind, before.reason)
         else:
@@ -150,29 +167,41 @@ class Quarantine:
         if verdict.state != "healthy":
             logger.warning("%s is %s: %s", vendor, verdict.state, verdict.reason)
         shown = {"state": verdict.state, "kind": verdict.kind, "reason": verdict.reason}
-        return {"facts": facts, "health": shown, "held": self._stat("store/held")}
+        return {"facts": run.facts, "health": shown, **told}
+
+    @staticmethod
+    def _lasts(before: HealthRow | None, verdict: Health, run: Run) -> bool:
+        """Say whether what was wrong before is so still: a run that could not see it, and found nothing worse."""
+        if before is None or verdict.disbelieved or not still(before.kind, run):
+            return False
+        return verdict.state == "healthy" or before.state in DISBELIEVED
+
+    def _run(self, connection: Connection, finish_reason: str, before: HealthRow | None, now: datetime) -> Run:
+        from christmas.catalog import health
+
+        accepted = before is not None and before.accepted_at is not None and before.accepted_at >= before.checked_at
+        history = health.history(connection, self._vendor, now)
+        return Run(self._facts(connection, now), finish_reason, history, self.config.jump_factor, accepted)
 
     def judge_early(self, connection: Connection) -> None:
         """Write, hold or drop what waits in the middle of a run."""
         from christmas.catalog import health
 
-        history = health.history(connection, self._vendor, datetime.now(UTC))
-        run = Run(self._facts(connection), "finished", history, self.config.jump_factor)
-        self.release(connection, judge(run), lasting=False)
+        before = health.get(connection, self._vendor)
+        run = self._run(connection, "finished", before, datetime.now(UTC))
+        verdict = judge(run)
+        ill = before is not None and before.state in DISBELIEVED
+        self.release(connection, verdict, run, ill=ill)
 
-    def release(self, connection: Connection, verdict: Health, *, lasting: bool) -> None:
-        """Write what waits as far as the verdict lets it; ``lasting``: the vendor was not well, and still is not."""
+    def release(self, connection: Connection, verdict: Health, run: Run, *, ill: bool) -> None:
+        """Write what waits as far as the verdict lets it; of a vendor that is ``ill`` nothing is sold out."""
         from christmas.catalog import store
 
         waiting, self.waiting = self.waiting, []
-        if verdict.disbelieved:
-            kept = []
-        elif lasting:
-            kept = [item for item in waiting if id(item) not in self.sold_out]
-        else:
-            kept = waiting
+        sold_out, self.sold_out = self.sold_out, set()
+        kept = [] if verdict.disbelieved else [item for item in waiting if not (ill and id(item) in sold_out)]
         self._inc("quarantine/dropped", len(waiting) - len(kept))
-        self.mass = self._moved_in_mass(connection)
+        self.mass = run.moved("price_moves", self.config.mass_share, even_if_accepted=True)
         self.judging = True
         try:
             written = store.write(connection, kept, job_id=self._job_id, now=datetime.now(UTC), watch=self)
@@ -181,28 +210,30 @@ class Quarantine:
         for name, number in written.counts().items():
             self._inc(f"store/{name}", number)
 
-    def _moved_in_mass(self, connection: Connection) -> bool:
-        enough = max(FEW_PRODUCTS, SHARE_OF_VENDOR * self._known(connection))
-        return len(self.moves.prices) >= max(enough, self.config.mass_share * self.compared)
+    def _facts(self, connection: Connection, now: datetime) -> dict[str, Any]:
+        from christmas.catalog import health, held, listings
 
-    def _facts(self, connection: Connection) -> dict[str, Any]:
-        from christmas.catalog import held, listings
-
-        stats = self.crawler.stats.get_stats() if self.crawler.stats else {}
-        known = [(reading, recorded.before) for reading, recorded in self.listings if recorded.before]
-        recorder = getattr(self.crawler.spider, "recorder", None)
+        spider: Any = self.crawler.spider
+        stats = self.crawler.stats.get_stats().copy() if self.crawler.stats else {}  # others go on counting
+        known = listings.entries_of(connection, self._vendor)
+        complete = [reading for reading in self.listings if reading.complete]
+        before = [(reading, known[reading.listing]) for reading in complete if reading.listing in known]
+        recorder = getattr(spider, "recorder", None)
+        since = health.measure_since(connection, self._vendor, now)
         return {
             **run_facts.of_stats(stats),
             **self.readings.as_facts(),
             **self.moves.as_facts(),
+            "audit": spider.arguments.stage in AUDITS,
+            "narrow": spider.arguments.year is not None or len(complete) == 1,
             "compared": self.compared,
             "known_products": self._known(connection),
-            "known_listings": listings.known(connection, self._vendor),
-            "listings_read": len(self.listings),
-            "listings_paged": sum(reading.pages > 1 for reading, _ in self.listings),
-            "listings_looped": sum(reading.looped for reading, _ in self.listings),
-            "listed_before": sum(before for _, before in known),
-            "listed_now": sum(reading.entries for reading, _ in known),
+            "known_listings": listings.known(connection, self._vendor, since),
+            "listings_read": len(complete),
+            "listings_paged": sum(reading.pages > 1 for reading in complete),
+            "listings_looped": sum(reading.looped for reading in complete),
+            "listed_before": sum(count for _, count in before),
+            "listed_now": sum(reading.entries for reading, _ in before),
             "contradicted": held.contradicted(connection, self._vendor),
             "latency_seconds": recorder.quantile("latency", 0.5) if recorder else None,
         }

@@ -83,6 +83,7 @@ def of_stats(stats: Mapping[str, Any]) -> dict[str, Any]:
         "read": "pages/read", "unreadable": "pages/unreadable", "blocked": "pages/blocked", "failed": "pages/failed",
         "missing": "pages/missing", "unclosed": "pages/unclosed", "product_pages": "pages/products",
         "product_unreadable": "pages/products_unreadable", "redirected": "pages/redirected",
+        "blocked_products": "pages/blocked_products", "index_failed": "index/failed",
         "listing_pages": "pages/listings", "listing_unreadable": "pages/listings_unreadable",
         "index_unreadable": "index/unreadable", "index_links": "index/links",
         "attempts": "downloader/request_count", "exceptions": "downloader/exception_count",

@@ -26,7 +26,7 @@ SERVER_ERRORS_SHARE = 0.15
 CUT_SHARE = 0.2
 BLOCKED_SHARE = 0.2
 LEFT_OF_LISTINGS = LEFT_OF_INDEX = 2 / 3
-# Of the vendor's products that were compared: half must move, and they must be a tenth of all it has.
+# Of one release year, half must move, and they must be a tenth of all the vendor has.
 SHARE_OF_VENDOR = 0.1
 SLOWER, SLOWER_SECONDS = 5.0, 0.05
 
@@ -72,12 +72,17 @@ class Run:
         """How many pages were asked for."""
         return sum(self.of(name) for name in ("read", "unreadable", "blocked", "failed", "missing"))
 
-    def moved(self, name: str, share: float = HALF) -> bool:
-        """Say whether a large part of the vendor moved in one way."""
-        if self.accepted:
+    @property
+    def narrow(self) -> bool:
+        """Whether the run read one release year only: all of a year may well be sold out, or cost the same."""
+        return bool(self.facts.get("narrow"))
+
+    def moved(self, name: str, share: float = HALF, *, even_if_accepted: bool = False) -> bool:
+        """Say whether a large part of what was compared moved in one way; of one year, also a part of the vendor."""
+        if self.accepted and not even_if_accepted:
             return False
         count = self.of(name)
-        enough = max(FEW_PRODUCTS, SHARE_OF_VENDOR * self.of("known_products"))
+        enough = max(FEW_PRODUCTS, SHARE_OF_VENDOR * self.of("known_products") if self.narrow else 0)
         return count >= enough and count >= share * self.compared
 
     def was(self, part: str, whole: str) -> float | None:
@@ -111,7 +116,14 @@ def judge(run: Run) -> Health:
 
 
 _LISTING_KINDS = {"listings_unreadable", "listings_shrunk", "paging_loops", "first_page_only", "names_shifted"}
-_PRODUCT_KINDS = {"products_redirect", "products_unreadable", "structured_data_lost", "structured_price_lost"}
+_PRODUCT_KINDS = {
+    "challenge_on_products",
+    "products_redirect",
+    "products_unreadable",
+    "structured_data_lost",
+    "structured_price_lost",
+}
+# A clearance may cost a quarter; what is beyond the square of the factor of single prices is no price of a shop's.
 _COMPARED_KINDS = {
     "currency_changed", "prices_became_ranges", "prices_all_equal", "prices_scaled", "prices_missing", "all_sold_out"
 }  # fmt: skip
@@ -146,13 +158,17 @@ def _moves_on(kind: str, run: Run) -> bool:
 def _blocked(run: Run) -> Health | None:
     count = run.of("blocked")
     if run.finish_reason == "blocked" or (count > 1 and count >= BLOCKED_SHARE * run.tried):
-        return Health("blocked", "challenge", f"{count} of {run.tried} pages were answered with a bot challenge.")
+        kind = "challenge_on_products" if run.of("blocked_products") >= HALF * count else "challenge"
+        return Health("blocked", kind, f"{count} of {run.tried} pages were answered with a bot challenge.")
     return None
 
 
 def _not_found(run: Run) -> Health | None:
     count, answers = run.of("not_found"), run.of("answers")
-    if count > 1 and count >= MOST * (answers - 1) and not run.of("read"):  # robots.txt may be there still
+    if run.facts.get("audit") or run.of("read"):
+        return None
+    enough = FEW_PAGES if run.of("missing") else 2
+    if count >= enough and count >= MOST * (answers - 1):  # robots.txt may be there still
         return Health("broken", "not_found", f"The shop has none of its pages any more: {count} answers were 404.")
     return None
 
@@ -168,8 +184,11 @@ def _cut(run: Run) -> Health | None:
 
 
 def _unreachable(run: Run) -> Health | None:
-    if run.finish_reason == "unavailable" or (run.of("failed") and not run.of("read") + run.of("unreadable")):
-        return Health("unreachable", "unreachable", f"The shop gave no page: {run.of('failed') or 'all'} failed.")
+    failed = run.of("failed")
+    answered = run.of("read") + run.of("unreadable") + run.of("missing")
+    away = failed >= FEW_PAGES or (failed and run.of("index_failed"))
+    if run.finish_reason == "unavailable" or (away and not answered):
+        return Health("unreachable", "unreachable", f"The shop gave no page: {failed or 'all'} failed.")
     return None
 
 
@@ -198,6 +217,8 @@ def _listings_unreadable(run: Run) -> Health | None:
 
 def _products_unreadable(run: Run) -> Health | None:
     pages, bad, away = (run.of(name) for name in ("product_pages", "product_unreadable", "redirected"))
+    if run.facts.get("audit") and not bad:
+        return None
     if away >= FEW_PAGES and away >= HALF * pages:
         return Health("broken", "products_redirect", f"{away} of {pages} product pages led to another page.")
     if bad >= FEW_PAGES and bad >= HALF * pages:
@@ -207,8 +228,8 @@ def _products_unreadable(run: Run) -> Health | None:
 
 def _listings_shrunk(run: Run) -> Health | None:
     before, now = run.of("listed_before"), run.of("listed_now")
-    if before < FEW_PRODUCTS or now >= LEFT_OF_LISTINGS * before:
-        return None
+    if run.of("listings_read") < 2 or before < FEW_PRODUCTS or now >= LEFT_OF_LISTINGS * before:
+        return None  # one that shrinks by itself counts as not read anyway
     listed = f"{now} products are listed where {before} were"
     if run.of("listings_looped"):
         return Health("broken", "paging_loops", f"Pages of the listings lead back to each other: {listed}.")
@@ -241,10 +262,11 @@ def _prices(run: Run) -> Health | None:
             return Health("broken", "prices_became_ranges", reason)
     usual = run.was("top_price", "priced")
     equal, priced = run.of("top_price"), run.of("priced")
-    if priced >= FEW_PRODUCTS and equal >= ALMOST_ALL * priced and usual is not None and usual < HALF:
+    even = priced >= FEW_PRODUCTS and equal >= ALMOST_ALL * priced and not run.narrow
+    if even and usual is not None and usual < HALF:
         return Health("broken", "prices_all_equal", f"{equal} of {priced} prices are the same.")
-    ratio = run.facts.get("price_ratio")
-    if ratio and run.moved("price_moves") and not 1 / run.jump_factor <= ratio <= run.jump_factor:
+    ratio, most = run.facts.get("price_ratio"), run.jump_factor**2
+    if ratio and run.moved("price_moves") and not 1 / most <= ratio <= most:
         reason = f"The prices of {run.of('price_moves')} {compared} are {ratio:g} times what they were."
         return Health("broken", "prices_scaled", reason)
     if run.moved("unpriced_moves"):
@@ -278,7 +300,7 @@ def _fields(run: Run) -> Health | None:
     flat = [_flat(facts) for facts in run.history]
     now = Run(_flat(run.facts), run.finish_reason, flat, run.jump_factor)
     for name in FIELDS:
-        if now.lost(name, "products"):
+        if now.lost(name, "products") and not (run.narrow and name == "price_minor"):
             word = _word(name)
             reason = f"{now.of(name)} of {now.of('products')} product pages tell the {word}, as most did."
             return Health("degraded", f"{word}_lost", reason)

@@ -16,27 +16,34 @@ if TYPE_CHECKING:
     from christmas.items import Product
 
 PRICES = ("price_minor", "price_min_minor", "price_max_minor", "list_price_minor", "currency")
+# So large a share of the shorter name's words must be in the longer one.
+SAME_WORDS = 0.34
+_COMMON = {
+    "hallmark", "keepsake", "ornament", "ornaments", "christmas", "series", "in", "the", "and", "with", "of", "a", "s",
+    "nb", "db", "sdb",
+}  # fmt: skip
 AVAILABLE = {"in_stock", "low_stock", "preorder"}
 
 
 def price_factor(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fraction | None:
-    """Give the new price as a multiple of the old one; None where one of them is missing or the currency differs."""
-    before, now = old["price_minor"], new.get("price_minor")
+    """Give the new price, or the low end of a range, as a multiple of the old one.
+
+    None where one of them is missing, where neither changes, or where the currency differs.
+    """
+    before = old["price_minor"] or old.get("price_min_minor")
+    now = new.get("price_minor") or new.get("price_min_minor")
     if not before or not now or "currency" in new:
         return None
     return Fraction(now, before)
 
 
-def identity_doubts(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
-    """Give why a product page's name or SKU is rather another product's; {} where it is not."""
-    doubts = {}
+def identity_doubt(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """Give why a product page is rather another product's; None where it is not."""
     if new.get("sku") and old["sku"] and not _same_sku(_bare(old["sku"]), _bare(new["sku"])):
-        doubts["sku"] = f"The SKU turned from {old['sku']} into {new['sku']}."
-    if new.get("name") and old["name"] and not _words(new["name"]) & _words(old["name"]):
-        doubts["name"] = f"The name turned from {old['name']!r} into {new['name']!r}."
-    if "sku" in doubts and "name" in new:
-        doubts.setdefault("name", doubts["sku"])
-    return doubts
+        return f"The SKU turned from {old['sku']} into {new['sku']}."
+    if new.get("name") and old["name"] and not _same_name(_words(old["name"]), _words(new["name"])):
+        return f"The name turned from {old['name']!r} into {new['name']!r}."
+    return None
 
 
 def _same_sku(one: str, other: str) -> bool:
@@ -47,9 +54,16 @@ def _bare(sku: str) -> str:
     return "".join(letter for letter in sku.upper() if letter.isalnum())
 
 
+def _same_name(one: set[str], other: set[str]) -> bool:
+    if not one or not other:
+        return one == other
+    return len(one & other) >= SAME_WORDS * min(len(one), len(other))
+
+
 def _words(name: str) -> set[str]:
-    # The year in front is shared by many; what tells pieces apart are the other words.
-    return {word for word in name.lower().split() if not word[:4].isdigit()}
+    """Give the words that tell a piece from others."""
+    letters = "".join(letter if letter.isalnum() else " " for letter in name.lower())
+    return {word for word in letters.split() if not word[:4].isdigit() and word not in _COMMON}
 
 
 @dataclass(slots=True)
@@ -67,7 +81,7 @@ class Moves:
     def note(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         """Count what of one product would change."""
         key = item.key
-        if "price_minor" in new or "currency" in new:
+        if {"price_minor", "price_min_minor", "currency"} & new.keys():
             self.prices.add(key)
         if (ratio := price_factor(old, new)) is not None:
             self.ratios[key] = ratio

@@ -40,7 +40,7 @@ def bounds(right: int, total: int) -> tuple[float, float]:
 
 def report(stats: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Give ``right, total, share, low, high`` of each field from the counts ``verify/right/FIELD`` and ``wrong``."""
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for name in FIELDS:
         right = int(stats.get(f"verify/right/{name}", 0))
         total = right + int(stats.get(f"verify/wrong/{name}", 0))

@@ -48,6 +48,7 @@ def write(
     members: dict[tuple[int, int], None] = {}
     first: dict[int, int] = {}
     returned: set[int] = set()
+    latest: dict[int, ListingEntry] = {}
     for entry, key in zip(entries, found, strict=True):
         listing = paths[entry.listing]
         if key.listing_id is None:
@@ -64,10 +65,13 @@ def write(
                 returned.add(key.id)
         now = fingerprint.of_entry(entry)
         if now == key.listing_hash:
+            if key.id in latest:  # in another listing of this batch: what is written of it was seen now
+                latest[key.id].read_at = at
             continue
         difference = fingerprint.compare(now, key.listing_hash)
         if difference.kept != key.listing_hash:
             changed.append((entry, key, difference))
+            latest[key.id] = entry
             key.listing_hash = difference.kept
     _remember(connection, members, first)
     resolve.mark_seen(connection, _seen(entries, found))

@@ -51,12 +51,16 @@ def find(connection: Connection, vendors: Sequence[str] | None = None) -> list[H
     return [HealthRow(*row) for row in connection.execute(query)]
 
 
-def history(connection: Connection, vendor: str, now: datetime) -> list[dict[str, Any]]:
-    """Give the facts of a vendor's last healthy runs, the newest first; those before it was accepted do not count."""
+def measure_since(connection: Connection, vendor: str, now: datetime) -> datetime:
+    """Give from when on a vendor's runs are a measure for others: 30 days ago, or when it was accepted as it is."""
     known = get(connection, vendor)
     since = now - timedelta(days=HISTORY_DAYS)
-    if known is not None and known.accepted_at is not None:
-        since = max(since, known.accepted_at)
+    return since if known is None or known.accepted_at is None else max(since, known.accepted_at)
+
+
+def history(connection: Connection, vendor: str, now: datetime) -> list[dict[str, Any]]:
+    """Give the facts of a vendor's last healthy runs, the newest first; those before it was accepted do not count."""
+    since = measure_since(connection, vendor, now)
     query = (
         select(jobs.c.outcome)
         .where(jobs.c.vendor == vendor, jobs.c.queued_at >= since, jobs.c.state == "succeeded")

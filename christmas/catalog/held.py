@@ -24,8 +24,8 @@ _NUMBERS = {
 }  # fmt: skip
 # What a second reading decides; the other fields go with these.
 _PRICE = "price_minor"
-_PRICES = {"currency", "price_min_minor", "price_max_minor", "list_price_minor"}
-_JUDGED = {_PRICE, "name", "sku"}
+_PRICES = {"price_min_minor", "price_max_minor", "list_price_minor"}
+_JUDGED = {_PRICE, "currency", "name", "sku"}
 AUDITOR = "auditor"
 # Of the second readings of a run that is held as a whole, so many must say anything, and so large a share must agree.
 CONFIRMED_LEAST = 10
@@ -203,6 +203,8 @@ def _agrees(connection: Connection, row: Row[Any], reading: SecondReading) -> bo
         return None
     if _text(value or None) != row.new:
         return False
+    if row.field == "currency":
+        return True
     # What has become another product's name or number may be a row that slipped: that is for people to decide.
     column = products.c[row.field]
     others = select(func.count()).where(
@@ -247,7 +249,9 @@ def release(connection: Connection, ids: Sequence[int], *, by: str, now: datetim
 
     What was read of the same product in the same run, and is held as well, goes with it.
     """
-    rows = _with_siblings(connection, ids)
+    found = _with_siblings(connection, ids)
+    decided = _decide(connection, [row.id for row in found], "released", by, now)
+    rows = [row for row in found if row.id in decided]
     names = sorted({row.field for row in rows})
     current = _current(connection, {row.product_id for row in rows}, names) if rows else {}
     new = [row for row in rows if _text(current[row.product_id][row.field]) != row.new]
@@ -258,7 +262,6 @@ def release(connection: Connection, ids: Sequence[int], *, by: str, now: datetim
             connection.execute(update(products).where(products.c.id == bindparam("b_id")).values(columns), values)
     if new:
         connection.execute(insert(changes), [_change(row, _text(current[row.product_id][row.field])) for row in new])
-    _decide(connection, [row.id for row in rows], "released", by, now)
     return len(rows)
 
 
@@ -266,8 +269,7 @@ def release(connection: Connection, ids: Sequence[int], *, by: str, now: datetim
 def discard(connection: Connection, ids: Sequence[int], *, by: str, now: datetime) -> int:
     """Give held changes up, with what was read of the same products in the same runs; gives how many."""
     rows = _with_siblings(connection, ids)
-    _decide(connection, [row.id for row in rows], "discarded", by, now)
-    return len(rows)
+    return len(_decide(connection, [row.id for row in rows], "discarded", by, now))
 
 
 def _with_siblings(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
@@ -298,7 +300,10 @@ def _change(row: Row[Any], old: str | None) -> dict[str, Any]:
     return {**same, "source": row.source, "old": old}
 
 
-def _decide(connection: Connection, ids: Sequence[int], state: str, by: str | None, now: datetime) -> None:
-    if ids:
-        statement = update(held_changes).where(held_changes.c.id.in_(any_of(connection, list(ids), BigInteger)))
-        connection.execute(statement.values(state=state, decided_by=by, decided_at=now))
+def _decide(connection: Connection, ids: Sequence[int], state: str, by: str | None, now: datetime) -> set[int]:
+    """Decide on what is held still; gives what that was, for another may decide at the same moment."""
+    if not ids:
+        return set()
+    chosen = held_changes.c.id.in_(any_of(connection, list(ids), BigInteger)) & (held_changes.c.state == "held")
+    statement = update(held_changes).where(chosen).values(state=state, decided_by=by, decided_at=now)
+    return set(connection.scalars(statement.returning(held_changes.c.id)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, delete, func, insert, select
 
 from christmas.catalog.binding import binds
-from christmas.catalog.tables import kept_pages
+from christmas.catalog.tables import held_changes, kept_pages
 from christmas.items import Page
 
 if TYPE_CHECKING:
@@ -49,7 +49,12 @@ def keep(connection: Connection, vendor: str, page: Page, *, reason: str, job_id
 def _prune(connection: Connection, vendor: str) -> None:
     mine = select(kept_pages.c.id).where(kept_pages.c.vendor == vendor)
     oldest = mine.order_by(kept_pages.c.id.desc()).offset(KEPT_MAX).limit(1).scalar_subquery()
-    connection.execute(delete(kept_pages).where(kept_pages.c.vendor == vendor, kept_pages.c.id <= oldest))
+    # Those of changes that are held still are for the people who decide.
+    needed = select(held_changes.c.page_id).where(
+        held_changes.c.vendor == vendor, held_changes.c.state == "held", held_changes.c.page_id.is_not(None)
+    )
+    old = (kept_pages.c.vendor == vendor) & (kept_pages.c.id <= oldest)
+    connection.execute(delete(kept_pages).where(old, kept_pages.c.id.not_in(needed)))
 
 
 def get(connection: Connection, id_: int) -> KeptPage | None:

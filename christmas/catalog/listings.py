@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +28,6 @@ LEAST_SHARE = 2 / 3
 SHRUNK_READINGS, SHRUNK_DAYS = 3, 2
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What a reading was worth; ``before`` are the entries of the one before, None where it was the first."""
-
-    before: int | None
-    counted: bool
-
-
 def due(connection: Connection, vendor: str, known: Sequence[tuple[str, int | None]], now: datetime) -> list[str]:
     """Give the paths to be read now, in the given order; one never read is due."""
     columns = listings.c
@@ -54,23 +45,23 @@ def _is_due(year: int | None, read_at: datetime | None, interval_seconds: int | 
 
 
 @binds("listings", "write")
-def record(connection: Connection, reading: ListingReading) -> Recorded | None:
+def record(connection: Connection, reading: ListingReading, *, now: datetime, misses: bool = True) -> None:
     """Note the end of one listing's reading; one that failed or shrank by a third counts as not read.
 
-    None where it was not complete, or is no news. What is missing from it is noted by ``miss``.
+    Without ``misses`` nothing that it does not list is counted as missing.
     """
     id_ = resolve.listing_ids(connection, reading.vendor, {reading.listing: reading.release_year})[reading.listing]
     if not reading.complete:
-        return None
+        return
     row = connection.execute(select(listings).where(listings.c.id == id_)).one()
     if any(at is not None and at >= reading.finished_at for at in (row.read_at, row.shrunk_at)):
-        return None  # known already, or an older one, written late
+        return  # known already, or an older one, written late
     if (
         row.entries is not None
         and reading.entries < row.entries * LEAST_SHARE
         and not _accept(connection, row, reading)
     ):
-        return Recorded(row.entries, counted=False)
+        return
     changed = row.changed_at is not None and row.changed_at >= reading.started_at
     connection.execute(
         update(listings)
@@ -84,21 +75,23 @@ def record(connection: Connection, reading: ListingReading) -> Recorded | None:
             shrunk_at=None,
         )
     )
-    return Recorded(row.entries, counted=True)
+    if misses:
+        _miss(connection, id_, reading, reading.finished_at.astimezone(UTC).date())
+        _mark_gone(connection, id_, now)
 
 
-@binds("listings", "write")
-def miss(connection: Connection, reading: ListingReading, *, now: datetime) -> None:
-    """Note what is missing from a reading that counts, and what is gone by that."""
-    id_ = resolve.listing_ids(connection, reading.vendor, {reading.listing: reading.release_year})[reading.listing]
-    _miss(connection, id_, reading, reading.finished_at.astimezone(UTC).date())
-    _mark_gone(connection, id_, now)
-
-
-def known(connection: Connection, vendor: str) -> int:
-    """Give how many listings of a vendor were ever read."""
-    query = select(func.count()).where(listings.c.vendor == vendor, listings.c.read_at.is_not(None))
+def known(connection: Connection, vendor: str, since: datetime) -> int:
+    """Give how many listings of a vendor were read since then."""
+    query = select(func.count()).where(listings.c.vendor == vendor, listings.c.read_at >= since)
     return connection.scalar(query.select_from(listings)) or 0
+
+
+def entries_of(connection: Connection, vendor: str) -> dict[str, int]:
+    """Give how many entries each listing had in the last reading that counted, by path."""
+    query = select(listings.c.path, listings.c.entries).where(
+        listings.c.vendor == vendor, listings.c.entries.is_not(None)
+    )
+    return {row.path: row.entries for row in connection.execute(query)}
 
 
 def _accept(connection: Connection, row: Any, reading: ListingReading) -> bool:

@@ -25,8 +25,8 @@ def write(
 ) -> Written:
     """Write items in one transaction; doing it twice changes nothing more. Year links are not stored.
 
-    With a watch, known products change only as far as it lets them, and what a listing misses is not noted: that is
-    for ``listings.miss``, when the run has been judged.
+    With a watch, known products change only as far as it lets them. Readings of listings, and of gone keys, are then
+    not noted either: that is for when the run has been judged.
     """
     written = Written()
     for segment in _segments(items):
@@ -37,18 +37,17 @@ def write(
         for vendor, group in _by_vendor(segment, PageUnread):
             pages.write_unread(connection, vendor, group)
         for vendor, group in _by_vendor(segment, GoneReading):
-            gone.write(connection, vendor, group)
+            written.gone += group
+            if watch is None:
+                gone.write(connection, vendor, group)
         for vendor, group in _by_vendor(segment, SecondReading):
             held.second(connection, vendor, group)
         for odd in (item for item in segment if isinstance(item, OddPage)):
             kept_pages.keep(connection, odd.vendor, odd.page, reason=odd.reason, job_id=job_id, at=odd.read_at)
         for reading in (item for item in segment if isinstance(item, ListingReading)):
-            recorded = listings.record(connection, reading)
-            if recorded is None:
-                continue
-            written.readings.append((reading, recorded))
-            if recorded.counted and watch is None:
-                listings.miss(connection, reading, now=now)
+            written.readings.append(reading)
+            if watch is None:
+                listings.record(connection, reading, now=now)
     return written
 
 

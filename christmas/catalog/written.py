@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from christmas.catalog.listings import Recorded
-    from christmas.items import ListingReading
+    from christmas.items import GoneReading, ListingReading
 
 
 @dataclass
 class Written:
-    """Counts, and the readings of listings with what each was worth.
+    """Counts, and the readings of listings and of gone keys.
 
     An unchanged entry or page wrote nothing but when it was seen or read; ``compared`` are those known before.
     """
@@ -25,7 +24,8 @@ class Written:
     unchanged: int = 0
     compared: int = 0
     held: int = 0
-    readings: list[tuple[ListingReading, Recorded]] = field(default_factory=list)
+    readings: list[ListingReading] = field(default_factory=list)
+    gone: list[GoneReading] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
         """Give everything that is a number, by name."""

@@ -45,6 +45,7 @@ def outcome_of(stats: Mapping[str, Any], reason: str) -> tuple[str, dict[str, An
     outcome |= {"dropped": dropped, "finish_reason": reason}
     if verified := sample.report(stats):
         outcome["verified"] = verified
+        outcome["verify_unreadable"] = int(stats.get("verify/unreadable", 0))
     error = _error(outcome, reason)
     if error:
         outcome["error"] = error

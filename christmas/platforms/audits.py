@@ -89,7 +89,7 @@ class Audits:
             product, prices = convert.product(spider, facts, key, response.url), convert.prices(spider, facts)
             spider.count("pages/read")
         except ReadingError as error:
-            spider.unreadable(response.url, error)
+            self._unreadable(response, error)
         yield SecondReading(spider.name, key, product, prices, spider.now())
 
     def held_failed(self, failure: Failure) -> Iterator[SecondReading]:
@@ -107,7 +107,7 @@ class Audits:
             product = convert.product(spider, facts, known.key, response.url)
         except ReadingError as error:
             spider.count("verify/unreadable")
-            spider.unreadable(response.url, error)
+            self._unreadable(response, error)
             return
         spider.count("pages/read")
         for name, right in sample.compare(known, product).items():
@@ -126,12 +126,18 @@ class Audits:
         try:
             facts = read_product(response.body, response.url, spider.encoding(response))
             product = convert.product(spider, facts, key, response.url)
-        except ReadingError:  # the page of another product, the home page, or a page that says that it is no more
-            spider.count("pages/missing")
-            yield GoneReading(spider.name, key, "missing", spider.now())
+        except ReadingError as error:
+            if "redirect_urls" in response.meta:  # to another product, a category, or the home page
+                spider.count("pages/missing")
+                yield GoneReading(spider.name, key, "missing", spider.now())
+                return
+            self._unreadable(response, error)
+            yield GoneReading(spider.name, key, "unreachable", spider.now())
             return
         spider.count("pages/read")
-        found = "sold_out" if product.availability in _NOT_OFFERED else "listed"
+        found = (
+            "sold_out" if product.availability in _NOT_OFFERED else "listed" if product.availability else "unreachable"
+        )
         yield GoneReading(spider.name, key, found, spider.now())  # type: ignore[arg-type]  # one of the two
         yield product
 
@@ -141,6 +147,11 @@ class Audits:
         found = "missing" if missing else "unreachable"
         key = failure.request.cb_kwargs["key"]
         yield GoneReading(self.spider.name, key, found, self.spider.now())  # type: ignore[arg-type]  # one of the two
+
+    def _unreadable(self, response: Response, error: ReadingError) -> None:
+        self.spider.count("pages/products_unreadable")
+        self.spider.count("pages/redirected", int("redirect_urls" in response.meta))
+        self.spider.unreadable(response.url, error)
 
     def _failed(self, failure: Failure) -> bool:
         """Count and log a request that brought no page; gives whether the shop says that there is none."""

@@ -284,6 +284,7 @@ class Integration(scrapy.Spider):
             if reading:
                 yield reading
         elif key is None:
+            self.count("index/failed")
             self.progress.close_one()
 
     def now(self) -> datetime:

@@ -40,10 +40,10 @@ async def known_listings(config: Config, vendor: str) -> int:
 
 
 def _known_listings(config: Config, vendor: str) -> int:
-    from christmas.catalog import database, listings
+    from christmas.catalog import database, health, listings
 
     with database.read(database.of(config)) as connection:
-        return listings.known(connection, vendor)
+        return listings.known(connection, vendor, health.measure_since(connection, vendor, datetime.now(UTC)))
 
 
 async def pages(config: Config, vendor: str, arguments: Arguments) -> AsyncIterator[KeyRow]:

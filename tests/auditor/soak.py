@@ -32,7 +32,7 @@ SIZE = 240
 PER_PAGE = 12
 PAGES = 50
 # Long enough to stand out of what a crawl in the same process takes by itself.
-DELAY_SECONDS = 0.02
+DELAY_SECONDS = 0.05
 CRAWL_SECONDS = 20
 HEALTHY_RUNS = 50
 CHANGES_A_RUN = 3

@@ -37,7 +37,7 @@ BREAKAGES = {
     "index_empty": (ORNAMENT, "index_unreadable"),
     "products_redirect": (ORNAMENT, "products_redirect"),
     "all_out_of_stock": (HALLMARK, "all_sold_out"),
-    "challenge_on_products": (ORNAMENT, "challenge"),
+    "challenge_on_products": (ORNAMENT, "challenge_on_products"),
     "all_404": (HALLMARK, "not_found"),
     "third_500": (ORNAMENT, "server_errors"),
     "ten_times_slower": (HALLMARK, "slow"),

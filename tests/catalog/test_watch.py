@@ -135,11 +135,16 @@ def test_what_a_listing_misses_is_noted_when_the_run_was_judged(known: Connectio
     ]  # fmt: skip
     written = watched(known, watch, *missing)
     assert key_of(known, "8").gone_since is None
-    assert [recorded.counted for _, recorded in written.readings] == [True] * 3
-    assert rows(known)["listings"][0][5] is not None  # when it was read is no matter of belief
-    for one, _ in written.readings:
-        listings.miss(known, one, now=one.finished_at)
-    assert (key_of(known, "8").gone_since, key_of(known).gone_since) == (reading(24).finished_at, None)
+    assert [one.entries for one in written.readings] == [2] * 3
+    assert rows(known)["listings"][0][5] is None  # a run that was not judged has read nothing
+    for one in written.readings:
+        listings.record(known, one, now=one.finished_at, misses=False)
+    assert key_of(known, "8").gone_since is None
+    assert rows(known)["listings"][0][5] is not None
+    for hours in (25, 26, 49):
+        watched(known, watch, entry("7", hours))
+        listings.record(known, reading(hours, entries=2), now=reading(hours, entries=2).finished_at)
+    assert (key_of(known, "8").gone_since, key_of(known).gone_since) == (reading(49).finished_at, None)
 
 
 def test_when_a_listing_changed_does_not_go_back(known: Connection) -> None:
@@ -159,15 +164,11 @@ def test_a_key_was_seen_when_it_was_seen(known: Connection) -> None:
     assert (key_of(known, "7").last_seen, key_of(known, "8").last_seen) == (at(1), at(5))
 
 
-def test_readings_say_what_they_were_worth(known: Connection) -> None:
-    watched(known, Waiting(), reading(1, entries=9))
-    written = watched(
-        known, Waiting(), reading(2, entries=8), reading(3, entries=5), reading(3, entries=5),
-        reading(4, entries=9, complete=False),
-    )  # fmt: skip
-    assert [(one.entries, recorded.before, recorded.counted) for one, recorded in written.readings] == [
-        (8, 9, True), (5, 8, False)
-    ]  # fmt: skip
+def test_of_one_key_in_two_listings_of_a_batch_the_change_is_not_lost(known: Connection) -> None:
+    watch = Waiting()
+    watched(known, watch, entry("7", 1, price_minor=1200), entry("7", 2, price_minor=1200, listing="/other"))
+    watch.judge(known)
+    assert stored(known).price_minor == 1200
 
 
 def test_a_listing_that_is_seen_again_takes_its_key_back_though_its_entry_is_taken(known: Connection) -> None:
