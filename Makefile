@@ -19,7 +19,8 @@ live: $(VENV)/.installed ## read the real shops carefully (needs CHRISTMAS__CONT
 
 test: $(VENV)/.installed-test lint ## run all tests (ARGS="-k name" chooses)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 3 --dist loadfile $(ARGS)
+	$(if $(ARGS),$(BIN)/coverage run -m pytest $(ARGS),$(BIN)/coverage run -m pytest -n 3 --dist loadfile -m "not serial")
+	$(if $(ARGS),,$(BIN)/coverage run -m pytest -m serial)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.farm import Farm, Node, Service, free_port, until
 
+pytestmark = pytest.mark.serial
+
 VENDOR = "ornament_shop_com"
 RUNS = "Everything runs: the node is "
 

@@ -24,14 +24,29 @@ MASK = "***"
 ALONE_BELOW = 12
 
 # One of these must be in a text for the patterns of names to apply; most lines hold none and cost 4 us (2026-11).
-_NAMES = ("authoriz", "cookie", "basic", "bearer", "passw", "passphrase", "secret", "token", "key")
+_NAMES = (
+    "authoriz",
+    "cookie",
+    "basic",
+    "bearer",
+    "passw",
+    "passphrase",
+    "pwd",
+    "storage_state",
+    "secret",
+    "token",
+    "key",
+)
 _AFTER_A_NAME = (
     # Headers, as they are sent, as a dict and as a pair: what follows on the line is not told from the value.
-    (re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(['\"]?\s*[:=]|['\"]\s*,)[^\n]+"), rf"\1\2 {MASK}"),
+    (
+        re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookies?|storage_state)(['\"]?\s*[:=]|['\"]\s*,)[^\n]+"),
+        rf"\1\2 {MASK}",
+    ),
     (re.compile(r"(?i)\b(basic|bearer)\s+(?=\S*[0-9=+/])[\w.~+/=-]{8,}"), rf"\1 {MASK}"),
     (
         re.compile(
-            r"(?i)((?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)"
+            r"(?i)((?:password|passwd|passphrase|\bpwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)"
             r"['\"]?\s*[:=]\s*)(?:b?'[^'\n]*'|b?\"[^\"\n]*\"|[^\s,;&'\")}\]]+)"
         ),
         rf"\1{MASK}",

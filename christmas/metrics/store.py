@@ -17,7 +17,7 @@ from christmas.metrics.histogram import quantile
 from christmas.metrics.names import HISTOGRAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from redis import Redis
 
@@ -115,12 +115,12 @@ def read(client: Redis, vendor: str, since: float, until: float, steps: int = 1)
     return series
 
 
-def totals(client: Redis, vendor: str) -> Series:
-    """Give everything that was ever measured of a vendor."""
-    series = Series(vendor)
-    [values] = _hashes(client, [total_name(vendor)])
-    series.add(values)
-    return series
+def totals(client: Redis, names: Sequence[str]) -> list[Series]:
+    """Give everything that was ever measured of these vendors; raises RedisError."""
+    found = [Series(name) for name in names]
+    for series, values in zip(found, _hashes(client, [total_name(name) for name in names]), strict=True):
+        series.add(values)
+    return found
 
 
 def _hashes(client: Redis, names: Iterable[str]) -> Iterator[dict[str, int]]:

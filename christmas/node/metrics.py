@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left
 from datetime import UTC, datetime
+from functools import cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
@@ -100,7 +103,7 @@ def _totals(options: Options, vendors: Sequence[str] | None) -> list[Series] | N
         client = embedded.connect(options.config)
         try:
             names = [name for name in store.vendors(client) if vendors is None or name in vendors]
-            return [store.totals(client, name) for name in names]
+            return store.totals(client, names)
         finally:
             client.close()
     except (RedisError, RedisUnavailable) as error:
@@ -129,12 +132,20 @@ def _of_series(series: list[Series]) -> Iterator[Metric]:
 
 def _buckets(counts: Mapping[int, int]) -> tuple[list[tuple[str, float]], float]:
     """Give Prometheus' cumulative buckets, and the sum, from ours; a bound falls into one of ours, of 4 % width."""
-    buckets = [
-        (f"{bound:g}", float(sum(count for number, count in counts.items() if upper_seconds(number) <= bound * 1.02)))
-        for bound in BOUNDS_SECONDS
-    ]
-    total = sum(middle_seconds(number) * count for number, count in counts.items())
-    return [*buckets, ("+Inf", float(sum(counts.values())))], total
+    within = [0] * (len(BOUNDS_SECONDS) + 1)
+    total = 0.0
+    for number, count in counts.items():
+        within[_bound_of(number)] += count
+        total += middle_seconds(number) * count
+    reached = [float(count) for count in accumulate(within)]
+    names = [*(f"{bound:g}" for bound in BOUNDS_SECONDS), "+Inf"]
+    return list(zip(names, reached, strict=True)), total
+
+
+@cache
+def _bound_of(number: int) -> int:
+    """Give the place of the first bound that one of our buckets lies within, a bucket's half width aside."""
+    return bisect_left(BOUNDS_SECONDS, upper_seconds(number) / 1.02)
 
 
 def _of_gauges(found: Gauges, slots: Mapping[str, int], *, up: bool) -> Iterator[Metric]:

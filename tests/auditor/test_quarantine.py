@@ -9,10 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 
 from christmas.catalog import database, health, held, kept_pages
 from christmas.catalog.held import HeldRow
 from christmas.demo.breakages import BREAKAGES
+from christmas.demo.faults import Fault
 from christmas.demo.server import DemoServer
 from christmas.demo.shops import Offer
 from christmas.items import Availability
@@ -237,13 +239,10 @@ def test_a_random_sample_says_how_much_is_right(here: Site) -> None:
 
 
 def test_delisted_sold_out_and_unreachable_are_told_apart(here: Site) -> None:
-    from sqlalchemy import text
-
     delisted, sold, listed, away = (plain(here, place) for place in range(4))
     here.shop.remove(delisted.key)
     here.shop.change(sold.key, availability=Availability.OUT_OF_STOCK)
     keys = {one.key: one for one in (delisted, sold, listed, away)}
-    from christmas.demo.faults import Fault
 
     def gone(microseconds_ago: int) -> None:
         """Let the last look be a day older: a test does not wait for days."""
@@ -284,3 +283,35 @@ def test_health_is_shown_and_accepted(here: Site) -> None:
     assert christmas(here, "health", "accept", "nobody_com").returncode == 1
     (row,) = json.loads(christmas(here, "health", "--format", "json").stdout)
     assert row["state"] == "healthy"
+
+
+def test_a_run_that_was_not_believed_has_read_no_listing(here: Site) -> None:
+    """Otherwise an hourly run would not look again, and what it has dropped would wait for days."""
+
+    def read_at() -> list[tuple[str, object]]:
+        with database.read(here.engine) as connection:
+            return [tuple(row) for row in connection.execute(text("SELECT path, read_at FROM listings ORDER BY path"))]  # type: ignore[misc]
+
+    before = read_at()
+    here.shop.breakage = BREAKAGES["all_out_of_stock"]
+    here.crawl(stage="links", which="all")
+    assert read_at() == before
+    here.shop.breakage = None
+    here.crawl(stage="links", which="all")
+    assert read_at() != before
+
+
+def test_a_shop_that_is_only_degraded_sells_out_as_any_other(here: Site) -> None:
+    offer = plain(here)
+    here.shop.breakage = BREAKAGES["skus_gone"]
+    assert here.crawl(stage="products", which="all").outcome["health"]["kind"] == "sku_lost"
+    here.shop.change(offer.key, availability=Availability.OUT_OF_STOCK)
+    run = here.crawl(stage="links", which="all")
+    assert (run.outcome["health"]["state"], run.outcome["health"]["kind"]) == ("degraded", "sku_lost")
+    assert here.products()[offer.key].availability == "out_of_stock"
+
+
+def test_one_page_that_fails_says_nothing_of_the_shop(here: Site) -> None:
+    offer = plain(here)
+    here.shop.fault(Fault("status", pattern=offer.path, status=500, times=20))
+    assert here.crawl(stage="products", keys=offer.key).outcome["health"]["state"] == "healthy"

@@ -15,6 +15,8 @@ import pytest
 
 from tests.auditor.soak import HEALTHY_RUNS, NEW_PIECES, PAGES, STAGES
 
+pytestmark = pytest.mark.serial
+
 ROOT = Path(__file__).parent.parent.parent
 HALLMARK = "hallmark_ornaments_com"
 ORNAMENT = "ornament_shop_com"

@@ -18,6 +18,8 @@ from christmas.logs.stream import STREAM
 from tests.commands.conftest import Command
 from tests.farm import Farm, until
 
+pytestmark = pytest.mark.serial
+
 VENDOR = "ornament_shop_com"
 
 

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from uuid import uuid4
 
+import pytest
+
 from tests.farm import ROOT, Farm, until
+
+pytestmark = pytest.mark.serial
 
 VENDOR = "ornament_shop_com"
 

@@ -41,7 +41,7 @@ def crawl(farm: Farm, *options: str, **variables: str) -> tuple[dict[str, int], 
 
 def totals(farm: Farm) -> Series:
     with closing(embedded.connect(farm.config)) as client:
-        return store.totals(client, VENDOR)
+        return store.totals(client, [VENDOR])[0]
 
 
 def test_what_a_run_has_counted_is_kept_by_vendor(farm: Farm) -> None:
@@ -129,7 +129,7 @@ def test_what_redis_missed_is_written_when_it_is_back(valkey: Config, away: Conf
 
     asyncio.run(run())
     with closing(embedded.connect(valkey)) as client:
-        assert store.totals(client, VENDOR).counts == {"retries": 3, "held": 4}
+        assert store.totals(client, [VENDOR])[0].counts == {"retries": 3, "held": 4}
     assert stats.get_value("metrics/dropped") is None
 
 

@@ -25,6 +25,8 @@ SCRAPYD = str(Path(sys.executable).parent / "scrapyd")
 PROGRAM = """
 import logging
 from christmas import config, logs
+
+pytestmark = pytest.mark.serial
 logs.set_up(config.current(), service="tried", node="here")
 logging.getLogger("a.b").warning("said")
 """

@@ -56,18 +56,18 @@ def run(
 
 
 def total(client: Redis, vendor: str, metric: str) -> int:
-    return sum(store.totals(client, vendor).histograms.get(metric, {}).values())
+    return sum(store.totals(client, [vendor])[0].histograms.get(metric, {}).values())
 
 
 def test_wait_and_duration_are_kept_by_vendor(begun: Engine, client: Redis) -> None:
     run(begun, "a", waited=4, took=60)
     run(begun, "b", vendor=OTHER, took=600, state="failed")
     assert jobs.collect(begun, client, NOW) == 2
-    found = store.totals(client, VENDOR)
+    found = store.totals(client, [VENDOR])[0]
     assert found.quantile("queue_wait", 0.5) == pytest.approx(4, rel=0.02)
     assert found.quantile("run_duration", 0.5) == pytest.approx(60, rel=0.02)
     assert found.counts == {"jobs|succeeded": 1}
-    assert store.totals(client, OTHER).counts == {"jobs|failed": 1}
+    assert store.totals(client, [OTHER])[0].counts == {"jobs|failed": 1}
     # In the minute they ended in, not in that of the look.
     recent = store.read(client, VENDOR, (NOW - timedelta(minutes=5)).timestamp(), NOW.timestamp())
     assert recent.histograms == {}
@@ -91,7 +91,7 @@ def test_children_complete_after_their_roots_start(begun: Engine, client: Redis)
             ended = began + timedelta(minutes=minutes)
             queue.finish(connection, job_id, 1, state="succeeded", outcome={}, now=ended)
     assert jobs.collect(begun, client, NOW) == 3
-    found = store.totals(client, jobs.NO_VENDOR)
+    found = store.totals(client, [jobs.NO_VENDOR])[0]
     assert found.counts == {"jobs|succeeded": 1}
     assert found.quantile("child_completion", 0.5) == pytest.approx(120, rel=0.02)
     assert found.quantile("child_completion", 1) == pytest.approx(240, rel=0.02)

@@ -58,7 +58,7 @@ def test_what_several_processes_write_at_once_adds_up(client: Redis) -> None:
     assert sum(found.histograms["latency"].values()) == len(values)
     for share in SHARES:
         assert found.quantile("latency", share) == pytest.approx(exact(values, share), rel=0.05)
-    assert store.totals(client, VENDOR).histograms == found.histograms
+    assert store.totals(client, [VENDOR])[0].histograms == found.histograms
     assert store.vendors(client) == [VENDOR]
 
 
@@ -108,12 +108,12 @@ def test_minutes_go_after_two_days_and_hours_after_ninety(client: Redis) -> None
             assert bool(client.exists(name)) is left
             if left:  # a little longer, so that a window of that length is whole
                 assert 0 <= client.ttl(name) - (kept - days * 86_400) <= 86_400 + 3600
-    assert store.totals(client, VENDOR).counts == {"retries": 4}
+    assert store.totals(client, [VENDOR])[0].counts == {"retries": 4}
 
 
 def test_nothing_known_is_an_empty_series(client: Redis) -> None:
     now = time.time()
-    for found in (store.read(client, VENDOR, now - 60, now, 3), store.totals(client, VENDOR)):
+    for found in (store.read(client, VENDOR, now - 60, now, 3), store.totals(client, [VENDOR])[0]):
         assert (found.counts, found.histograms, found.quantile("latency", 0.5)) == ({}, {}, None)
     store.write(client, VENDOR, {})
     assert store.vendors(client) == []

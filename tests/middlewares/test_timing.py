@@ -23,6 +23,8 @@ from christmas.middlewares.timing import outcome_of
 from christmas.platforms.browser import find_browser
 from tests.crawling import ROOT
 
+pytestmark = pytest.mark.serial
+
 FIRST_BYTE, BODY, TLS_ACCEPT = 0.2, 0.3, 0.25
 REQUESTS = 8
 SCRIPT = Path(__file__).with_name("timed_crawl.py")

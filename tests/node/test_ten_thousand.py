@@ -11,7 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import quantiles
 
+import pytest
+
 from tests.farm import Farm, Node
+
+pytestmark = pytest.mark.serial
 
 VENDOR = "ornament_shop_com"
 JOBS = 10_000
