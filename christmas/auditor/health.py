@@ -116,14 +116,7 @@ def judge(run: Run) -> Health:
 
 
 _LISTING_KINDS = {"listings_unreadable", "listings_shrunk", "paging_loops", "first_page_only", "names_shifted"}
-_PRODUCT_KINDS = {
-    "challenge_on_products",
-    "products_redirect",
-    "products_unreadable",
-    "structured_data_lost",
-    "structured_price_lost",
-}
-# A clearance may cost a quarter; what is beyond the square of the factor of single prices is no price of a shop's.
+_PAGE_KINDS = {"challenge_on_products", "products_redirect", "products_unreadable"}
 _COMPARED_KINDS = {
     "currency_changed", "prices_became_ranges", "prices_all_equal", "prices_scaled", "prices_missing", "all_sold_out"
 }  # fmt: skip
@@ -137,7 +130,9 @@ def still(kind: str | None, run: Run) -> bool:
         return not run.of("index_links")
     if kind in _LISTING_KINDS:
         return not run.of("listings_read")
-    if kind in _PRODUCT_KINDS or kind.removesuffix("_lost") in {_word(name) for name in FIELDS}:
+    if kind in _PAGE_KINDS:
+        return run.of("product_pages") < FEW_PAGES
+    if kind.endswith("_lost"):
         return run.of("product_pages") < FEW_PRODUCTS
     if kind == "bodies_cut":
         return run.of("read") < FEW_PRODUCTS and run.of("unclosed") >= HALF * run.of("read")
@@ -265,6 +260,7 @@ def _prices(run: Run) -> Health | None:
     even = priced >= FEW_PRODUCTS and equal >= ALMOST_ALL * priced and not run.narrow
     if even and usual is not None and usual < HALF:
         return Health("broken", "prices_all_equal", f"{equal} of {priced} prices are the same.")
+    # A clearance may cost a quarter; what is beyond the square of the factor of single prices is no price of a shop's.
     ratio, most = run.facts.get("price_ratio"), run.jump_factor**2
     if ratio and run.moved("price_moves") and not 1 / most <= ratio <= most:
         reason = f"The prices of {run.of('price_moves')} {compared} are {ratio:g} times what they were."

@@ -245,10 +245,10 @@ def test_of_two_rules_the_one_that_explains_the_other_is_told(place: int) -> Non
 
 INDEX = ["index_unreadable", "index_shrunk"]
 LISTINGS = ["listings_unreadable", "listings_shrunk", "paging_loops", "first_page_only", "names_shifted"]
-PRODUCTS = [
-    "challenge_on_products",
-    "products_redirect", "products_unreadable", "structured_data_lost", "structured_price_lost", "sku_lost",
-    "brand_lost", "availability_lost", "image_lost", "price_lost",
+PAGES = ["challenge_on_products", "products_redirect", "products_unreadable"]
+LOST = [
+    "structured_data_lost", "structured_price_lost", "sku_lost", "brand_lost", "availability_lost", "image_lost",
+    "price_lost",
 ]  # fmt: skip
 COMPARED = [
     "currency_changed", "prices_became_ranges", "prices_all_equal", "prices_scaled", "prices_missing", "all_sold_out"
@@ -261,7 +261,8 @@ AT_ONCE = ["challenge", "not_found", "unreachable", "server_errors", "slow", "pr
     [
         (INDEX, {"index_links": 0}, {"index_links": 30}),
         (LISTINGS, {"listings_read": 0}, {"listings_read": 1}),
-        (PRODUCTS, {"product_pages": 19}, {"product_pages": 20}),
+        (PAGES, {"product_pages": 4}, {"product_pages": 5}),
+        (LOST, {"product_pages": 19}, {"product_pages": 20}),
         (COMPARED, {"compared": 19}, {"compared": 20}),
     ],
 )
@@ -276,7 +277,7 @@ def test_what_any_run_would_see_is_over_with_the_first_that_is_healthy() -> None
 
 
 def test_every_kind_is_either_seen_at_once_or_by_what_was_read() -> None:
-    assert {one for one, _, _, _ in AT} == {*INDEX, *LISTINGS, *PRODUCTS, *COMPARED, *AT_ONCE, "bodies_cut"}
+    assert {one for one, _, _, _ in AT} == {*INDEX, *LISTINGS, *PAGES, *LOST, *COMPARED, *AT_ONCE, "bodies_cut"}
 
 
 @pytest.mark.parametrize("one", ["currency_changed", "prices_scaled", "prices_missing", "all_sold_out"])
