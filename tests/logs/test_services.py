@@ -20,13 +20,13 @@ from christmas.logs import reading
 from christmas.logs.reading import Line, Wanted
 from tests.farm import ROOT, Farm, Service, until
 
+pytestmark = pytest.mark.serial
+
 VENDOR = "ornament_shop_com"
 SCRAPYD = str(Path(sys.executable).parent / "scrapyd")
 PROGRAM = """
 import logging
 from christmas import config, logs
-
-pytestmark = pytest.mark.serial
 logs.set_up(config.current(), service="tried", node="here")
 logging.getLogger("a.b").warning("said")
 """

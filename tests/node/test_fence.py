@@ -21,13 +21,13 @@ from christmas.node.options import Options
 from christmas.node.prepare import prepare
 from tests.farm import ROOT, Farm, until
 
+pytestmark = pytest.mark.serial
+
 VENDOR = "ornament_shop_com"
 LEASE_SECONDS = 3.0
 # Starts a run as a node does, but without Linux's help: it is not killed when its parent dies.
 PARENT = """
 import subprocess, sys, os
-
-pytestmark = pytest.mark.serial
 os.environ["CHRISTMAS_NODE_PID"] = str(os.getpid())
 program = "import christmas_runner; christmas_runner.die_with_parent = lambda: None; christmas_runner.main()"
 subprocess.run([sys.executable, "-c", program, *sys.argv[1:]])
