@@ -69,6 +69,8 @@ class Listener(threading.Thread):
             try:
                 self._listen()
             except (RedisError, RedisUnavailable, OSError) as error:
+                if self.ended.is_set():
+                    return  # the embedded server ends with the node
                 logger.warning("Redis is away; jobs start when the node looks by itself: %s", error)
                 self.ended.wait(PAUSE_SECONDS)
 
