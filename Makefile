@@ -20,7 +20,7 @@ live: $(VENV)/.installed ## read the real shops carefully (needs CHRISTMAS__CONT
 test: $(VENV)/.installed-test lint ## run all tests (ARGS="-k name" chooses)
 	$(BIN)/coverage erase
 	$(if $(ARGS),$(BIN)/coverage run -m pytest $(ARGS),$(BIN)/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not serial")
-	$(if $(ARGS),,$(BIN)/coverage run -m pytest -m serial)
+	$(if $(ARGS),,$(BIN)/python -m pytest -m serial)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
 

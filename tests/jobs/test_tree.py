@@ -20,6 +20,8 @@ from christmas.demo.faults import Fault
 from christmas.demo.shops import Shop
 from tests.farm import Farm, Node, until
 
+pytestmark = pytest.mark.serial
+
 SHOP, OTHER, THIRD = "ornament_shop_com", "hookedonhallmark_com", "hallmark_ornaments_com"
 LINKS, PRODUCTS, VENDOR = "integrator.sync_links", "integrator.sync_products", "integrator.sync_vendor"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

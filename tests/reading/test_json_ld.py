@@ -8,6 +8,8 @@ import pytest
 
 from christmas.reading import json_ld
 
+pytestmark = pytest.mark.serial
+
 
 @pytest.mark.parametrize(
     ("text", "value"),

@@ -16,6 +16,8 @@ from christmas.items import UNREAD, Availability
 from christmas.reading.product import read_product, read_product_fully
 from tests.product_pages import NOW, OFFER, PRODUCT, URL, WAS, html, ld, offered, prices, read, view
 
+pytestmark = pytest.mark.serial
+
 # Platforms
 
 
