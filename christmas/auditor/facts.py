@@ -86,7 +86,7 @@ def of_stats(stats: Mapping[str, Any]) -> dict[str, Any]:
         "blocked_products": "pages/blocked_products", "index_failed": "index/failed",
         "listing_pages": "pages/listings", "listing_unreadable": "pages/listings_unreadable",
         "index_unreadable": "index/unreadable", "index_links": "index/links",
-        "attempts": "downloader/request_count", "exceptions": "downloader/exception_count",
+        "attempts": "downloader/request_count",
     }  # fmt: skip
     found = {name: int(stats.get(stat, 0)) for name, stat in names.items()}
     return found | {

@@ -87,9 +87,14 @@ class Changeset:
         return {name: value for name, value in new.items() if value != values[name]}
 
     def apply(
-        self, key_id: int, new: dict[str, Any], origin: Origin, doubts: Mapping[str, Doubt] | None = None
+        self,
+        key_id: int,
+        new: dict[str, Any],
+        origin: Origin,
+        item: ListingEntry | Product,
+        watch: Watch | None = None,
     ) -> None:
-        """Set values that differ, or hold those in doubt; a change of stock from unknown counts as any other."""
+        """Set values that differ, or hold those that the watch doubts; stock that was unknown counts as any other."""
         state = self.states[key_id]
         if origin.at < state.read_at:
             return  # read before what is stored
@@ -97,7 +102,9 @@ class Changeset:
         state.touched = True
         self.told.setdefault(state.id, {}).update(new)
         currency = new.get("currency") or state.values["currency"]
-        for name, value in self.differing(key_id, new).items():
+        differing = self.differing(key_id, new)
+        doubts = watch.doubts(item, state.values, differing) if watch is not None and differing else {}
+        for name, value in differing.items():
             old = state.values[name]
             row = {
                 "product_id": state.id,
@@ -110,7 +117,7 @@ class Changeset:
                 "url": origin.url,
                 "source": origin.source,
             }
-            if doubts and name in doubts:
+            if name in doubts:
                 self.held.append((row, doubts[name]))
                 continue
             self.rows.append(row)

@@ -54,14 +54,13 @@ def _query() -> Select[Any]:
 
 
 def _row(row: Any) -> ChangeRow:
-    is_amount = row.field.endswith("_minor")
     return ChangeRow(
         product_id=row.product_id,
         vendor=row.vendor,
         name=row.name,
         field=row.field.removesuffix("_minor"),
-        old=_amount(row.old, row.currency) if is_amount else row.old,
-        new=_amount(row.new, row.currency) if is_amount else row.new,
+        old=shown(row.field, row.old, row.currency),
+        new=shown(row.field, row.new, row.currency),
         at=row.at,
         job=row.job_id,
         url=row.url,
@@ -69,5 +68,8 @@ def _row(row: Any) -> ChangeRow:
     )
 
 
-def _amount(minor: str | None, currency: str | None) -> str | None:
-    return None if minor is None else format_amount(from_minor(int(minor), currency or "USD"), currency)
+def shown(field: str, value: str | None, currency: str | None) -> str | None:
+    """Give a change's value for people: an amount as a decimal text in its currency, others as they are."""
+    if value is None or not field.endswith("_minor"):
+        return value
+    return format_amount(from_minor(int(value), currency or "USD"), currency)

@@ -182,10 +182,8 @@ def _apply(
     due = difference.name
     if difference.price and entry.price_minor is None:
         due |= state.values["price_minor"] is not None and entry.availability not in _NO_PRICE_EXPECTED
-    new = _told(state, entry, difference)
-    differing = changeset.differing(key.id, new) if watch is not None else {}
-    doubts = watch.doubts(entry, state.values, differing) if watch is not None and differing else None
-    changeset.apply(key.id, new, apply.Origin(_read_at(entry), job_id, entry.url, entry.source), doubts)
+    origin = apply.Origin(_read_at(entry), job_id, entry.url, entry.source)
+    changeset.apply(key.id, _told(state, entry, difference), origin, entry, watch)
     return due
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Connection, select, update
 
 from christmas.catalog import listings, resolve
 from christmas.catalog.binding import binds
-from christmas.catalog.keys import KeyRow
+from christmas.catalog.keys import KeyRow, midnight
 from christmas.catalog.tables import keys
 
 if TYPE_CHECKING:
@@ -23,17 +23,15 @@ CONFIRMATIONS = 2
 _MEANS = {"missing": "delisted", "sold_out": "sold_out"}
 
 
-def unconfirmed(connection: Connection, vendor: str, now: datetime, *, limit: int, after: int = 0) -> list[KeyRow]:
+def unconfirmed(connection: Connection, vendor: str, now: datetime, *, limit: int) -> list[KeyRow]:
     """Give gone keys that were not looked at on this UTC day and are not sure yet, by ID."""
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     query = (
         select(keys.c.id, keys.c.key, keys.c.url, keys.c.release_year)
         .where(
             keys.c.vendor == vendor,
             keys.c.gone_since.is_not(None),
-            keys.c.id > after,
             keys.c.gone_checks < CONFIRMATIONS,
-            keys.c.gone_checked_at.is_(None) | (keys.c.gone_checked_at < midnight),
+            keys.c.gone_checked_at.is_(None) | (keys.c.gone_checked_at < midnight(now)),
         )
         .order_by(keys.c.id)
         .limit(limit)

@@ -62,10 +62,14 @@ def count_pages(connection: Connection, vendor: str, wanted: Wanted) -> int:
     return connection.scalar(query) or 0
 
 
+def midnight(now: datetime) -> datetime:
+    """Give when the UTC day of ``now`` began."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def pages_read_today(connection: Connection, vendor: str, now: datetime) -> int:
     """Give how many own pages of a vendor were read on ``now``'s UTC day."""
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    query = select(func.count()).select_from(keys).where(keys.c.vendor == vendor, keys.c.page_read_at >= midnight)
+    query = select(func.count()).select_from(keys).where(keys.c.vendor == vendor, keys.c.page_read_at >= midnight(now))
     return connection.scalar(query) or 0
 
 

@@ -55,11 +55,8 @@ def write(
                 _insert(connection, new, written)
                 changeset.states |= apply.load(connection, new).states
                 new = {}
-            told = _told(item)
-            differing = changeset.differing(key.id, told) if watch is not None else {}
-            old = changeset.states[key.id].values
-            doubts = watch.doubts(item, old, differing) if watch is not None and differing else None
-            changeset.apply(key.id, told, apply.Origin(_at(item), job_id, item.url, item.source), doubts)
+            origin = apply.Origin(_at(item), job_id, item.url, item.source)
+            changeset.apply(key.id, _told(item), origin, item, watch)
         else:
             new[key.id] = _row(vendor, item, key)
     _insert(connection, new, written)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -35,11 +36,18 @@ class Key:
 
 def any_of(connection: Connection, values: Sequence[Any], column_type: Any) -> Any:
     """Give the right side of ``IN`` for many values in one parameter: json_each on SQLite, unnest on PostgreSQL."""
-    if connection.dialect.name == "sqlite":
-        import json
+    kind = Text() if connection.dialect.name == "sqlite" else ARRAY(column_type)
+    return _each(connection, bindparam(None, _as_list(connection, values), kind))
 
-        return select(text("value")).select_from(func.json_each(bindparam(None, json.dumps(list(values)), Text)))
-    return select(func.unnest(bindparam(None, list(values), ARRAY(column_type))))
+
+def _each(connection: Connection, parameter: Any) -> Any:
+    if connection.dialect.name == "sqlite":
+        return select(text("value")).select_from(func.json_each(parameter))
+    return select(func.unnest(parameter))
+
+
+def _as_list(connection: Connection, values: Sequence[Any]) -> Any:
+    return json.dumps(list(values)) if connection.dialect.name == "sqlite" else list(values)
 
 
 def named(vendor: str, names: Any) -> Any:
@@ -188,13 +196,8 @@ def listing_ids(connection: Connection, vendor: str, found: dict[str, int | None
 @binds("listings", "write")
 def mark_seen(connection: Connection, seen: Mapping[datetime, Sequence[int]]) -> None:
     """Note when keys were seen in a listing, by time; never goes back in time."""
-    if connection.dialect.name == "sqlite":
-        import json
-
-        ids = select(text("value")).select_from(func.json_each(bindparam("b_ids", type_=Text)))
-        rows = [{"b_ids": json.dumps(sorted(these)), "b_at": at} for at, these in seen.items()]
-    else:
-        ids = select(func.unnest(bindparam("b_ids", type_=ARRAY(BigInteger))))
-        rows = [{"b_ids": sorted(these), "b_at": at} for at, these in seen.items()]
+    kind = Text() if connection.dialect.name == "sqlite" else ARRAY(BigInteger)
+    ids = _each(connection, bindparam("b_ids", type_=kind))
+    rows = [{"b_ids": _as_list(connection, sorted(these)), "b_at": at} for at, these in seen.items()]
     at = bindparam("b_at", type_=keys.c.last_seen.type)
     connection.execute(keys.update().where(keys.c.id.in_(ids), keys.c.last_seen < at).values(last_seen=at), rows)

@@ -84,19 +84,15 @@ def _decide(act: Callable[..., int], word: str, ids: list[int] | None, vendor: s
 
 
 def _record(row: HeldRow) -> dict[str, Any]:
-    from christmas.reading.money import format_amount, from_minor
-
-    def shown(value: str | None) -> str | None:
-        if value is None or not row.field.endswith("_minor"):
-            return value
-        return format_amount(from_minor(int(value), row.currency or "USD"), row.currency)
+    from christmas.catalog.changes import shown
 
     names = (
         "id", "vendor", "product_id", "name", "key", "currency", "at", "url", "source", "reason", "agrees",
         "checked_at", "state", "decided_at", "decided_by",
     )  # fmt: skip
     return {name: getattr(row, name) for name in names} | {
-        "field": row.field.removesuffix("_minor"), "old": shown(row.old), "new": shown(row.new),
+        "field": row.field.removesuffix("_minor"), "old": shown(row.field, row.old, row.currency),
+        "new": shown(row.field, row.new, row.currency),
         "job": row.job_id, "group": row.group_id, "page": row.page_id,
     }  # fmt: skip
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from sqlalchemy import Engine
 
+    from christmas.catalog.jobs import JobRow
+
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 PLAIN_WIDTH = 160
 LIMIT_MAX = 10**9
@@ -41,6 +43,18 @@ def engine() -> Engine:
     found = database.of(configuration.current())
     database.upgrade(found)
     return found
+
+
+def job_tree(job_id: str) -> list[JobRow]:
+    """Give a job and everything below it; raises ArgumentError where there is no such job."""
+    from christmas.catalog import database
+    from christmas.catalog import jobs as store
+
+    with database.read(engine()) as connection:
+        rows = store.tree(connection, job_id)
+    if not rows:
+        raise ArgumentError(f"There is no job {job_id!r}; `christmas jobs` lists them.")
+    return rows
 
 
 def console() -> Console:

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from christmas import config as configuration
-from christmas.commands.common import LIMIT_MAX, TableOrJson, arguments, console, engine, show
+from christmas.commands.common import LIMIT_MAX, TableOrJson, arguments, console, engine, job_tree, show
 from christmas.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def show_one(
     """Show one job and everything below it; `christmas jobs ID` is the same."""
     if follow:
         _follow(job_id, quiet=output == "json")
-    rows = _tree(job_id)
+    rows = job_tree(job_id)
     if output == "json":
         show(COLUMNS, [_record(row) | {"children": _children(row.id)} for row in rows], output)
     else:
@@ -121,17 +121,6 @@ def cancel(job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's ID.
         raise ArgumentError(f"There is no queued or running job {job_id!r}; `christmas jobs` lists them.")
     wake.nodes(configuration.current())
     typer.echo(f"{job_id} was {before} and is being cancelled")
-
-
-def _tree(job_id: str) -> list[JobRow]:
-    from christmas.catalog import database
-    from christmas.catalog import jobs as store
-
-    with database.read(engine()) as connection:
-        rows = store.tree(connection, job_id)
-    if not rows:
-        raise ArgumentError(f"There is no job {job_id!r}; `christmas jobs` lists them.")
-    return rows
 
 
 def _children(job_id: str) -> list[dict[str, Any]]:
@@ -178,7 +167,7 @@ def _looks(job_id: str) -> Iterator[list[JobRow]]:
     from christmas.catalog import jobs as store
 
     while True:
-        rows = _tree(job_id)
+        rows = job_tree(job_id)
         yield rows
         if rows[0].state not in store.OPEN:
             return

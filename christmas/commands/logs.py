@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from christmas import config as configuration
-from christmas.commands.common import LIMIT_MAX, duration, engine
+from christmas.commands.common import LIMIT_MAX, duration, job_tree
 from christmas.errors import ArgumentError
 from christmas.logs.lines import as_json, as_text
 from christmas.logs.reading import LEVELS, Wanted
@@ -17,7 +17,6 @@ from christmas.logs.reading import LEVELS, Wanted
 if TYPE_CHECKING:
     from redis import Redis
 
-    from christmas.catalog.jobs import JobRow
     from christmas.logs.reading import Line
 
 # After a job has ended, its last lines are on their way for so long.
@@ -59,7 +58,7 @@ def _follow(client: Redis, after: str, job: str | None, wanted: Wanted, output: 
     try:
         for lines in reading.follow(client, after):
             if job is not None:
-                rows = _tree(job)  # a root's later children come while it is followed
+                rows = job_tree(job)  # a root's later children come while it is followed
                 wanted = Wanted({row.id for row in rows}, wanted.vendor, wanted.level)
                 if ended_at is None and rows[0].state not in store.OPEN:
                     ended_at = time.monotonic()
@@ -73,18 +72,7 @@ def _follow(client: Redis, after: str, job: str | None, wanted: Wanted, output: 
 
 
 def _jobs(job: str | None) -> set[str] | None:
-    return None if job is None else {row.id for row in _tree(job)}
-
-
-def _tree(job: str) -> list[JobRow]:
-    from christmas.catalog import database
-    from christmas.catalog import jobs as store
-
-    with database.read(engine()) as connection:
-        rows = store.tree(connection, job)
-    if not rows:
-        raise ArgumentError(f"There is no job {job!r}; `christmas jobs` lists them.")
-    return rows
+    return None if job is None else {row.id for row in job_tree(job)}
 
 
 def _nothing(job: str | None) -> str:
@@ -95,7 +83,7 @@ def _nothing(job: str | None) -> str:
     from christmas.node.prepare import log_path
 
     options = Options(configuration.current())
-    files = [f"{log_path(options, row)} (on {row.node})" for row in _tree(job) if row.node and row.consumer]
+    files = [f"{log_path(options, row)} (on {row.node})" for row in job_tree(job) if row.node and row.consumer]
     where = f"; see {', '.join(files)}" if files else "; it has not been run yet"
     return f"Redis holds no such lines of job {job}{where}."
 

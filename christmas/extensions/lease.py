@@ -6,7 +6,6 @@ All methods talk to the database and are called in a thread; ``valid`` and ``due
 from __future__ import annotations
 
 import os
-import socket
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import IntegrityError
 
 from christmas.errors import LeaseLost, VendorTaken
+from christmas.logs import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,8 +130,7 @@ class Lease:
         try:
             with database.begin(self._engine()) as connection:
                 self._give_up_dead(connection)
-                node = f"{socket.gethostname()}:{os.getpid()}"
-                queue.take(connection, new, node=node, process=process.own(), now=datetime.now(UTC))
+                queue.take(connection, new, node=own_name(), process=process.own(), now=datetime.now(UTC))
         except IntegrityError:
             raise VendorTaken(self._taken_by()) from None
 

@@ -4,47 +4,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from christmas.jobs.definition import Definition, Limit, RootJob, SpiderJob
+from christmas.jobs.definition import Definition, Limit, RootJob, SpiderJob, texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class _Audit(SpiderJob):
+class Audit(SpiderJob):
     """A stage of the vendor's spider; ``limit`` is the most pages it reads."""
 
+    stage: ClassVar[str]
     limit: Limit | None = None
 
-    def _stage(self, name: str) -> dict[str, str]:
-        return {"stage": name} | ({} if self.limit is None else {"limit": str(self.limit)})
+    def spider_arguments(self) -> dict[str, str]:
+        """Give the stage."""
+        return texts(stage=self.stage, limit=self.limit)
 
 
-class confirm_held(_Audit):
+class confirm_held(Audit):
     """Read the product pages of held changes, a sample of them where a run's changes are held as a whole."""
 
     priority = 15  # what a shop has changed waits for it
 
-    def spider_arguments(self) -> dict[str, str]:
-        """Give the confirm stage."""
-        return self._stage("confirm")
+    stage: ClassVar[str] = "confirm"
 
 
-class verify_sample(_Audit):
+class verify_sample(Audit):
     """Read a random sample of the product pages and record how much of the catalog is right."""
 
-    def spider_arguments(self) -> dict[str, str]:
-        """Give the verify stage."""
-        return self._stage("verify")
+    stage: ClassVar[str] = "verify"
 
 
-class confirm_gone(_Audit):
+class confirm_gone(Audit):
     """Read the pages of keys that no listing shows any more: delisted, sold out, or unreachable."""
 
-    def spider_arguments(self) -> dict[str, str]:
-        """Give the gone stage."""
-        return self._stage("gone")
+    stage: ClassVar[str] = "gone"
 
 
 class audit_all(RootJob):
@@ -54,7 +50,7 @@ class audit_all(RootJob):
 
     def children(self, vendors: Sequence[str]) -> list[tuple[Definition, int | None]]:
         """Give one child for each vendor."""
-        kinds: dict[str, type[_Audit]] = {one.__name__: one for one in (confirm_held, verify_sample, confirm_gone)}
+        kinds: dict[str, type[Audit]] = {one.__name__: one for one in (confirm_held, verify_sample, confirm_gone)}
         return [(kinds[self.which](vendor=vendor), None) for vendor in vendors]
 
 

@@ -111,6 +111,11 @@ class RootJob(Definition):
         raise NotImplementedError
 
 
+def texts(**values: object) -> dict[str, str]:
+    """Give arguments as a spider gets them; those that were not set are left out."""
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
 def _explain(error: ValidationError) -> str:
     def one(problem: Any) -> str:
         key = ".".join(str(part) for part in problem["loc"]) or "arguments"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import field_validator, model_validator
 
 from christmas.errors import ArgumentError
-from christmas.jobs.definition import Definition, Key, Keys, Limit, Named, RootJob, SpiderJob, Vendor, Year
+from christmas.jobs.definition import Definition, Key, Keys, Limit, Named, RootJob, SpiderJob, Vendor, Year, texts
 from christmas.platforms.arguments import Which
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class sync_links(SpiderJob):
 
     def spider_arguments(self) -> dict[str, str]:
         """Give the links stage."""
-        return _texts(stage="links", year=self.year, which=self.which)
+        return texts(stage="links", year=self.year, which=self.which)
 
 
 class sync_products(SpiderJob):
@@ -50,7 +50,7 @@ class sync_products(SpiderJob):
     def spider_arguments(self) -> dict[str, str]:
         """Give the products stage."""
         keys = ",".join(self.keys) or None
-        return _texts(stage="products", which=self.which, year=self.year, keys=keys, limit=self.limit)
+        return texts(stage="products", which=self.which, year=self.year, keys=keys, limit=self.limit)
 
 
 class sync_product(SpiderJob):
@@ -85,7 +85,7 @@ class sync_product(SpiderJob):
 
     def spider_arguments(self) -> dict[str, str]:
         """Give the products stage with one key."""
-        return _texts(stage="products", keys=self.key)
+        return texts(stage="products", keys=self.key)
 
 
 class sync_vendor(RootJob):
@@ -135,10 +135,6 @@ class sync_all(RootJob):
         if self.stage == "products":
             return sync_products(vendor=vendor, which=self.which or "unscraped", limit=self.limit)
         return sync_vendor(vendor=vendor, limit=self.limit)
-
-
-def _texts(**values: object) -> dict[str, str]:
-    return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def __getattr__(name: str) -> object:

@@ -9,17 +9,14 @@ from typing import Any
 from christmas.errors import ArgumentError, JobRefused
 from christmas.jobs import auditor, integrator
 from christmas.jobs.definition import Definition, RootJob, SpiderJob
-from christmas.platforms.arguments import AUDITS, JOBS
+from christmas.platforms.arguments import JOBS, no_such_stage
 
-_ABSTRACT = {Definition, SpiderJob, RootJob}
+_ABSTRACT = {Definition, SpiderJob, RootJob, auditor.Audit}
 DEFINITIONS: dict[str, type[Definition]] = {
     found.job_name(): found
     for module in (integrator, auditor)
     for found in vars(module).values()
-    if inspect.isclass(found)
-    and issubclass(found, Definition)
-    and found not in _ABSTRACT
-    and not found.__name__.startswith("_")
+    if inspect.isclass(found) and issubclass(found, Definition) and found not in _ABSTRACT
 }
 
 
@@ -41,10 +38,7 @@ def of_spider(spider: str, arguments: Mapping[str, Any]) -> Definition:
     rest = {name: value for name, value in arguments.items() if name != "stage"}
     stage = arguments.get("stage")
     if stage not in JOBS:
-        raise ArgumentError(
-            f"stage={stage!r} is not a stage: use links or products, leave it out for both, or use one of the "
-            f"auditor's: {', '.join(AUDITS)}."
-        )
+        raise no_such_stage(stage)
     if "vendor" in rest:
         raise ArgumentError("There is no argument vendor: the spider is the vendor.")
     return make(JOBS[stage], {"vendor": spider, **rest})

@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def is_product_page(request: Request) -> bool:
-    """Say whether a product's own page is asked for."""
-    return not {"key", "known"}.isdisjoint(request.cb_kwargs)
-
-
 class BlockedMiddleware:
     """Downloader middleware; ``limit`` challenge pages in a row close the run with the reason ``blocked``."""
 
@@ -49,7 +44,7 @@ class BlockedMiddleware:
             self.in_a_row += 1
             if self.crawler.stats:
                 self.crawler.stats.inc_value("pages/blocked")
-                self.crawler.stats.inc_value("pages/blocked_products", int(is_product_page(request)))
+                self.crawler.stats.inc_value("pages/blocked_products", int(request.meta.get("page") == "product"))
             logger.warning("%s", error)
             if self.in_a_row == self.limit:
                 stop(self.crawler, "blocked", f"{self.limit} challenges in a row, the vendor blocks us")

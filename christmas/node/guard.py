@@ -16,6 +16,7 @@ from christmas.access import keys, policy
 from christmas.access.throttle import Throttle
 from christmas.catalog import access_log, database, users
 from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
+from christmas.node.reply import JSON, reply
 from christmas.node.resources import send
 
 if TYPE_CHECKING:
@@ -248,11 +249,5 @@ class Health(resource.Resource):
 
 
 def _state(request: Request, *, ok: bool) -> None:
-    if getattr(request, "_disconnected", False):
-        return
     body = b'{"status": "ok"}\n' if ok else b'{"status": "unavailable"}\n'
-    request.setResponseCode(200 if ok else 503)
-    request.setHeader("Content-Type", "application/json")
-    request.setHeader("Content-Length", str(len(body)))
-    request.write(body)
-    request.finish()
+    reply(request, 200 if ok else 503, JSON, body)

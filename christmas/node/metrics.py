@@ -16,10 +16,12 @@ from twisted.internet import threads
 from twisted.web import resource, server
 
 from christmas import embedded
+from christmas.auditor.health import STATES
 from christmas.errors import ChristmasError, DatabaseUnavailable, RedisUnavailable
 from christmas.metrics import gauges, store
 from christmas.metrics.histogram import middle_seconds, upper_seconds
 from christmas.metrics.names import COUNTERS, HISTOGRAMS
+from christmas.node.reply import TEXT, reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BOUNDS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
-STATES = ("healthy", "degraded", "broken", "blocked", "unreachable")
 
 
 class Metrics(resource.Resource):
@@ -52,19 +53,9 @@ class Metrics(resource.Resource):
         """Begin to answer."""
         used = self.used_slots()
         deferred = threads.deferToThread(text, self.options, request.identity.vendors, used)
-        deferred.addCallback(lambda body: _send(request, 200, CONTENT_TYPE_LATEST, body))
+        deferred.addCallback(lambda body: reply(request, 200, CONTENT_TYPE_LATEST, body))
         deferred.addErrback(lambda failure: _refuse(request, failure.value))
         return int(server.NOT_DONE_YET)
-
-
-def _send(request: Request, code: int, content_type: str, body: bytes) -> None:
-    if getattr(request, "_disconnected", False):
-        return
-    request.setResponseCode(code)
-    request.setHeader("Content-Type", content_type)
-    request.setHeader("Content-Length", str(len(body)))
-    request.write(body)
-    request.finish()
 
 
 def _refuse(request: Request, error: Exception) -> None:
@@ -74,7 +65,7 @@ def _refuse(request: Request, error: Exception) -> None:
     )
     if away:
         request.setHeader("Retry-After", "5")
-    _send(request, 503 if away else 500, "text/plain; charset=utf-8", b"not available; the node's log says why\n")
+    reply(request, 503 if away else 500, TEXT, b"not available; the node's log says why\n")
 
 
 def text(options: Options, vendors: Sequence[str] | None, used_slots: int) -> bytes:

@@ -19,6 +19,7 @@ from christmas.errors import AccessDenied, ArgumentError, ChristmasError, Databa
 from christmas.jobs import client, registry, wake
 from christmas.jobs.client import PROJECT
 from christmas.node import form, records
+from christmas.node.reply import JSON, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,15 +158,8 @@ def _content(root: Root, found: dict[str, Any]) -> bytes:
 
 
 def _send(request: Request, code: int, content: bytes) -> None:
-    if getattr(request, "_disconnected", False):
-        return
-    request.setResponseCode(code)
-    request.setHeader("Content-Type", "application/json")
-    request.setHeader("Content-Length", str(len(content)))
     request.setHeader("Cache-Control", "no-store")
-    if request.method != b"HEAD":
-        request.write(content)
-    request.finish()
+    reply(request, code, JSON, content)
 
 
 class Schedule(Answer):

@@ -14,6 +14,7 @@ from christmas.catalog import database, jobs
 from christmas.jobs.client import PROJECT
 from christmas.node import options, records
 from christmas.node.metrics import Metrics
+from christmas.node.reply import HTML, reply
 
 if TYPE_CHECKING:
     from twisted.web.http import Request
@@ -64,19 +65,13 @@ class Page(resource.Resource):
 
 
 def _send(request: Request, code: int, body: str) -> None:
-    if getattr(request, "_disconnected", False):
-        return
     title = "christmas node"
     page = (
         f"<!DOCTYPE html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{title}</title><style>{STYLE}</style><body>{body}</body></html>"
     ).encode()
-    request.setResponseCode(code)
-    request.setHeader("Content-Type", "text/html; charset=utf-8")
-    request.setHeader("Content-Length", str(len(page)))
     request.setHeader("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'")
-    request.write(page)
-    request.finish()
+    reply(request, code, HTML, page)
 
 
 def _home(root: Root, vendors: list[str] | None) -> str:

@@ -55,6 +55,14 @@ class Arguments:
         return given | ({"keys": list(self.keys)} if self.keys else {})
 
 
+def no_such_stage(stage: object) -> ArgumentError:
+    """Give the error that names the stages there are."""
+    return ArgumentError(
+        f"stage={stage!r} is not a stage: use links or products, leave it out for both, or use one of the "
+        f"auditor's: {', '.join(AUDITS)}."
+    )
+
+
 def parse(
     stage: str | None = None,
     year: str | int | None = None,
@@ -68,10 +76,7 @@ def parse(
         accepted = "stage, year, which, keys and limit"
         raise ArgumentError(f"Unknown argument {', '.join(sorted(unknown))}: a spider takes {accepted}.")
     if stage is not None and stage not in STAGES:
-        raise ArgumentError(
-            f"stage={stage!r} is not a stage: use links or products, leave it out for both, or use one of the "
-            f"auditor's: {', '.join(AUDITS)}."
-        )
+        raise no_such_stage(stage)
     if stage in AUDITS and (year or which or keys):
         raise ArgumentError(f"stage={stage} chooses its pages itself: it takes only limit.")
     if which is not None and which not in WHICH:

@@ -14,6 +14,7 @@ import scrapy
 from scrapy import Request
 
 from christmas import config as configuration
+from christmas.auditor.health import LEFT_OF_INDEX
 from christmas.errors import ConfigurationError, NothingReadable, ReadingError
 from christmas.items import OddPage, Page, PageUnread, YearLink
 from christmas.platforms import arguments, convert, selection
@@ -44,8 +45,6 @@ logger = logging.getLogger(__name__)
 # On one page in so many all sources are read and compared; the others take the fast path.
 COMPARED_ONE_IN = 50
 GONE = {404, 410}
-# An index that names less than this of the known listings is not believed.
-LEFT_OF_INDEX = 2 / 3
 # So many pages that could not be read, or contradict themselves, are kept of one run.
 ODD_PAGES_MAX = 10
 # Behind the end of a page stands at most some script of the platform's.
@@ -305,13 +304,13 @@ class Integration(scrapy.Spider):
         return urlsplit(url).hostname in self.allowed_domains
 
     def request(self, url: str, callback: Any, **cb_kwargs: Any) -> Request:
-        """Give the request for a page of the vendor's."""
-        if kind := "listing" if "listing" in cb_kwargs else "product" if {"key", "known"} & cb_kwargs.keys() else None:
-            self.count(f"requests/{kind}")
+        """Give the request for a page of the vendor's; its ``meta`` says which ``page``: index, listing or product."""
+        page = "listing" if "listing" in cb_kwargs else "product" if {"key", "known"} & cb_kwargs.keys() else "index"
+        self.count(f"requests/{page}")
         # Every URL asked for is distinct already; a filtered request would leave its listing open for ever.
         return Request(
-            self.fetch_url(url), callback, errback=self.failed, cb_kwargs=cb_kwargs, meta=self.request_meta(),
-            dont_filter=True,
+            self.fetch_url(url), callback, errback=self.failed, cb_kwargs=cb_kwargs,
+            meta=self.request_meta() | {"page": page}, dont_filter=True,
         )  # fmt: skip
 
     def request_meta(self) -> dict[str, Any]:

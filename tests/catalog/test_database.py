@@ -16,14 +16,10 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
-import christmas
 from christmas.catalog import database, products
 from christmas.errors import DatabaseUnavailable
 from tests.catalog.making import entry, product, rows, stored, write
 
-PACKAGE = Path(christmas.__file__).parent
-UPGRADE = "import sys; from christmas.catalog import database; database.upgrade(database.open_engine(sys.argv[1]))"
-NEW_IN_0003 = ("held_changes", "kept_pages", "vendor_health")
 PASSWORD = "correct-horse"  # noqa: S105
 
 

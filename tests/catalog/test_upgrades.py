@@ -29,7 +29,6 @@ from tests.catalog.watches import doubt
 PACKAGE = Path(christmas.__file__).parent
 UPGRADE = "import sys; from christmas.catalog import database; database.upgrade(database.open_engine(sys.argv[1]))"
 NEW_IN_0003 = ("held_changes", "kept_pages", "vendor_health")
-PASSWORD = "correct-horse"  # noqa: S105
 
 
 def _versions(engine: Engine) -> list[str]:
