@@ -23,13 +23,14 @@ CONFIRMATIONS = 2
 _MEANS = {"missing": "delisted", "sold_out": "sold_out"}
 
 
-def unconfirmed(connection: Connection, vendor: str, now: datetime, *, limit: int) -> list[KeyRow]:
+def unconfirmed(connection: Connection, vendor: str, now: datetime, *, limit: int, after: int = 0) -> list[KeyRow]:
     """Give gone keys that were not looked at on this UTC day and are not sure yet, by ID."""
     query = (
         select(keys.c.id, keys.c.key, keys.c.url, keys.c.release_year)
         .where(
             keys.c.vendor == vendor,
             keys.c.gone_since.is_not(None),
+            keys.c.id > after,
             keys.c.gone_checks < CONFIRMATIONS,
             keys.c.gone_checked_at.is_(None) | (keys.c.gone_checked_at < midnight(now)),
         )

@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Literal
 
 from christmas.demo.faults import Fault
+from christmas.demo.shops import repriced
 from christmas.items import Availability
 
 if TYPE_CHECKING:
@@ -115,19 +116,6 @@ def _with_next(text: str, target: str, following: Callable[[int], int]) -> str:
     return _PAGING.sub("", text).replace("<style>", f"{link}<style>", 1)
 
 
-def _hundredfold(offer: Offer) -> Offer:
-    def times(minor: int | None) -> int | None:
-        return None if minor is None else minor * 100
-
-    return replace(
-        offer,
-        price_minor=times(offer.price_minor),
-        price_min_minor=times(offer.price_min_minor),
-        price_max_minor=times(offer.price_max_minor),
-        list_price_minor=times(offer.list_price_minor),
-    )
-
-
 def _equal(offer: Offer) -> Offer:
     if offer.price_minor is None and offer.price_min_minor is None:
         return offer
@@ -152,7 +140,7 @@ BREAKAGES: Mapping[str, Breakage] = {
     "json_ld_price_removed": Breakage(edits={"product": _edited(_json_ld_without_price)}),
     "price_range": Breakage(offer=_range),
     "currency_changed": Breakage(edits=dict.fromkeys(EVERYWHERE, _edited(_in_euros))),
-    "prices_times_100": Breakage(offer=_hundredfold),
+    "prices_times_100": Breakage(offer=lambda offer: repriced(offer, lambda minor: minor * 100)),
     "prices_all_equal": Breakage(offer=_equal),
     "names_swapped": Breakage(edits={"listing": _edited(_names_of_the_next)}),
     "skus_gone": Breakage(offer=lambda offer: replace(offer, sku="")),

@@ -13,7 +13,7 @@ from christmas.demo.ornaments import LAST_YEAR, ornament, years_of
 from christmas.items import Availability
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from random import Random
 
     from christmas.demo.breakages import Breakage
@@ -263,17 +263,16 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _on_sale(offer: Offer, percent: int) -> Offer:
-    def reduced(minor: int | None) -> int | None:
-        return None if minor is None else minor * (100 - percent) // 100
+def repriced(offer: Offer, change: Callable[[int], int]) -> Offer:
+    """Give an offer with every amount changed, in cents."""
+    amounts = ("price_minor", "price_min_minor", "price_max_minor", "list_price_minor")
+    changed: dict[str, Any] = {name: change(amount) for name in amounts if (amount := getattr(offer, name)) is not None}
+    return replace(offer, **changed)
 
-    return replace(
-        offer,
-        price_minor=reduced(offer.price_minor),
-        price_min_minor=reduced(offer.price_min_minor),
-        price_max_minor=reduced(offer.price_max_minor),
-        list_price_minor=offer.price_minor,
-    )
+
+def _on_sale(offer: Offer, percent: int) -> Offer:
+    reduced = repriced(offer, lambda minor: minor * (100 - percent) // 100)
+    return replace(reduced, list_price_minor=offer.price_minor)
 
 
 def _offer(kind: Kind, number: int, seed: int, years: int, added: int | None = None) -> Offer:

@@ -148,8 +148,7 @@ def test_what_is_wanted_comes_in_portions(connection: Connection) -> None:
     make_gone(connection, "1", "2", "3")
     write(connection, entry("4"))
     assert wanted(connection, TUESDAY, limit=2) == ["1", "2"]
+    assert wanted(connection, TUESDAY, limit=2, after=key_of(connection, "2").id) == ["3"]
     assert gone.unconfirmed(connection, "other_example", at(TUESDAY), limit=9) == []
     (first, *_) = gone.unconfirmed(connection, VENDOR, at(TUESDAY), limit=1)
     assert (first.key, first.url, first.release_year) == ("1", "https://bells.example/1.html", 1995)
-    gone.write(connection, VENDOR, [GoneReading(VENDOR, key, "missing", at(TUESDAY)) for key in ("1", "2")])
-    assert wanted(connection, TUESDAY, limit=2) == ["3"]
