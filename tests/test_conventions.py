@@ -10,6 +10,7 @@ import pytest
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.spiderloader import SpiderLoader
+from scrapy.statscollectors import MemoryStatsCollector
 from scrapy.utils.project import get_project_settings
 
 from christmas import config
@@ -50,7 +51,9 @@ class TestVendor:
         monkeypatch.setenv("CHRISTMAS__VAR_PATH", str(tmp_path))
         config.current.cache_clear()
         try:
-            spider = spider_class(path).from_crawler(Crawler(spider_class(path), get_project_settings()))
+            crawler = Crawler(spider_class(path), get_project_settings())
+            crawler.stats = MemoryStatsCollector(crawler)
+            spider = spider_class(path).from_crawler(crawler)
 
             async def first() -> Request:
                 async for request in spider.start():
