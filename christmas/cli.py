@@ -16,6 +16,9 @@ from christmas.errors import ArgumentError, ChristmasError
 from christmas.logs import redaction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+
     from sqlalchemy import Engine
 
     from christmas.catalog.jobs import JobRow
@@ -36,7 +39,10 @@ app.add_typer(audit.held, name="held")
 app.add_typer(audit.health, name="health")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(keys.users, name="users")
-for command in (jobs.run, logs.logs, services.node, services.scheduler, services.up, metrics.metrics):
+for command in (
+    jobs.run, logs.logs, services.node, services.scheduler, services.server, services.up, services.sign_in,
+    metrics.metrics,
+):  # fmt: skip
     app.command()(command)
 
 Demo = Annotated[bool, typer.Option("--demo", help="Look at the demonstration's catalog instead of your own.")]
@@ -64,10 +70,16 @@ def demo(
     size: Annotated[int, typer.Option(min=1, max=100_000, help="Ornaments per sample shop.")] = 300,
     once: Annotated[bool, typer.Option("--once", help="End after the first refresh.")] = False,
 ) -> None:
-    """Crawl three bundled sample shops, let prices change, refresh, and show what changed."""
+    """Crawl three bundled sample shops, let prices change, refresh, and show what changed; with the pages beside."""
+    from christmas import services as running
     from christmas.demo import run
 
-    run.run(_demo_folder(configuration.current()), console(), size=size, once=once)
+    config = configuration.current()
+
+    def serve(engine: Engine, variables: Mapping[str, str], log: Path) -> AbstractContextManager[run.Wait]:
+        return running.server_beside(config, engine, variables, log, typer.echo)
+
+    run.run(_demo_folder(config), console(), serve, size=size, once=once)
 
 
 @app.command()
@@ -75,11 +87,13 @@ def live(
     vendors: Annotated[list[str] | None, typer.Argument(help="Vendors to read; all when none is named.")] = None,
     year: Annotated[int | None, typer.Option(help="Release year; the current one unless told.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Product pages per vendor.")] = 50,
+    once: Annotated[bool, typer.Option("--once", help="End after the reading; the pages otherwise stay.")] = False,
 ) -> None:
-    """Read the real shops, carefully: one release year and a few product pages each."""
+    """Read the real shops, carefully: one release year and a few product pages each; with the pages beside."""
     from datetime import UTC, datetime
 
     from christmas import crawls
+    from christmas import services as running
 
     config = configuration.current()
     names = _known_vendors(vendors)
@@ -89,19 +103,23 @@ def live(
             "mailto: address, such as CHRISTMAS__CONTACT_URL=mailto:you@example.org make live"
         )
     engine = _catalog(config)
-    chosen = year or datetime.now(UTC).year
-    for title, arguments in (
-        (f"1/2  Listings of {chosen}", {"stage": "links", "year": chosen}),
-        (
-            f"2/2  At most {limit} product pages",
-            {"stage": "products", "which": "unscraped", "year": chosen, "limit": limit},
-        ),
-    ):
-        done = crawls.run(
-            engine, names, arguments, environment={}, logs=config.var_path / "logs", console=console(), title=title
-        )
-        crawls.raise_if_failed(done)
-    vendors_table(engine)
+    chosen, logs_folder = year or datetime.now(UTC).year, config.var_path / "logs"
+    with running.server_beside(config, engine, {}, logs_folder / "server.log", typer.echo) as wait:
+        for title, arguments in (
+            (f"1/2  Listings of {chosen}", {"stage": "links", "year": chosen}),
+            (
+                f"2/2  At most {limit} product pages",
+                {"stage": "products", "which": "unscraped", "year": chosen, "limit": limit},
+            ),
+        ):
+            done = crawls.run(
+                engine, names, arguments, environment={}, logs=logs_folder, console=console(), title=title
+            )
+            crawls.raise_if_failed(done)
+        vendors_table(engine)
+        if not once:
+            typer.echo("The pages stay until Ctrl-C.")
+            wait(None)
 
 
 @app.command()

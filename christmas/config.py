@@ -29,6 +29,7 @@ from christmas.configuration_keys import (
     RedisConfig,
     ScheduleConfig,
     Section,
+    ServerConfig,
     SyncConfig,
     VendorConfig,
     default_schedules,
@@ -61,6 +62,7 @@ class Config(BaseSettings):
     politeness: PolitenessConfig = PolitenessConfig()
     jobs: JobsConfig = JobsConfig()
     node: NodeConfig = NodeConfig()
+    server: ServerConfig = ServerConfig()
     logs: LogsConfig = LogsConfig()
     access: AccessConfig = AccessConfig()
     auditor: AuditorConfig = AuditorConfig()

@@ -122,6 +122,29 @@ class NodeConfig(Section):
     logs_to_keep: int = Field(default=1000, ge=1, description="log files of finished runs kept for each spider")
 
 
+class ServerConfig(Section):
+    """The server: API and web page."""
+
+    bind_address: str = Field(default="127.0.0.1", description="address the server listens on")
+    port: int = Field(default=8000, ge=0, le=65535, description="port of API and web page; 0 lets the system choose")
+    public: bool = Field(
+        default=False, description="whether products and changes may be read without a key; see `access.policy_path`"
+    )
+    requests_per_minute: int = Field(default=600, ge=1, description="requests that one key may make in a minute")
+    public_requests_per_minute: int = Field(
+        default=120, ge=1, description="requests that one address may make in a minute without a key"
+    )
+    request_max_bytes: int = Field(default=2**20, ge=1024, description="larger requests are refused")
+    cors_origins: list[str] = Field(
+        default_factory=list, description="origins whose pages may ask the API in a browser (JSON list); none by default"
+    )
+    session_hours: float = Field(default=12, gt=0, le=24 * 31, description="how long a browser stays signed in")
+    proxies: list[str] = Field(
+        default_factory=list,
+        description="addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (JSON list)",
+    )
+
+
 class LogsConfig(Section):
     """Where the services' log lines go; the log files of runs are the node's."""
 

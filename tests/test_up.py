@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from christmas import embedded
+from christmas.logs import reading
+from christmas.logs.reading import Wanted
 from tests.farm import Farm, Node, Service, free_port, until
 
 pytestmark = pytest.mark.serial
@@ -27,13 +34,32 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
+class Unfollowed(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect for an answer."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def asked(url: str, cookie: str = "") -> tuple[int, dict[str, str]]:
+    """Give the status and the headers of what a browser is answered."""
+    request = urllib.request.Request(url, headers={"Cookie": cookie} if cookie else {})
+    try:
+        with urllib.request.build_opener(Unfollowed).open(request, timeout=30) as answer:
+            return answer.status, {name.lower(): value for name, value in answer.headers.items()}
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, {name.lower(): value for name, value in error.headers.items()}
+
+
 class Up:
     """One ``christmas up`` and every process that it has started."""
 
     def __init__(self, farm: Farm, port: int, cwd: Path) -> None:
         self.farm = farm
         self.port = port
-        self.service: Service = farm.start("up", cwd=cwd, CHRISTMAS__NODE__PORT=str(port), CHRISTMAS__NODE__NAME="up")
+        variables = {"CHRISTMAS__NODE__PORT": str(port), "CHRISTMAS__NODE__NAME": "up", "CHRISTMAS__SERVER__PORT": "0"}
+        self.service: Service = farm.start("up", cwd=cwd, **variables)
         until(lambda: RUNS in self.log or self.service.process.poll() is not None, 60, "the start")
         assert RUNS in self.log, self.log
         self.processes = psutil.Process(self.service.process.pid).children(recursive=True)
@@ -41,6 +67,11 @@ class Up:
     @property
     def log(self) -> str:
         return self.service.log
+
+    @property
+    def pages(self) -> str:
+        """Give the address of the server's pages."""
+        return re.findall(r"The pages are at (http://127\.0\.0\.1:\d+);", self.log)[0]
 
     @property
     def node(self) -> Node:
@@ -86,13 +117,70 @@ def up(farm: Farm, folder: Path) -> Iterator[Up]:
 def test_it_stops_everything_when_it_is_told_to(up: Up, number: int) -> None:
     assert f"{RUNS}http://127.0.0.1:{up.port}, its keys are in {up.farm.folder / 'keys'}" in up.log
     job_id = up.starts_a_run()
-    assert {up.one(word).is_running() for word in ("node", "scheduler", "valkey", "christmas_runner")} == {True}
+    assert {up.one(word).is_running() for word in ("node", "scheduler", "server", "valkey", "christmas_runner")} == {
+        True
+    }
     assert up.service.stop(number) == 0, up.log
     up.leaves_nothing()
     assert "Traceback" not in up.log
     assert "Fatal" not in up.log
     job = up.farm.job(job_id)
     assert (job.state, job.attempts_max) == ("queued", 4)
+
+
+def test_it_prints_a_link_that_signs_in_once_and_is_in_no_log(up: Up) -> None:
+    [link] = re.findall(r"^To sign in once, within 15 minutes: (http\S+)$", up.log, re.MULTILINE)
+    assert link.startswith(f"{up.pages}/sign-in?token=")
+    another = up.farm.run("sign-in", "--port", up.pages.rpartition(":")[2])
+    assert (another.returncode, another.stderr) == (0, "")
+    told = another.stdout.strip()
+    assert told.startswith(f"{up.pages}/sign-in?token=")
+    for one in (link, told):
+        answers = [asked(one) for _ in range(2)]
+        assert [status for status, _ in answers] == [303, 403]
+        cookie = answers[0][1]["set-cookie"].partition(";")[0]
+        assert asked(f"{up.pages}/operations", cookie)[0] == 200
+    token = link.partition("token=")[2]
+    with embedded.connect(up.farm.config) as redis:
+        lines = reading.read(redis, Wanted(), limit=1000)
+    assert {"up", "server"} <= {line["service"] for line in lines}
+    assert not [line for line in lines if token in str(line)]
+    files = [path for path in up.farm.folder.rglob("*") if path.is_file() and path != up.service.log_path]
+    assert files
+    assert not [path for path in files if token.encode() in path.read_bytes()]
+    assert up.log.count(token) == 1
+
+
+def test_its_log_in_json_has_the_link_as_a_line_too(farm: Farm) -> None:
+    ports = {"CHRISTMAS__NODE__PORT": "0", "CHRISTMAS__SERVER__PORT": "0"}
+    up = farm.start("up", **ports, CHRISTMAS__LOGS__FORMAT="json")
+    until(lambda: RUNS in up.log or up.process.poll() is not None, 60, "the start")
+    [told] = [line for line in map(json.loads, up.log.splitlines()) if "token=" in line["event"]]
+    assert told["service"] == "up"
+    assert up.stop() == 0, up.log
+
+
+def test_the_first_page_is_served_beside_the_demonstration(farm: Farm) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # another port is as good
+        port = str(taken.getsockname()[1])
+        demo = farm.start("demo", "--size", "20", CHRISTMAS__SERVER__PORT=port)
+        until(lambda: "The next refresh" in demo.log or demo.process.poll() is not None, 100, "the demonstration")
+        assert "The next refresh" in demo.log, demo.log
+        [address] = re.findall(r"^The pages are at (http://127\.0\.0\.1:\d+)$", demo.log, re.MULTILINE)
+        assert not address.endswith(f":{port}")
+        [link] = re.findall(r"^To sign in once, within 15 minutes: (http\S+)$", demo.log, re.MULTILINE)
+        assert asked(f"{address}/health/ready")[0] == 200
+        assert asked(link)[0] == 303
+        [server] = [one for one in psutil.Process(demo.process.pid).children() if "server" in one.cmdline()]
+        server.kill()
+        assert demo.process.wait(30) == 1
+        assert "The server has ended with status -9" in demo.log
+
+
+def test_sign_in_needs_to_know_the_port(farm: Farm) -> None:
+    done = farm.run("sign-in", CHRISTMAS__SERVER__PORT="0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "give it with --port" in done.stderr
 
 
 @pytest.mark.parametrize("everything", [False, True])
@@ -112,7 +200,7 @@ def test_it_starts_again_at_once_after_it_was_killed(up: Up, folder: Path, every
     again.leaves_nothing()
 
 
-@pytest.mark.parametrize("name", ["node", "scheduler"])
+@pytest.mark.parametrize("name", ["node", "scheduler", "server"])
 def test_where_one_service_ends_it_says_which_and_stops_the_others(up: Up, name: str) -> None:
     up.one(name).kill()
     assert up.service.process.wait(60) == 1
@@ -122,9 +210,12 @@ def test_where_one_service_ends_it_says_which_and_stops_the_others(up: Up, name:
 
 def test_a_check_starts_everything_and_stops_it(farm: Farm) -> None:
     # A proxy for the whole machine is none for the node on it; and any port will do.
-    done = farm.run("up", "--check", CHRISTMAS__NODE__PORT="0", http_proxy="http://127.0.0.1:9", no_proxy="")
+    ports = {"CHRISTMAS__NODE__PORT": "0", "CHRISTMAS__SERVER__PORT": "0"}
+    done = farm.run("up", "--check", **ports, http_proxy="http://127.0.0.1:9", no_proxy="")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{RUNS}http://127.0.0.1:" in done.stdout
+    assert "The pages are at http://127.0.0.1:" in done.stdout
+    assert "token=" not in done.stdout
     assert done.stdout.splitlines()[-1].endswith("Everything has stopped")
     assert not [one for one in psutil.process_iter(["environ"]) if str(farm.folder) in str(one.info["environ"])]
 
@@ -134,7 +225,11 @@ def test_what_is_wrong_is_one_line_and_nothing_is_started(farm: Farm) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         for variables, words in (
-            ({"CHRISTMAS__NODE__PORT": port}, f"cannot listen on port {port} of 127.0.0.1: Address already in use"),
+            (
+                {"CHRISTMAS__NODE__PORT": port},
+                f"node cannot listen on port {port} of 127.0.0.1: Address already in use",
+            ),
+            ({"CHRISTMAS__SERVER__PORT": port}, f"server cannot listen on port {port} of 127.0.0.1: Address already"),
             ({"CHRISTMAS__NODE__SLOTS": "many"}, "node.slots"),
             ({"CHRISTMAS__NODE__CONSUMERS": '["nobody"]'}, "There is no consumer 'nobody'"),
             ({"CHRISTMAS__JOBS__POST_HOOKS": '{"*": ["no_such_hook"]}'}, "no_such_hook"),
@@ -142,7 +237,7 @@ def test_what_is_wrong_is_one_line_and_nothing_is_started(farm: Farm) -> None:
             ({"CHRISTMAS__REDIS__URL": "redis://127.0.0.1:9"}, "Redis does not answer"),
             ({"CHRISTMAS__VAR_PATH": str(farm.folder / "file")}, "file"),
         ):
-            done = farm.run("up", **variables)
+            done = farm.run("up", **{"CHRISTMAS__NODE__PORT": "0", "CHRISTMAS__SERVER__PORT": "0"} | variables)
             assert done.returncode == 1, (variables, done)
             assert words in done.stderr
             assert done.stderr.startswith("christmas: ")

@@ -42,9 +42,9 @@ class KeyRefused(AccessDenied):
 
 
 def authenticate(
-    connection: Connection, user: str, key: str, now: datetime, *, test_users: bool = False
+    connection: Connection, user: str | None, key: str, now: datetime, *, test_users: bool = False
 ) -> Identity:  # fmt: skip
-    """Give the identity of a user name and key; raises KeyRefused, which tells callers always the same.
+    """Give the identity of a user name and key, or of a key alone; raises KeyRefused, which tells always the same.
 
     The keys of test users are valid only with ``test_users``: a process that made them may share the database. Only
     reads; where ``use_is_due``, call ``users.used`` in a writing transaction.
@@ -52,7 +52,7 @@ def authenticate(
     found = users.find_key(connection, key)
     if found is None:
         raise KeyRefused("unknown key")
-    if found.user != user:
+    if user is not None and found.user != user:
         raise KeyRefused(f"key {found.id} is not {user[:80]!r}'s")
     if found.id.startswith(users.TEST_ID) and not test_users:
         raise KeyRefused(f"key {found.id} is for tests, and access.test_users is empty here")

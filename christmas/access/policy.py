@@ -26,6 +26,8 @@ e = some(where (p.eft == allow))
 m = g(r.sub, p.sub) && (p.obj == "*" || r.obj == p.obj) && (p.act == "*" || r.act == p.act)
 """
 SPIDER = "spider"
+# Whoever has no key; no key has this role.
+PUBLIC = "public"
 _FIELDS = {"p": 4, "g": 3}
 
 
@@ -56,9 +58,14 @@ class Policy:
             self._known[asked] = bool(self._enforcer.enforce(*asked))
         return self._known[asked]
 
+    def permissions(self, role: str) -> list[str]:
+        """Give what a role may do, as ``products.read``; one with ``*`` is given what any other has."""
+        known = dict.fromkeys((rule[2], rule[3]) for rule in self._rules if rule[0] == "p" and "*" not in rule)
+        return sorted(f"{resource}.{action}" for resource, action in known if self.allows(role, resource, action))
+
     def roles(self) -> list[str]:
         """Give every role that a key can have, in the order of the file."""
-        return [role for role in self._named() if role.partition(":")[0] != SPIDER]
+        return [role for role in self._named() if role.partition(":")[0] not in {SPIDER, PUBLIC}]
 
     def subjects(self) -> list[str]:
         """Give those that the database binds: every service, and the spiders of every consumer."""

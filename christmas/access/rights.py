@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 # The resource of the policy that each table belongs to.
 TABLES = {
     "keys": "listings", "key_aliases": "listings", "listings": "listings", "listing_keys": "listings",
-    "products": "products", "changes": "changes",
+    "products": "products", "vocabulary": "products", "changes": "changes",
     "held_changes": "held", "vendor_health": "health", "kept_pages": "pages",
     "jobs": "jobs", "job_children": "jobs",
     "schedules": "schedules", "firings": "schedules",
-    "users": "access", "role_bindings": "access", "api_keys": "access", "access_log": "access_log",
+    "users": "access", "role_bindings": "access", "api_keys": "access", "sessions": "access",
+    "access_log": "access_log",
     "eggs": "eggs",
 }  # fmt: skip
 # What whoever checks keys may write of them, and nothing else.

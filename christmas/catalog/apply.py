@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import BigInteger, Connection, Row, bindparam, insert, select, update
 
-from christmas.catalog import held, kept_pages
+from christmas.catalog import held, kept_pages, pieces, vocabulary
 from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import changes, products
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -25,6 +25,8 @@ FIELDS = (
     "name", "sku", "gtin", "brand", "price_minor", "price_min_minor", "price_max_minor", "list_price_minor",
     "currency", "availability", "release_year", "series", "series_number", "box", "image_url",
 )  # fmt: skip
+_PLAIN = tuple(name for name in FIELDS if name not in pieces.IDENTITY)
+_TIMES = ("read_at", "last_changed")
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class State:
     last_changed: datetime
     touched: bool = False
     changed: bool = False
+    identity: bool = False
 
 
 @dataclass(slots=True)
@@ -123,22 +126,17 @@ class Changeset:
             self.rows.append(row)
             state.values[name] = value
             state.changed = True
+            state.identity |= name in pieces.IDENTITY
             state.last_changed = origin.at
 
     def write(self, connection: Connection, vendor: str, written: Written) -> None:
         """Write products, changes, and what is held."""
         changed = [state for state in self.states.values() if state.changed]
         if changed:
-            statement = (
-                update(products)
-                .where(products.c.id == bindparam("b_id"))
-                .values({name: bindparam(name) for name in (*FIELDS, "read_at", "last_changed")})
-            )
-            rows = [
-                {"b_id": one.id, "read_at": one.read_at, "last_changed": one.last_changed, **one.values}
-                for one in changed
-            ]
-            connection.execute(statement, rows)
+            _update(connection, _PLAIN, [_row(one) for one in changed if not one.identity])
+            found = [_row(one) | pieces.columns(one.id, vendor, one.values) for one in changed if one.identity]
+            _update(connection, (*FIELDS, "piece", "words"), found)
+            vocabulary.write(connection, [row["words"] for row in found])
             connection.execute(insert(changes), self.rows)
         touched = [one for one in self.states.values() if one.touched and not one.changed]
         if touched:
@@ -170,6 +168,20 @@ class Changeset:
                 "page_id": None if page is None else pages[id(page)],
             }
         return list(rows.values())
+
+
+def _row(state: State) -> dict[str, Any]:
+    return {"b_id": state.id, "read_at": state.read_at, "last_changed": state.last_changed, **state.values}
+
+
+def _update(connection: Connection, names: Sequence[str], rows: list[dict[str, Any]]) -> None:
+    """Write some fields of products; an index is written for each field that is named, though it stays the same."""
+    if not rows:
+        return
+    wanted = (*names, *_TIMES)
+    statement = update(products).where(products.c.id == bindparam("b_id"))
+    statement = statement.values({name: bindparam(name) for name in wanted})
+    connection.execute(statement, [{name: row[name] for name in ("b_id", *wanted)} for row in rows])
 
 
 def load(connection: Connection, key_ids: Iterable[int]) -> Changeset:

@@ -35,6 +35,8 @@ _ON_TABLES = {
 }
 # What every process may look at: whether the tables are there and of which version; and lists given as parameters.
 _OPEN_TABLES = {"sqlite_master", "alembic_version", "json_each"}
+# SQLite's full-text index of products and the tables in which it keeps itself.
+_FULL_TEXT = {f"product_words{suffix}" for suffix in ("", "_data", "_idx", "_docsize", "_config", "_content")}
 _PRIVILEGES = {"read": "SELECT", "write": "INSERT, UPDATE", "delete": "DELETE"}
 
 
@@ -71,7 +73,8 @@ def _allowed(rights: Rights, code: int, first: str | None, second: str | None, *
     if code in _ALWAYS:
         return second != "load_extension"
     if code == sqlite3.SQLITE_PRAGMA:
-        return (first, second) == ("read_uncommitted", None)  # SQLAlchemy asks for the level of isolation
+        # SQLAlchemy asks for the level of isolation, the full-text index whether another process has written.
+        return (first, second) in {("read_uncommitted", None), ("data_version", None)}
     action = _ON_TABLES.get(code)
     if action is None:
         return False
@@ -79,6 +82,8 @@ def _allowed(rights: Rights, code: int, first: str | None, second: str | None, *
         return True
     if code == sqlite3.SQLITE_UPDATE and first == "sqlite_master":
         return True  # said by SQLite when it sets json_each up; real ones are refused without PRAGMA writable_schema
+    if first in _FULL_TEXT:  # written by triggers of products: a row that is deleted is inserted here as a command
+        return any(rights.allows("products", one) for one in (("read",) if action == "read" else ("write", "delete")))
     resource = TABLES.get(first or "", "")
     used = code == sqlite3.SQLITE_UPDATE and (first, second) == USED_COLUMN and rights.allows(resource, "use")
     return used or rights.allows(resource, action)

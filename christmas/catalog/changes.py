@@ -6,25 +6,45 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, cast, exists, or_, select
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from christmas.catalog.tables import changes, products
+from christmas.errors import ArgumentError
+from christmas.items import Availability
 from christmas.reading.money import format_amount, from_minor
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
+
+BUYABLE = (Availability.IN_STOCK.value, Availability.LOW_STOCK.value, Availability.PREORDER.value)
+NOT_BUYABLE = (Availability.OUT_OF_STOCK.value, Availability.DISCONTINUED.value)
+# What a change can mean to a collector; a price that appeared or vanished neither fell nor rose.
+KINDS = ("fell", "rose", "back", "sold_out")
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """One field of one product going from one value to another."""
+    """One field of one product going from one value to another.
 
+    ``field`` of an amount is ``price`` and the like, ``old`` and ``new`` are decimal strings in ``currency``, and
+    ``old_minor`` and ``new_minor`` the same in minor units; these three are None for all other fields.
+    """
+
+    id: int
     product_id: UUID
     vendor: str
     name: str
+    piece: str
+    release_year: int | None
     field: str
     old: str | None
     new: str | None
+    old_minor: int | None
+    new_minor: int | None
+    currency: str | None
     at: datetime
     job: str
     url: str
@@ -37,10 +57,18 @@ def history(connection: Connection, product_id: UUID) -> list[ChangeRow]:
     return [_row(row) for row in connection.execute(query)]
 
 
+def of_products(connection: Connection, ids: Collection[UUID], fields: Collection[str]) -> list[ChangeRow]:
+    """Give the changes of some fields (columns of products) of some products, the oldest first; [] for none."""
+    if not ids:
+        return []
+    query = _query().where(changes.c.product_id.in_(ids), changes.c.field.in_(fields))
+    return [_row(row) for row in connection.execute(query.order_by(changes.c.at, changes.c.id))]
+
+
 def latest(
     connection: Connection, *, limit: int, since: datetime | None = None, vendor: str | None = None
 ) -> list[ChangeRow]:
-    """Give the newest changes, the newest first."""
+    """Give the changes that were written last, the last first."""
     query = _query().order_by(changes.c.id.desc()).limit(limit)
     if since is not None:
         query = query.where(changes.c.at >= since)
@@ -49,18 +77,91 @@ def latest(
     return [_row(row) for row in connection.execute(query)]
 
 
+def feed(
+    connection: Connection,
+    *,
+    kind: str | None = None,
+    vendor: str | None = None,
+    vendors: Collection[str] | None = None,
+    since: datetime | None = None,
+    before: tuple[datetime, int] | None = None,
+    limit: int,
+) -> list[ChangeRow]:
+    """Give the newest changes by when they were read and id, the newest first.
+
+    ``vendors`` are those that may be seen, None means all; ``since`` is the first moment that counts, ``before`` time
+    and id of the last change already seen. Raises ArgumentError for a kind that is none of ``KINDS``.
+    """
+    conditions = [] if kind is None else [_meaning(kind)]
+    of_vendor: ColumnElement[str] = products.c.vendor
+    if connection.dialect.name == "sqlite":
+        # Unless the sign keeps it from an index on vendors, it begins there, and sorts all that ever changed of them.
+        of_vendor = UnaryExpression(of_vendor, operator=custom_op("+"))
+    if vendor is not None:
+        conditions.append(of_vendor == vendor)
+    if vendors is not None:
+        conditions.append(of_vendor.in_(vendors))
+    if since is not None:
+        conditions.append(changes.c.at >= since)
+    if before is not None:
+        at, id_ = before
+        # The first half alone is what the index on `at` can begin with.
+        conditions.append(and_(changes.c.at <= at, or_(changes.c.at < at, changes.c.id < id_)))
+    query = (
+        _query()
+        .with_hint(changes, "INDEXED BY ix_changes_at", "sqlite")
+        .where(*conditions)
+        .order_by(changes.c.at.desc(), changes.c.id.desc())
+        .limit(limit)
+    )
+    return [_row(row) for row in connection.execute(query)]
+
+
+def _meaning(kind: str) -> ColumnElement[bool]:
+    old, new = changes.c.old, changes.c.new
+    if kind in ("fell", "rose"):
+        # PostgreSQL may test conditions in any order, and no other field's values are numbers.
+        before, after = (case((changes.c.field == "price_minor", cast(text, BigInteger))) for text in (old, new))
+        moved = after < before if kind == "fell" else after > before
+        return and_(changes.c.field == "price_minor", moved, ~_another_currency())
+    if kind in ("back", "sold_out"):
+        gone, there = (old, new) if kind == "back" else (new, old)
+        return and_(changes.c.field == "availability", gone.in_(NOT_BUYABLE), there.in_(BUYABLE))
+    raise ArgumentError(f"{kind!r} is no kind of change: use one of {', '.join(KINDS)}.")
+
+
+def _another_currency() -> ColumnElement[bool]:
+    """Say whether the product's currency changed at the same moment: then its two prices cannot be compared."""
+    other = changes.alias("other")
+    return exists(
+        select(other.c.id).where(
+            other.c.product_id == changes.c.product_id, other.c.at == changes.c.at, other.c.field == "currency"
+        )
+    )
+
+
 def _query() -> Select[Any]:
-    return select(changes, products.c.vendor, products.c.name).join(products, products.c.id == changes.c.product_id)
+    columns = products.c
+    return select(changes, columns.vendor, columns.name, columns.piece, columns.release_year).join(
+        products, columns.id == changes.c.product_id
+    )
 
 
 def _row(row: Any) -> ChangeRow:
+    amount = row.field.endswith("_minor")
     return ChangeRow(
+        id=row.id,
         product_id=row.product_id,
         vendor=row.vendor,
         name=row.name,
+        piece=row.piece,
+        release_year=row.release_year,
         field=row.field.removesuffix("_minor"),
         old=shown(row.field, row.old, row.currency),
         new=shown(row.field, row.new, row.currency),
+        old_minor=int(row.old) if amount and row.old is not None else None,
+        new_minor=int(row.new) if amount and row.new is not None else None,
+        currency=row.currency,
         at=row.at,
         job=row.job_id,
         url=row.url,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # How long a writer waits for another before it says that the database is locked.
 BUSY_SECONDS = 10
 # The newest migration; a test compares it with the migrations' own head.
-HEAD = "0003"
+HEAD = "0004"
 _ADVISORY_LOCK = 1_225_061_973
 _CAUSES = (
     ("locked", "another process holds it for too long: end that process, or use PostgreSQL for many writers"),

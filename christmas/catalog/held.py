@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Connection, Row, Uuid, bindparam, case, func, insert, select, update
 
+from christmas.catalog import pieces, vocabulary
 from christmas.catalog.binding import binds
 from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import changes, held_changes, keys, products
+from christmas.errors import ArgumentError
 from christmas.items import UNREAD
 
 if TYPE_CHECKING:
@@ -114,9 +116,13 @@ def find(
     vendor: str | None = None,
     vendors: Sequence[str] | None = None,
     ids: Sequence[int] | None = None,
+    before: int | None = None,
     limit: int | None = None,
 ) -> list[HeldRow]:
-    """Give held changes, the newest first; ``vendors`` are those that may be seen."""
+    """Give held changes, the newest first; ``vendors`` are those that may be seen.
+
+    ``before`` is the id of the last one of the page before.
+    """
     query = (
         select(held_changes, products.c.name, keys.c.key, keys.c.url.label("page_url"))
         .join(products, products.c.id == held_changes.c.product_id)
@@ -132,7 +138,36 @@ def find(
         query = query.where(held_changes.c.vendor.in_(vendors))
     if ids is not None:
         query = query.where(held_changes.c.id.in_(any_of(connection, list(ids), BigInteger)))
+    if before is not None:
+        query = query.where(held_changes.c.id < before)
     return [HeldRow(*row) for row in connection.execute(query)]
+
+
+def choose(
+    connection: Connection,
+    *,
+    ids: Sequence[int] | None = None,
+    vendor: str | None = None,
+    group: str | None = None,
+    vendors: Sequence[str] | None = None,
+) -> tuple[list[int], list[int]]:
+    """Give the ids of what is held by ids, or of a vendor or of a run as a whole; and those of ``ids`` that are not.
+
+    ``vendors`` are those that may be seen. Raises ArgumentError unless exactly one of the three is given.
+    """
+    if sum(one is not None for one in (ids, vendor, group)) != 1:
+        raise ArgumentError("Say which: ids, or a vendor, or a group.")
+    query = select(held_changes.c.id).where(held_changes.c.state == "held").order_by(held_changes.c.id)
+    if ids is not None:
+        query = query.where(held_changes.c.id.in_(any_of(connection, list(ids), BigInteger)))
+    if vendor is not None:
+        query = query.where(held_changes.c.vendor == vendor)
+    if group is not None:
+        query = query.where(held_changes.c.group_id == group)
+    if vendors is not None:
+        query = query.where(held_changes.c.vendor.in_(vendors))
+    chosen = list(connection.scalars(query))
+    return chosen, sorted(set(ids or ()) - set(chosen))
 
 
 def count(connection: Connection) -> dict[str, int]:
@@ -260,6 +295,7 @@ def release(connection: Connection, ids: Sequence[int], *, by: str, now: datetim
         if values:
             columns = {name: bindparam("b_value", type_=products.c[name].type), "last_changed": bindparam("b_at")}
             connection.execute(update(products).where(products.c.id == bindparam("b_id")).values(columns), values)
+    _find_anew(connection, {row.product_id for row in new if row.field in pieces.IDENTITY})
     if new:
         connection.execute(insert(changes), [_change(row, _text(current[row.product_id][row.field])) for row in new])
     return len(rows)
@@ -289,6 +325,20 @@ def _current(connection: Connection, product_ids: set[UUID], names: list[str]) -
         products.c.id.in_(_uuids(connection, product_ids))
     )
     return {row[0]: dict(zip(names, row[1:], strict=True)) for row in connection.execute(query)}
+
+
+def _find_anew(connection: Connection, product_ids: set[UUID]) -> None:
+    """Let products be found by what they are called now."""
+    if not product_ids:
+        return
+    names = ["vendor", *pieces.IDENTITY]
+    rows: list[dict[str, Any]] = [
+        {"b_id": id_} | pieces.columns(id_, values["vendor"], values)
+        for id_, values in _current(connection, product_ids, names).items()
+    ]
+    statement = update(products).where(products.c.id == bindparam("b_id"))
+    connection.execute(statement.values(piece=bindparam("piece"), words=bindparam("words")), rows)
+    vocabulary.write(connection, [row["words"] for row in rows])
 
 
 def _value(row: Row[Any]) -> Any:

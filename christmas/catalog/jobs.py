@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Text, delete, func, literal_column, select
 
 from christmas.catalog.binding import binds
 from christmas.catalog.tables import job_children, jobs
@@ -77,12 +77,28 @@ def find(
     *,
     states: Sequence[str] = STATES,
     node: str | None = None,
+    vendor: str | None = None,
     vendors: Sequence[str] | None = None,
+    name: str | None = None,
     processes_only: bool = False,
+    before: tuple[datetime, str] | None = None,
     limit: int | None = None,
 ) -> list[JobRow]:
-    """Give the jobs in these states, the newest first."""
-    query = select(jobs).where(jobs.c.state.in_(states)).order_by(jobs.c.queued_at.desc(), jobs.c.id)
+    """Give the jobs in these states, the newest first.
+
+    ``vendors`` are those that may be seen; ``before`` is ``queued_at`` and id of the last one of the page before.
+    """
+    query = select(jobs).order_by(jobs.c.queued_at.desc(), jobs.c.id)
+    if set(states) != set(STATES):
+        many = node is None and vendor is None and vendors is None and not set(states) <= set(OPEN)
+        query = query.where((_by_time(connection) if many else jobs.c.state).in_(states))
+    if vendor is not None:
+        query = query.where(jobs.c.vendor == vendor)
+    if name is not None:
+        query = query.where(jobs.c.name == name)
+    if before is not None:
+        at, job_id = before
+        query = query.where(jobs.c.queued_at <= at, (jobs.c.queued_at < at) | (jobs.c.id > job_id))
     if node is not None:
         query = query.where(jobs.c.node == node)
     if vendors is not None:
@@ -90,6 +106,11 @@ def find(
     if processes_only:
         query = query.where(jobs.c.consumer.is_not(None))
     return [as_job(row) for row in connection.execute(query.limit(limit))]
+
+
+def _by_time(connection: Connection) -> ColumnElement[str]:
+    """Give the state as SQLite cannot look it up: ended jobs are many, and not all to be sorted for one page."""
+    return literal_column("+jobs.state", Text) if connection.dialect.name == "sqlite" else jobs.c.state
 
 
 def count(connection: Connection, *, node: str | None = None, vendors: Sequence[str] | None = None) -> dict[str, int]:

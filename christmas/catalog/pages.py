@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, insert, or_, update
 
-from christmas.catalog import apply, resolve
+from christmas.catalog import apply, pieces, resolve, vocabulary
 from christmas.catalog.binding import binds
 from christmas.catalog.tables import keys, products
 from christmas.items import UNREAD, Availability
@@ -105,24 +105,18 @@ def _told(item: Product) -> dict[str, Any]:
 
 def _row(vendor: str, item: Product, key: Key) -> dict[str, Any]:
     values: dict[str, Any] = dict.fromkeys(apply.FIELDS) | {"availability": Availability.UNKNOWN.value}
+    values |= _told(item)
     at = item.read_at
-    return (
-        values
-        | _told(item)
-        | {
-            "id": product_id(vendor, key.key),
-            "key_id": key.id,
-            "vendor": vendor,
-            "first_seen": at,
-            "last_changed": at,
-            "read_at": at,
-        }
-    )
+    id_ = product_id(vendor, key.key)
+    times = {"first_seen": at, "last_changed": at, "read_at": at}
+    return values | {"id": id_, "key_id": key.id, "vendor": vendor} | times | pieces.columns(id_, vendor, values)
 
 
 def _insert(connection: Connection, new: dict[int, dict[str, Any]], written: Written) -> None:
     if new:
-        connection.execute(insert(products), list(new.values()))
+        # RETURNING makes it one statement of many rows: SQLite's full-text index is flushed for each statement.
+        connection.execute(insert(products).returning(products.c.key_id), list(new.values()))
+        vocabulary.write(connection, [row["words"] for row in new.values()])
         written.new_products += len(new)
 
 

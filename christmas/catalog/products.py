@@ -14,7 +14,7 @@ from christmas.catalog.binding import binds
 from christmas.catalog.tables import changes, held_changes, keys, products
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
 # Rows fetched at a time while a whole catalog is streamed.
@@ -24,9 +24,10 @@ _ID_START = re.compile(r"[0-9a-f]{4,32}")
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """One product with its key; amounts in minor units of ``currency``."""
+    """One product with its key; amounts in minor units of ``currency``, ``piece`` see ``catalog.pieces``."""
 
     id: UUID
+    key_id: int
     vendor: str
     name: str
     sku: str | None
@@ -46,6 +47,7 @@ class ProductRow:
     first_seen: datetime
     last_changed: datetime
     read_at: datetime
+    piece: str
     key: str
     url: str
     gone_since: datetime | None
@@ -62,8 +64,9 @@ class VendorCount:
 
 
 _OWN = tuple(products.c[name] for name in ProductRow.__annotations__ if name in products.c)
-_COLUMNS = (*_OWN, keys.c.key, keys.c.url, keys.c.gone_since)
-_FROM = products.join(keys, keys.c.id == products.c.key_id)
+# What a ProductRow is made of.
+COLUMNS = (*_OWN, keys.c.key, keys.c.url, keys.c.gone_since)
+WITH_KEY = products.join(keys, keys.c.id == products.c.key_id)
 
 
 def find(
@@ -102,8 +105,8 @@ def find(
     if price_max is not None:
         conditions.append(columns.price_minor <= price_max)
     query = (
-        select(*_COLUMNS)
-        .select_from(_FROM)
+        select(*COLUMNS)
+        .select_from(WITH_KEY)
         .where(*conditions)
         .order_by(columns.vendor, columns.release_year, columns.name, columns.id)
         .limit(limit)
@@ -115,14 +118,14 @@ def find(
 
 def get(connection: Connection, name: str) -> ProductRow | None:
     """Give one product by its id, by the first characters of its id where they are unique, or by ``vendor:key``."""
-    query = select(*_COLUMNS).select_from(_FROM).where(_named(name)).limit(2)
+    query = select(*COLUMNS).select_from(WITH_KEY).where(_named(name)).limit(2)
     rows = connection.execute(query).all()
     return ProductRow(*rows[0]) if len(rows) == 1 else None
 
 
 def sample(connection: Connection, vendor: str, size: int) -> list[ProductRow]:
     """Give so many products of a vendor by chance, of those that are not gone."""
-    query = select(*_COLUMNS).select_from(_FROM).where(products.c.vendor == vendor, keys.c.gone_since.is_(None))
+    query = select(*COLUMNS).select_from(WITH_KEY).where(products.c.vendor == vendor, keys.c.gone_since.is_(None))
     return [ProductRow(*row) for row in connection.execute(query.order_by(func.random()).limit(size))]
 
 
@@ -149,8 +152,11 @@ def count(connection: Connection, vendor: str) -> int:
     return connection.scalar(select(func.count()).select_from(products).where(products.c.vendor == vendor)) or 0
 
 
-def count_by_vendor(connection: Connection) -> list[VendorCount]:
-    """Give one row per vendor that has products, by name; what is gone is not counted."""
+def count_by_vendor(connection: Connection, vendors: Sequence[str] | None = None) -> list[VendorCount]:
+    """Give one row per vendor that has products, by name; what is gone is not counted.
+
+    ``vendors`` are those that may be seen.
+    """
     columns = products.c
     query = (
         select(
@@ -159,9 +165,11 @@ def count_by_vendor(connection: Connection) -> list[VendorCount]:
             func.sum(case((columns.availability.in_(("in_stock", "low_stock")), 1), else_=0)),
             func.sum(case((columns.price_minor.is_(None), 1), else_=0)),
         )
-        .select_from(_FROM)
+        .select_from(WITH_KEY)
         .where(keys.c.gone_since.is_(None))
         .group_by(columns.vendor)
         .order_by(columns.vendor)
     )
+    if vendors is not None:
+        query = query.where(columns.vendor.in_(vendors))
     return [VendorCount(row[0], int(row[1]), int(row[2]), int(row[3])) for row in connection.execute(query)]

@@ -87,10 +87,13 @@ def fired(connection: Connection, name: str, due_at: datetime, *, job_id: str | 
     connection.execute(update(firings).where(this).values(job_id=job_id, error=error))
 
 
-def history(connection: Connection, name: str | None = None, limit: int = 50) -> list[FiringRow]:
-    """Give the newest firings, the newest first."""
+def history(
+    connection: Connection, name: str | None = None, limit: int = 50, before: datetime | None = None
+) -> list[FiringRow]:
+    """Give the newest firings, the newest first; of one schedule, only those due ``before``, for a further page."""
     query = select(firings).order_by(firings.c.due_at.desc(), firings.c.schedule).limit(limit)
     query = query if name is None else query.where(firings.c.schedule == name)
+    query = query if before is None else query.where(firings.c.due_at < before)
     return [FiringRow(*row) for row in connection.execute(query)]
 
 

@@ -25,10 +25,10 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     false,
+    text,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -47,7 +47,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError(f"{value!r} has no time zone")
-        return (value - _EPOCH) // _MICROSECOND if dialect.name == "sqlite" else value
+        return (value - _EPOCH) // timedelta(microseconds=1) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Give an aware time in UTC."""
@@ -162,7 +162,22 @@ products = Table(
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_changed", UtcDateTime, nullable=False),
     Column("read_at", UtcDateTime, nullable=False, comment="of the newest page or changed entry applied"),
+    Column("piece", Text, nullable=False, server_default="", comment="whose offer it is; see catalog.pieces"),
+    Column("words", Text, nullable=False, server_default="", comment="what a text search looks in; see there too"),
     Index("ix_products_vendor_release_year", "vendor", "release_year"),
+    Index("ix_products_release_year_piece", "release_year", "piece"),
+    Index("ix_products_last_changed_key_id", "last_changed", "key_id"),
+    Index("ix_products_vendor_last_changed", "vendor", "last_changed"),
+    Index("ix_products_price_minor_key_id", "price_minor", "key_id"),
+    # SQLite's full-text index is the virtual table `product_words`, kept by triggers; its rows are numbered by key_id.
+    Index("ix_products_words", text("to_tsvector('simple', words)"), postgresql_using="gin").ddl_if("postgresql"),
+)
+
+vocabulary = Table(
+    "vocabulary",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("word", Text, nullable=False, unique=True, comment="in the words of at least one product, once"),
 )
 
 changes = Table(
@@ -342,6 +357,19 @@ api_keys = Table(
     Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of the token"),
+    Column("kind", Text, nullable=False, comment="session, or link: exchanged once for a session"),
+    Column("user", ForeignKey("users.name"), nullable=False, index=True),
+    Column("role", Text, nullable=False),
+    Column("vendors", JSON, comment="NULL means all"),
+    Column("key_id", Text, comment="the key that signed in; the session ends with it. NULL for a link's"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
 )
 
 access_log = Table(

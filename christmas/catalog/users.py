@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from christmas.catalog.binding import binds
-from christmas.catalog.tables import api_keys, role_bindings, users
+from christmas.catalog.tables import api_keys, role_bindings, sessions, users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,9 +76,15 @@ def find_key(connection: Connection, key: str) -> KeyRow | None:
     return KeyRow(*row) if row is not None and hmac.compare_digest(bytes(row.hash), digest) else None
 
 
-def list_keys(connection: Connection) -> list[KeyRow]:
-    """Give all keys, the oldest first."""
-    return [KeyRow(*row) for row in connection.execute(_rows().order_by(api_keys.c.created_at, api_keys.c.id))]
+def list_keys(
+    connection: Connection, after: tuple[datetime, str] | None = None, limit: int | None = None
+) -> list[KeyRow]:
+    """Give the keys, the oldest first; ``after`` is ``created_at`` and id of the last one of the page before."""
+    query = _rows().order_by(api_keys.c.created_at, api_keys.c.id).limit(limit)
+    if after is not None:
+        at, key_id = after
+        query = query.where(api_keys.c.created_at >= at, (api_keys.c.created_at > at) | (api_keys.c.id > key_id))
+    return [KeyRow(*row) for row in connection.execute(query)]
 
 
 @binds("access", "use")
@@ -128,16 +134,23 @@ def roles(connection: Connection, user: str) -> list[str]:
     return list(connection.scalars(query))
 
 
-def list_users(connection: Connection) -> list[tuple[str, list[str]]]:
-    """Give all users with their roles."""
-    names = connection.scalars(select(users.c.name).order_by(users.c.name)).all()
-    return [(name, roles(connection, name)) for name in names]
+def list_users(connection: Connection, after: str = "", limit: int | None = None) -> list[tuple[str, list[str]]]:
+    """Give the users with their roles by name; ``after`` is the last one of the page before."""
+    names = select(users.c.name).where(users.c.name > after).order_by(users.c.name).limit(limit)
+    found: dict[str, list[str]] = {name: [] for name in connection.scalars(names)}
+    columns = role_bindings.c
+    bound = select(columns.user, columns.role).where(
+        columns.user.between(min(found, default=""), max(found, default=""))
+    )
+    for user, role in connection.execute(bound.order_by(columns.role)):
+        found.get(user, []).append(role)
+    return list(found.items())
 
 
 @binds("access", "delete")
 def remove(connection: Connection, user: str) -> bool:
-    """Remove a user with all keys and roles; the access log keeps the name."""
-    for table in (api_keys, role_bindings):
+    """Remove a user with all keys, sessions and roles; the access log keeps the name."""
+    for table in (sessions, api_keys, role_bindings):
         connection.execute(delete(table).where(table.c.user == user))
     return bool(connection.execute(delete(users).where(users.c.name == user)).rowcount)
 

@@ -73,9 +73,7 @@ def _decide(act: Callable[..., int], word: str, ids: list[int] | None, vendor: s
     if sum(one is not None and one != [] for one in (ids, vendor, group)) != 1:
         raise ArgumentError("Say which: IDs, or --vendor, or --group.")
     with database.begin(engine()) as connection:
-        rows = store.find(connection, ids=ids or None, vendor=vendor)
-        chosen = [row.id for row in rows if group in {None, row.group_id}]
-        missing = sorted(set(ids or []) - set(chosen))
+        chosen, missing = store.choose(connection, ids=ids or None, vendor=vendor, group=group)
         if missing or not chosen:
             what = ", ".join(map(str, missing)) or "of that"
             raise ArgumentError(f"Nothing is held {what}; `christmas held` lists what is.")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from christmas.catalog.jobs import JobRow
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 PLAIN_WIDTH = 160
 LIMIT_MAX = 10**9
 # Columns that are copied into the next command: other columns make room for them.
@@ -79,12 +77,6 @@ def show(columns: Sequence[str], rows: Iterable[dict[str, Any]], output: str) ->
     for row in rows:
         table.add_row(*[Text(_cell(row.get(name))) for name in columns])
     console().print(table)
-
-
-def duration(text: str) -> timedelta | None:
-    """Read 30s, 15m, 12h or 7d; None for what is no duration."""
-    match = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)
-    return None if match is None else timedelta(seconds=int(match[1]) * UNITS[match[2]])
 
 
 def arguments(pairs: Iterable[str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -10,12 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from christmas import config as configuration
-from christmas.commands.common import LIMIT_MAX, TableOrJson, duration, engine, show
+from christmas.access import new_keys
+from christmas.commands.common import LIMIT_MAX, TableOrJson, engine, show
 from christmas.errors import ArgumentError
 
 keys = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke, rotate; and the access log.")
 users = typer.Typer(no_args_is_help=True, help="Users and their roles.")
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 Id = Annotated[str, typer.Argument(metavar="ID", help="A key's ID, from `christmas keys list`.")]
 User = Annotated[str, typer.Argument(help="A user's name.")]
 Role = Annotated[str, typer.Argument(help="internal, user, service:integrator ...")]
@@ -35,11 +34,11 @@ def create(
     from christmas.catalog import database
     from christmas.catalog import users as store
 
-    _check_role(role)
-    _check_user(user)
+    new_keys.check_role(configuration.current(), role)
+    new_keys.check_user(user)
     scope = None if vendors is None else _vendors(vendors)
     now = datetime.now(UTC)
-    until = None if expires is None else _expiry(expires, now)
+    until = None if expires is None else new_keys.expiry(expires, now, "--expires")
     with database.begin(engine()) as connection:
         new = store.create_key(connection, user=user, role=role, vendors=scope, expires_at=until, now=now)
     _show_new(asdict(new) | {"vendors": scope, "expires_at": until}, output)
@@ -112,8 +111,8 @@ def bind(user: User, role: Role) -> None:
     from christmas.catalog import database
     from christmas.catalog import users as store
 
-    _check_role(role)
-    _check_user(user)
+    new_keys.check_role(configuration.current(), role)
+    new_keys.check_user(user)
     with database.begin(engine()) as connection:
         store.bind(connection, user, role, datetime.now(UTC))
 
@@ -152,42 +151,11 @@ def _json(row: dict[str, Any]) -> str:
     return json.dumps(row, default=lambda value: value.isoformat())
 
 
-def _check_role(role: str) -> None:
-    from christmas.access import policy
-
-    roles = policy.load(configuration.current()).roles()
-    if role not in roles:
-        raise ArgumentError(f"There is no role {role!r}; the policy has {', '.join(roles)}.")
-
-
-def _check_user(user: str) -> None:
-    if not _NAME.fullmatch(user):
-        raise ArgumentError(f"The user {user!r} is not accepted: up to 64 letters, digits, dots, dashes, underscores.")
-
-
 def _vendors(text: str) -> list[str]:
     from christmas.catalog import database
     from christmas.jobs import client
 
     with database.read(engine()) as connection:
-        known = sorted(client.known_vendors(connection, None))
+        known = client.known_vendors(connection, None)
     chosen = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = ", ".join(name for name in chosen if name not in known)
-    if unknown or not chosen:
-        raise ArgumentError(f"--vendors {text!r}: {unknown or 'nothing'} is no vendor; there are {', '.join(known)}.")
-    return chosen
-
-
-def _expiry(text: str, now: datetime) -> datetime:
-    try:
-        if (later := duration(text)) is not None:
-            return now + later
-        at = datetime.fromisoformat(text)
-        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise ArgumentError(
-            f"--expires {text!r} is not accepted: give 30d, 12h, or a time such as 2027-01-31."
-        ) from error
-    if at <= now:
-        raise ArgumentError(f"--expires {text} has passed.")
-    return at
+    return new_keys.check_vendors(chosen, known, f"--vendors {text!r}")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from christmas import config as configuration
-from christmas.commands.common import LIMIT_MAX, duration, job_tree
+from christmas.commands.common import LIMIT_MAX, job_tree
+from christmas.durations import duration
 from christmas.errors import ArgumentError
 from christmas.logs.lines import as_json, as_text
 from christmas.logs.reading import LEVELS, Wanted

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from christmas import config as configuration
-from christmas.commands.common import TableOrJson, console, duration, engine, show
-from christmas.errors import ArgumentError
+from christmas.commands.common import TableOrJson, console, engine, show
 
 if TYPE_CHECKING:
     from christmas.metrics.gauges import Gauges
     from christmas.metrics.store import Series
 
 BARS = "▁▂▃▄▅▆▇█"
-STEPS = 24
-DAYS_MAX = 90
 
 
 def metrics(
@@ -30,83 +26,36 @@ def metrics(
 
     JSON is a list of vendor, metric, count, p50_ms, p95_ms, p99_ms; counts have no percentiles.
     """
-    window = duration(since)
-    if window is None or window > timedelta(days=DAYS_MAX):
-        raise ArgumentError(f"--since {since!r} is not accepted: give 30m, 12h or 7d, at most {DAYS_MAX}d.")
-    found, slots = _read(vendor, window.total_seconds())
-    if output == "json":
-        show((), [row for series in found for row in (*_durations(series), *_counts(series))], output)
-        return
-    from christmas.metrics import gauges
+    from christmas.metrics import gauges, report
 
+    window = report.window(since, "--since")
+    seen = None if vendor is None else [vendor]
+    read = report.read(configuration.current(), window, seen)
+    found = read.series
+    if output == "json":
+        show((), [row for series in found for row in report.rows(series)], output)
+        return
     if not found:
         who = f"of {vendor} " if vendor else ""
         typer.echo(f"Nothing {who}was measured within {since}; `christmas up` or `scrapy crawl` measures.")
     else:
         _print(found)
-    _print_gauges(gauges.read(engine(), datetime.now(UTC), [vendor] if vendor else None), slots)
-
-
-def _read(vendor: str | None, seconds: float) -> tuple[list[Series], dict[str, tuple[int, int]]]:
-    """Give the vendors' series, and the used and all slots of the nodes."""
-    from redis import RedisError
-
-    from christmas import embedded
-    from christmas.errors import RedisUnavailable
-    from christmas.metrics import gauges, store
-
-    until = time.time()
-    client = embedded.connect(configuration.current())
-    try:
-        names = [name for name in store.vendors(client) if vendor in {None, name}]
-        found = [store.read(client, name, until - seconds, until, STEPS) for name in names]
-        slots = gauges.slots(client, datetime.now(UTC))
-    except RedisError as error:
-        raise RedisUnavailable(f"Redis has stopped answering: {error}.") from error
-    finally:
-        client.close()
-    return [series for series in found if series.counts or series.histograms], slots
-
-
-def _durations(series: Series) -> list[dict[str, Any]]:
-    return [
-        {
-            "vendor": series.vendor,
-            "metric": metric,
-            "count": sum(counts.values()),
-            **{f"p{share}_ms": _milliseconds(series.quantile(metric, share / 100)) for share in (50, 95, 99)},
-        }
-        for metric, counts in sorted(series.histograms.items())
-    ]
-
-
-def _counts(series: Series) -> list[dict[str, Any]]:
-    """Give the counts, and what a refreshed product has cost in requests."""
-    counts: dict[str, float] = {name.replace("|", "."): count for name, count in sorted(series.counts.items())}
-    refreshed = series.counts.get("refreshed", 0)
-    for page in ("listing", "product"):
-        asked = series.counts.get(f"requests_by_page|{page}", 0)
-        if refreshed:
-            counts[f"requests_per_refreshed.{page}"] = round(asked / refreshed, 4)
-    nothing = dict.fromkeys(("p50_ms", "p95_ms", "p99_ms"))
-    return [{"vendor": series.vendor, "metric": name, "count": count} | nothing for name, count in counts.items()]
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 2)
+    _print_gauges(gauges.read(engine(), datetime.now(UTC), seen), read.slots)
 
 
 def _print(found: list[Series]) -> None:
     from rich.table import Table
 
+    from christmas.metrics import report
+
     times = Table("Vendor", "Metric", "Count", "p50 ms", "p95 ms", "p99 ms", "p50 over time")
     counts = Table("Vendor", "Count of", "Number")
     for series in found:
-        for row in _durations(series):
+        for row in report.durations(series):
             shares = [f"{row[name]:,.1f}" for name in ("p50_ms", "p95_ms", "p99_ms")]
             line = sparkline([_median(step) for step in series.steps[row["metric"]]])
             times.add_row(series.vendor, row["metric"], f"{row['count']:,}", *shares, line)
-        for row in _counts(series):
+        for row in report.counts(series):
             counts.add_row(series.vendor, row["metric"], f"{row['count']:,}")
     screen = console()
     screen.print(times)

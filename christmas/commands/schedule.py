@@ -33,7 +33,7 @@ def schedule(context: typer.Context, output: TableOrJson = "table") -> None:
     if context.invoked_subcommand is not None:
         return
     from christmas.catalog import database, schedules
-    from christmas.scheduler import changes
+    from christmas.jobs import schedule_changes as changes
 
     with database.begin(engine()) as connection:
         changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
@@ -59,7 +59,7 @@ def run(name: Name) -> None:
     """Submit its job now, whatever the time."""
     from christmas.catalog import database
     from christmas.jobs import client
-    from christmas.scheduler import changes
+    from christmas.jobs import schedule_changes as changes
 
     with database.begin(engine()) as connection:
         changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
@@ -81,7 +81,7 @@ def add(
 ) -> None:
     """Add a schedule."""
     from christmas.catalog import database
-    from christmas.scheduler import changes
+    from christmas.jobs import schedule_changes as changes
 
     values = {"job": job, "arguments": arguments(given or []), **_timing(cron, every, timezone, jitter, missed)}
     wanted = changes.wanted(**values)
@@ -115,7 +115,7 @@ def change(
 def remove(name: Name) -> None:
     """Remove a schedule; one of the configuration comes back at the next start: pause it instead."""
     from christmas.catalog import database, schedules
-    from christmas.scheduler import changes
+    from christmas.jobs import schedule_changes as changes
 
     with database.begin(engine()) as connection:
         changes.existing(connection, name)
@@ -138,7 +138,7 @@ def history(
 
 def _change(name: str, **values: Any) -> None:
     from christmas.catalog import database
-    from christmas.scheduler import changes
+    from christmas.jobs import schedule_changes as changes
 
     with database.begin(engine()) as connection:
         changes.begin(connection, configuration.current().schedules, datetime.now(UTC))

@@ -1,10 +1,12 @@
-"""``christmas node``, ``scheduler`` and ``up``."""
+"""``christmas node``, ``scheduler``, ``server``, ``up`` and ``sign-in``."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ import typer
 from christmas import config as configuration
 from christmas import logs
 from christmas.leash import watch
+from christmas.logs.lines import JsonFormatter, as_json
 
 Consumers = Annotated[
     str | None, typer.Option(help="Whose jobs to take: integrator, integrator.browser, auditor; all unless told.")
@@ -53,18 +56,58 @@ def scheduler(leash: Leash = False) -> None:
         logs.close()
 
 
+def server(
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of API and pages.")] = None,
+    leash: Leash = False,
+) -> None:
+    """Run the server: the API under /api/v1 and the web pages."""
+    if port is not None:
+        os.environ[f"{configuration.PREFIX}SERVER__PORT"] = str(port)
+    from christmas.server import service
+
+    config = configuration.current()
+    logs.set_up(config, service="server")
+    try:
+        service.run(config, leash=leash)
+    finally:
+        logs.close()
+
+
 def up(
     once: Annotated[bool, typer.Option("--check", help="Start everything, see that it answers, and stop.")] = False,
 ) -> None:
-    """Run everything on this machine: Valkey, a node for all consumers, the scheduler. Ctrl-C stops it all."""
+    """Run everything on this machine: Valkey, a node for all consumers, scheduler, server. Ctrl-C stops it all."""
     from christmas import services
 
     config = configuration.current()
     logs.set_up(config, service="up")
     try:
-        services.run(config, check_only=once)
+        services.run(config, _tell, check_only=once)
     finally:
         logs.close()
+
+
+def sign_in(
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="The server's, where it is not server.port.")
+    ] = None,
+) -> None:
+    """Print a link that signs in once, as the operator of this machine; it works for 15 minutes."""
+    if port is not None:
+        os.environ[f"{configuration.PREFIX}SERVER__PORT"] = str(port)
+    from christmas import services
+    from christmas.commands.common import engine
+
+    address = services.server_address(configuration.current())
+    typer.echo(services.sign_in_link(engine(), address))
+
+
+def _tell(text: str) -> None:
+    """Print what is in no log, as a line like those of the log around it."""
+    if any(isinstance(handler.formatter, JsonFormatter) for handler in logging.root.handlers):
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        text = as_json({"time": now, "level": "INFO", "service": "up", "event": text})
+    typer.echo(text)
 
 
 def _listed(text: str | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-import time
+from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from christmas import crawls
 from christmas.demo.server import DemoServer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from rich.console import Console
@@ -24,12 +26,18 @@ if TYPE_CHECKING:
 CHANGES_PER_SHOP = 8
 REFRESH_SECONDS = 30
 SHOWN_CHANGES = 15
+# Waits for so many seconds; raises ChristmasError where the server has ended.
+Wait = Callable[[float | None], None]
 
 
-def run(folder: Path, console: Console, *, size: int = 300, seed: int = 1973, once: bool = False) -> None:
-    """Run the demonstration in ``folder`` (emptied first); raise ChristmasError where a crawl fails.
+def run(
+    folder: Path, console: Console, serve: Callable[[Engine, Mapping[str, str], Path], AbstractContextManager[Wait]],
+    *, size: int = 300, seed: int = 1973, once: bool = False,
+) -> None:  # fmt: skip
+    """Run the demonstration in ``folder`` (emptied first); raise ChristmasError where a crawl or the server fails.
 
-    Unless ``once``, the shops go on changing and are refreshed every half minute, until Ctrl-C.
+    ``serve`` runs a server on a catalog with further variables and its log. Unless ``once``, the shops go on changing
+    and are refreshed every half minute, until Ctrl-C.
     """
     from christmas.catalog import database
 
@@ -37,16 +45,17 @@ def run(folder: Path, console: Console, *, size: int = 300, seed: int = 1973, on
     folder.mkdir(parents=True)
     engine = database.open_engine(f"sqlite:///{folder / 'christmas.db'}")
     database.upgrade(engine)
-    with DemoServer(size=size, seed=seed) as server:
+    with DemoServer(size=size, seed=seed) as shops:
         environment = {
             "CHRISTMAS__VAR_PATH": str(folder),
             "CHRISTMAS__DATABASE__URL": f"sqlite:///{folder / 'christmas.db'}",
             "CHRISTMAS__POLITENESS__DOWNLOAD_DELAY_SECONDS": "0",
             "CHRISTMAS__POLITENESS__CONCURRENCY": "8",
+            "CHRISTMAS__SERVER__PUBLIC": "true",  # what is made up need not be kept from anybody
         }
-        for vendor, shop in server.shops.items():
+        for vendor, shop in shops.shops.items():
             environment[f"CHRISTMAS__VENDORS__{vendor.upper()}__BASE_URL"] = shop.base_url
-        vendors = list(server.shops)
+        vendors = list(shops.shops)
 
         def crawl(title: str, **arguments: object) -> None:
             done = crawls.run(
@@ -54,17 +63,18 @@ def run(folder: Path, console: Console, *, size: int = 300, seed: int = 1973, on
             )
             crawls.raise_if_failed(done)
 
-        crawl("1  Reading three sample shops: listings, then every product's own page")
-        chance = random.Random(seed)  # noqa: S311  # made-up prices, not secrets
-        for round_ in count(2):
-            changed = sum(len(shop.change_some(chance, CHANGES_PER_SHOP)) for shop in server.shops.values())
-            console.print(f"     {changed} pieces in the shops get another price or stock.")
-            crawl(f"{round_}  Refreshing from the listings alone", stage="links", which="all")
-            _report(engine, console)
-            if once:
-                return
-            console.print(f"The next refresh begins in {REFRESH_SECONDS} s; Ctrl-C ends.")
-            time.sleep(REFRESH_SECONDS)
+        with serve(engine, environment, folder / "logs" / "server.log") as wait:
+            crawl("1  Reading three sample shops: listings, then every product's own page")
+            chance = random.Random(seed)  # noqa: S311  # made-up prices, not secrets
+            for round_ in count(2):
+                changed = sum(len(shop.change_some(chance, CHANGES_PER_SHOP)) for shop in shops.shops.values())
+                console.print(f"     {changed} pieces in the shops get another price or stock.")
+                crawl(f"{round_}  Refreshing from the listings alone", stage="links", which="all")
+                _report(engine, console)
+                if once:
+                    return
+                console.print(f"The next refresh begins in {REFRESH_SECONDS} s; Ctrl-C ends.")
+                wait(REFRESH_SECONDS)
 
 
 def _report(engine: Engine, console: Console) -> None:

@@ -14,6 +14,8 @@ _ORDINAL = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th)\s+(?:and\s+final\s+)?in\s+(?:
 _HASH = re.compile(r"^(?P<series>.*?)\s*#\s?(?P<number>\d{1,3})\b")
 _BOX = re.compile(r"[\s(]\b(NB|SDB|DB)\)?\s*$")
 _BOX_OF_SKU = re.compile(r"\d(SDB|NB|DB)$")
+_NOT_OF_SKU = re.compile(r"[^A-Z0-9]+")
+_PRICE_OF_SKU = re.compile(r"^\d{3,5}(?=[A-Z]{2,}\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,14 @@ def box_of_sku(sku: str) -> str | None:
     """Give the box mark at the end of a SKU: ``QX1571NB`` is NB."""
     match = _BOX_OF_SKU.search(sku)
     return match[1] if match else None
+
+
+def normal_sku(sku: str) -> str:
+    """Give a SKU as its maker writes it: ``3799QXI7109 NB``, which has price and box in it, is QXI7109; else ``""``."""
+    letters = _NOT_OF_SKU.sub("", sku.upper())
+    if match := _BOX_OF_SKU.search(letters):
+        letters = letters[: match.start(1)]
+    return _PRICE_OF_SKU.sub("", letters)
 
 
 def key_in_url(url: str) -> str | None:

@@ -10,7 +10,7 @@ from christmas.access import services
 from christmas.catalog import access_log, database, jobs, schedules
 from christmas.errors import DatabaseUnavailable
 from christmas.jobs import hooks, wake
-from christmas.scheduler import changes
+from christmas.jobs import schedule_changes as changes
 from christmas.scheduler.tick import tick
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from christmas.catalog import database, schedules
 from christmas.errors import ChristmasError, DatabaseUnavailable
 from christmas.jobs import client
 from christmas.logs.lines import about
-from christmas.scheduler.triggers import jitter, next_time
+from christmas.jobs.triggers import jitter, next_time
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.benchmarks import memory, overhead, pages, refresh, starts, store, timing
+from tests.benchmarks import memory, overhead, pages, refresh, serving, starts, store, timing
 from tests.benchmarks.figures import Figure, into_readme, show
 
-GROUPS = ("refresh", "pages", "store", "starts", "timing", "overhead", "memory")
+GROUPS = ("refresh", "pages", "store", "starts", "timing", "overhead", "serving", "memory")
 
 
 def main() -> None:
@@ -29,6 +29,11 @@ def main() -> None:
         "timing": lambda: timing.measure(20_000 if quick else 100_000, 3 if quick else 5),
         # A small crawl is mostly its start, which says nothing about the goal.
         "overhead": lambda: overhead.measure(600, 1, None) if quick else overhead.measure(4_000, 5),
+        "serving": lambda: (
+            serving.measure(20_000, 100_000, 3, ("SQLite",), rates=False)
+            if quick
+            else serving.measure(1_000_000, 5_000_000, 30, ("SQLite", "PostgreSQL"), rates=True)
+        ),
         "memory": lambda: memory.measure(20_000 if quick else 1_000_000),
     }
     figures: list[Figure] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import warnings
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -36,11 +37,19 @@ def _versions(engine: Engine) -> list[str]:
         return list(connection.scalars(text("SELECT version_num FROM alembic_version")))
 
 
+def differences(connection: Connection) -> list[Any]:
+    """Give in what the tables are not as the code says; SQLite's full-text index is unknown to both sides."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "autogenerate skipping .*'ix_products_words'; dialect 'sqlite'")
+        found = compare_metadata(MigrationContext.configure(connection), metadata)
+    return [one for one in found if not (one[0] == "remove_table" and one[1].name.startswith("product_words"))]
+
+
 def test_from_nothing(empty_engine: Engine) -> None:
     database.upgrade(empty_engine)
     assert _versions(empty_engine) == [database.HEAD]
     with empty_engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert differences(connection) == []
         assert set(rows(connection)) == set(metadata.tables)
 
 
@@ -130,7 +139,7 @@ def test_from_the_version_before_the_auditor_with_all_its_rows(
     database.upgrade(empty_engine)
     assert _versions(empty_engine) == [database.HEAD]
     with database.begin(empty_engine) as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert differences(connection) == []
         assert _plain_rows(connection, columns) == before
         assert [len(rows(connection)[name]) for name in NEW_IN_0003] == [0, 0, 0]
         write(connection, GoneReading(VENDOR, "7", "missing", at(30)))

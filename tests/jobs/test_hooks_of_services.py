@@ -11,7 +11,7 @@ import pytest
 
 from christmas.catalog import database, schedules
 from christmas.configuration_keys import ScheduleConfig
-from christmas.scheduler import changes
+from christmas.jobs import schedule_changes as changes
 from christmas.scheduler.tick import tick
 from tests.farm import Farm, Node, until
 

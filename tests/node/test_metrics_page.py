@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from christmas import embedded
 from christmas.metrics import gauges, jobs, store
 from christmas.metrics.histogram import bucket
-from christmas.node.metrics import BOUNDS_SECONDS
+from christmas.metrics.prometheus import BOUNDS_SECONDS
 from christmas.node.options import Options
 from tests.farm import Farm, Key, free_port, until
 from tests.node.guarded import MINE, OTHER, Guarded, guarded

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from christmas.config import ScheduleConfig
 from christmas.errors import ArgumentError
-from christmas.scheduler.triggers import jitter, next_time
+from christmas.jobs.triggers import jitter, next_time
 
 BERLIN = "Europe/Berlin"
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001

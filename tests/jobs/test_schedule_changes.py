@@ -13,7 +13,7 @@ from christmas.catalog import database, schedules
 from christmas.catalog.schedules import ScheduleRow
 from christmas.config import Config, ScheduleConfig
 from christmas.errors import ArgumentError, JobRefused
-from christmas.scheduler import changes
+from christmas.jobs import schedule_changes as changes
 
 NOW = datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)
 LATER = NOW + timedelta(hours=5)

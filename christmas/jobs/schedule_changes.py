@@ -12,7 +12,7 @@ from christmas.catalog.schedules import ScheduleRow
 from christmas.configuration_keys import ScheduleConfig
 from christmas.errors import ArgumentError
 from christmas.jobs import registry
-from christmas.scheduler.triggers import next_time
+from christmas.jobs.triggers import next_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,317 @@
+"""Products by filters, in an order, page by page; and the same grouped to pieces.
+
+What is asked for decides where a read begins: at the words of a text, in the index of a filter that few products pass,
+or in the index that has the order. PostgreSQL plans by itself, SQLite has no statistics and is told.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Text, func, literal, select, tuple_
+
+from christmas.catalog import search
+from christmas.catalog.changes import BUYABLE
+from christmas.catalog.filters import Filters as Filters
+from christmas.catalog.filters import conditions, of_price, of_year
+from christmas.catalog.products import COLUMNS, WITH_KEY, ProductRow
+from christmas.catalog.resolve import any_of
+from christmas.catalog.tables import keys, products
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Select
+
+SORTS = ("changed", "price", "-price", "year", "-year")
+# Of the products that have the words of a text, so many are looked at; more where further filters leave some out.
+CANDIDATES = 1_000
+CANDIDATES_FILTERED = 4_000
+# A filter that no more products pass is where a read begins, whatever the order: these are sorted in milliseconds.
+FEW = 2_000
+# Keys looked at in one statement of a walk.
+STRIDE = 5_000
+# More vendors than these are not put into a full-text query.
+_VENDORS_IN_WORDS = 20
+
+_P = products.c
+_ORDERS: dict[str, tuple[tuple[Any, ...], bool]] = {
+    "changed": ((_P.last_changed, _P.key_id), True),
+    "price": ((_P.price_minor, _P.key_id), False),
+    "-price": ((_P.price_minor, _P.key_id), True),
+    "year": ((_P.release_year, _P.piece, _P.key_id), False),
+    "-year": ((_P.release_year, _P.piece, _P.key_id), True),
+}
+_BY_KEY = "sqlite_autoindex_products_2"  # of UNIQUE (key_id)
+_BY_CHANGE = "ix_products_last_changed_key_id"
+_BY_PRICE = "ix_products_price_minor_key_id"
+_BY_YEAR = "ix_products_release_year_piece"
+_BY_VENDOR_CHANGE = "ix_products_vendor_last_changed"
+_BY_VENDOR_YEAR = "ix_products_vendor_release_year"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One normal form of SKU and year with its offers; what is told of it is of the first offer that has it.
+
+    ``best`` is the lowest price of what can be bought, in the currency that most offers have.
+    """
+
+    piece: str
+    release_year: int | None
+    name: str
+    series: str | None
+    series_number: int | None
+    sku: str | None
+    image_url: str | None
+    shops: list[str]
+    best: ProductRow | None
+    offers: list[ProductRow]
+
+
+@dataclass(frozen=True, slots=True)
+class PiecePage:
+    """Some of the pieces that were found; ``more`` where there are more products than were looked at."""
+
+    pieces: list[Piece]
+    count: int
+    more: bool
+
+
+def page(
+    connection: Connection, filters: Filters, sort: str, after: tuple[Any, ...] | None, limit: int
+) -> list[ProductRow]:
+    """Give at most so many products, those that follow ``after``: the ``position`` of the last one of the page before.
+
+    A sort by price is within the filters' currency; by price or year leaves out what has none.
+    """
+    chosen = _chosen(connection, filters, sort)
+    if chosen is None:
+        return []
+    statement = _ordered(chosen.of(*COLUMNS), sort, after).limit(limit)
+    return [ProductRow(*row) for row in connection.execute(statement)]
+
+
+def position(row: ProductRow, sort: str) -> tuple[Any, ...]:
+    """Give where a product stands in an order."""
+    return tuple(getattr(row, column.name) for column in _ORDERS[sort][0])
+
+
+def pieces(connection: Connection, filters: Filters, sort: str, *, limit: int = CANDIDATES) -> tuple[list[Piece], bool]:
+    """Give at most so many products as pieces, in the order of their first product, and whether there are more."""
+    found = piece_page(connection, filters, sort, limit=limit)
+    return found.pieces, found.more
+
+
+def piece_page(
+    connection: Connection, filters: Filters, sort: str, *, limit: int = CANDIDATES, start: int = 0,
+    size: int | None = None,
+) -> PiecePage:  # fmt: skip
+    """Give ``size`` of the pieces from ``start`` on, of at most ``limit`` products, and how many pieces there are.
+
+    Only the products of these are read.
+    """
+    chosen = _chosen(connection, filters, sort)
+    if chosen is None:
+        return PiecePage([], 0, more=False)
+    statement = _ordered(chosen.of(_P.release_year, _P.piece, _P.key_id), sort, None).limit(limit + 1)
+    found = connection.execute(statement).all()
+    groups: dict[tuple[int | None, str], list[int]] = {}
+    for year, name, key_id in found[:limit]:
+        groups.setdefault((year, name), []).append(key_id)
+    shown = list(groups.values())[start : None if size is None else start + size]
+    rows = _by_key(connection, [key_id for group in shown for key_id in group])
+    grouped = [_piece([rows[key_id] for key_id in group if key_id in rows]) for group in shown]
+    return PiecePage([one for one in grouped if one], len(groups), more=len(found) > limit or chosen.is_cut)
+
+
+def walk(connection: Connection, filters: Filters, after: int | None, limit: int) -> list[ProductRow]:
+    """Give so many products with larger key ids than ``after``, fewer only at the end: for reading all there are."""
+    found: list[ProductRow] = []
+    last = -1 if after is None else after
+    while len(found) < limit and not filters.is_impossible:
+        ids = _next_keys(connection, filters, last)
+        if not ids:
+            break
+        chosen = _Chosen(
+            connection, [*conditions(filters), _P.key_id.in_(any_of(connection, ids, BigInteger))], _BY_KEY
+        )
+        statement = chosen.of(*COLUMNS).order_by(_P.key_id).limit(limit - len(found))
+        found += [ProductRow(*row) for row in connection.execute(statement)]
+        last = ids[-1]
+    return found
+
+
+def offers(
+    connection: Connection, piece: str, year: int | None, vendors: Sequence[str] | None = None
+) -> list[ProductRow]:
+    """Give the products that are one piece of a year, of None for an unknown year, by vendor."""
+    chosen = _Chosen(connection, [*of_year(year, vendors), _P.piece == piece], _BY_YEAR)
+    return [ProductRow(*row) for row in connection.execute(chosen.of(*COLUMNS).order_by(_P.vendor, _P.key_id))]
+
+
+def year_page(
+    connection: Connection, year: int | None, after: str | None, limit: int, vendors: Sequence[str] | None = None
+) -> list[Piece]:
+    """Give at most so many pieces of a year, of None for an unknown one, that follow a piece; gone ones as well."""
+    wanted = of_year(year, vendors)
+    if after is not None:
+        wanted.append(_P.piece > after)
+    names = _Chosen(connection, wanted, _BY_YEAR).of(_P.piece, source=products)
+    names = names.distinct().order_by(_P.piece).limit(limit)
+    if not (found := connection.scalars(names).all()):
+        return []
+    chosen = _Chosen(connection, [*wanted, _P.piece.between(found[0], found[-1])], _BY_YEAR)
+    rows = connection.execute(chosen.of(*COLUMNS).order_by(_P.piece, _P.vendor, _P.key_id))
+    grouped = groupby((ProductRow(*row) for row in rows), lambda row: row.piece)
+    return [one for _, group in grouped if (one := _piece(list(group)))]
+
+
+def years(connection: Connection, vendors: Sequence[str] | None = None) -> list[tuple[int | None, int | None]]:
+    """Give the years that there are products of, the newest first, None at the end; how many there are is not counted.
+
+    One look-up for each year, and each vendor in ``vendors`` where given.
+    """
+    known = connection.scalars(_distinct_years(connection, vendors))
+    unknown = [_P.release_year.is_(None), *([] if vendors is None else [_P.vendor.in_(vendors)])]
+    index = _BY_YEAR if vendors is None else _BY_VENDOR_YEAR
+    has_unknown = connection.scalars(
+        _Chosen(connection, unknown, index).of(_P.key_id, source=products).limit(1)
+    ).first()
+    found: list[int | None] = sorted({year for year in known if year is not None}, reverse=True)
+    return [(year, None) for year in (found if has_unknown is None else [*found, None])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Which products, and the index in which SQLite looks for them; ``is_cut`` where there may be more than these."""
+
+    connection: Connection
+    conditions: Sequence[ColumnElement[bool]]
+    index: str
+    is_cut: bool = False
+
+    def of(self, *columns: Any, source: Any = WITH_KEY) -> Select[Any]:
+        """Give the query for columns of these products."""
+        query = select(*columns).select_from(source).where(*self.conditions)
+        return query.with_hint(products, f"INDEXED BY {self.index}", "sqlite")
+
+
+def _chosen(connection: Connection, filters: Filters, sort: str) -> _Chosen | None:
+    """Choose where a read begins; None where nothing can be found."""
+    if filters.is_impossible:
+        return None
+    wanted = conditions(filters, sort)
+    if not filters.is_text:
+        index = _index(connection, filters, sort.lstrip("-")) if connection.dialect.name == "sqlite" else ""
+        return _Chosen(connection, wanted, index)
+    most = CANDIDATES_FILTERED if filters.availability or filters.is_priced or filters.changed_since else CANDIDATES
+    ids = _with_words(connection, filters, most)
+    wanted.append(_P.key_id.in_(any_of(connection, ids, BigInteger)))
+    return _Chosen(connection, wanted, _BY_KEY, is_cut=len(ids) == most)
+
+
+def _with_words(connection: Connection, filters: Filters, limit: int, after: int | None = None) -> list[int]:
+    sellers = filters.sellers or []
+    return search.candidates(
+        connection,
+        filters.query or search.Query(),
+        also=[*filters.words, *([] if filters.year is None else [str(filters.year)])],
+        vendors=sellers if len(sellers) <= _VENDORS_IN_WORDS else [],
+        limit=limit,
+        after=after,
+    )
+
+
+def _next_keys(connection: Connection, filters: Filters, after: int) -> list[int]:
+    """Give the next key ids, in order, among which products may pass; [] at the end."""
+    if filters.is_text:
+        return _with_words(connection, filters, STRIDE, after)
+    sellers = filters.sellers or []
+    if 0 < len(sellers) <= _VENDORS_IN_WORDS:
+        query = select(keys.c.id).where(keys.c.vendor.in_(sellers), keys.c.id > after).order_by(keys.c.id)
+    else:
+        query = _Chosen(connection, [_P.key_id > after], _BY_KEY).of(_P.key_id, source=products).order_by(_P.key_id)
+    return list(connection.scalars(query.limit(STRIDE)))
+
+
+def _index(connection: Connection, filters: Filters, order: str) -> str:
+    """Give the index that leads to the products by the shortest way."""
+    sellers = filters.sellers
+    is_one = sellers is not None and len(sellers) == 1
+    if is_one and filters.year is not None:
+        return _BY_VENDOR_YEAR
+    direct = {"changed": _BY_VENDOR_CHANGE, "year": _BY_VENDOR_YEAR}.get(order) if is_one else None
+    narrow: list[tuple[str, Sequence[ColumnElement[bool]]]] = []
+    if filters.is_priced and order != "price":
+        narrow.append((_BY_PRICE, of_price(filters)))
+    if filters.changed_since is not None and order != "changed":
+        narrow.append((_BY_CHANGE, [_P.last_changed >= filters.changed_since]))
+    if sellers is not None and direct is None:
+        narrow.append((_BY_VENDOR_CHANGE, [_P.vendor.in_(sellers)]))
+    if filters.year is not None and order != "year":
+        narrow.append((_BY_YEAR, of_year(filters.year, None)))
+    for index, wanted in narrow:
+        some = _Chosen(connection, wanted, index).of(literal(1), source=products).limit(FEW + 1).subquery()
+        if (connection.scalar(select(func.count()).select_from(some)) or 0) <= FEW:
+            return index
+    return direct or {"changed": _BY_CHANGE, "price": _BY_PRICE, "year": _BY_YEAR}[order]
+
+
+def _ordered(query: Select[Any], sort: str, after: tuple[Any, ...] | None) -> Select[Any]:
+    columns, is_descending = _ORDERS[sort]
+    if after is not None:
+        values = (
+            literal(value, BigInteger if isinstance(value, int) else one.type)
+            for one, value in zip(columns, after, strict=True)
+        )
+        position = tuple_(*values)
+        query = query.where(tuple_(*columns) < position if is_descending else tuple_(*columns) > position)
+    return query.order_by(*(column.desc() if is_descending else column for column in columns))
+
+
+def _by_key(connection: Connection, ids: Sequence[int]) -> dict[int, ProductRow]:
+    chosen = _Chosen(connection, [_P.key_id.in_(any_of(connection, ids, BigInteger))], _BY_KEY)
+    rows = (ProductRow(*row) for row in connection.execute(chosen.of(*COLUMNS)))
+    return {row.key_id: row for row in rows}
+
+
+def _piece(rows: list[ProductRow]) -> Piece | None:
+    """Make a piece of its offers; None where they are gone meanwhile."""
+    if not rows:
+        return None
+    first = rows[0]
+    in_series = next((row for row in rows if row.series), first)
+    return Piece(
+        first.piece, first.release_year, first.name, in_series.series, in_series.series_number,
+        next((row.sku for row in rows if row.sku), None), next((row.image_url for row in rows if row.image_url), None),
+        list(dict.fromkeys(row.vendor for row in rows)), _best(rows), rows,
+    )  # fmt: skip
+
+
+def _best(rows: Iterable[ProductRow]) -> ProductRow | None:
+    priced = [row for row in rows if row.price_minor is not None and row.currency]
+    currencies = [row.currency or "" for row in priced]
+    usual = max(sorted(set(currencies)), key=currencies.count, default="")
+    can = (row for row in priced if row.currency == usual and row.availability in BUYABLE and row.gone_since is None)
+    return min(can, key=lambda row: (row.price_minor or 0, row.vendor, row.key_id), default=None)
+
+
+def _distinct_years(connection: Connection, vendors: Sequence[str] | None) -> Select[Any]:
+    """Give the query that goes from year to year in the index."""
+    column = _P.release_year
+    if vendors is None:
+        found = select(func.min(column).label("year")).cte("found", recursive=True)
+        later = select(func.min(column)).where(column > found.c.year).scalar_subquery()
+        return select(found.union_all(select(later).where(found.c.year.is_not(None))).c.year)
+    if connection.dialect.name == "sqlite":
+        seller = func.json_each(json.dumps(list(vendors))).table_valued("value", name="seller")
+    else:
+        seller = func.unnest(literal(list(vendors), ARRAY(Text))).table_valued("value", name="seller").render_derived()
+    first = select(func.min(column)).where(_P.vendor == seller.c.value).scalar_subquery()
+    found = select(seller.c.value.label("vendor"), first.label("year")).cte("found", recursive=True)
+    later = select(func.min(column)).where(_P.vendor == found.c.vendor, column > found.c.year).scalar_subquery()
+    return select(found.union_all(select(found.c.vendor, later).where(found.c.year.is_not(None))).c.year)

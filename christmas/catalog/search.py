@@ -1,0 +1,222 @@
+"""What a text asks for: its words, corrected against those of the catalog; and the products that have them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+from itertools import islice, takewhile
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+from sqlalchemy import Connection, column, func, select, table, text
+
+from christmas.catalog import pieces
+from christmas.catalog.tables import products, vocabulary
+from christmas.reading.identity import normal_sku
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# What is longer than any name is cut: each unknown word costs milliseconds.
+TEXT_MAX = 400
+WORDS_MAX = 16
+SUGGESTIONS_MAX = 20
+_BEGINNING_MIN = 3
+_CORRECTED_MIN = 3
+# Words of so many letters may have two mistakes, shorter ones one.
+_TWO_EDITS_FROM = 8
+# So many words that begin as a text ends are looked at for suggestions.
+_LOOKED_AT = 2_000
+_LOADED_AT_ONCE = 10_000
+
+_FULL_TEXT = table("product_words", column("rowid"), column("product_words"))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a text asks for: all of ``words``, and a word for each beginning in ``prefixes``; or else the SKU.
+
+    ``corrected`` has what was written, and what is looked for instead. ``nothing``: one of its words is nowhere in the
+    catalog, so nothing can be found. Without any word it is no condition.
+    """
+
+    words: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    sku: str | None = None
+    corrected: dict[str, str] = field(default_factory=dict)
+    nothing: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it asks for no word at all."""
+        return not (self.words or self.prefixes or self.sku or self.nothing)
+
+
+def exactly(word: str) -> Query:
+    """Give the query for one word as it is: lower-case letters a to z and digits."""
+    return Query(words=(word,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """All words up to one id, never changed after it is made."""
+
+    last: int = 0
+    ids: dict[str, int] = field(default_factory=dict)
+    ordered: list[str] = field(default_factory=list)
+    by_length: dict[int, list[str]] = field(default_factory=dict)
+
+    def with_words(self, new: Sequence[tuple[int, str]]) -> _Index:
+        """Give the index of these words as well."""
+        words = sorted(word for _, word in new)
+        by_length = self.by_length.copy()
+        for word in words:
+            if word.isalpha():
+                by_length.setdefault(len(word), [])
+        for length in {len(word) for word in words if word.isalpha()}:
+            by_length[length] = by_length[length] + [word for word in words if len(word) == length and word.isalpha()]
+        # Two sorted runs: sorting merges them. Few words are put where they belong, which only copies.
+        if len(words) > _FEW_WORDS:
+            ordered = sorted(self.ordered + words)
+        else:
+            ordered = self.ordered.copy()
+            for word in words:
+                insort(ordered, word)
+        return _Index(new[-1][0], self.ids | {word: id_ for id_, word in new}, ordered, by_length)
+
+    def beginning(self, start: str) -> Iterator[str]:
+        """Give the words that begin so, in alphabetical order."""
+        first = bisect_left(self.ordered, start)
+        return takewhile(lambda word: word.startswith(start), islice(self.ordered, first, None))
+
+
+_FEW_WORDS = 100
+
+
+class Vocabulary:
+    """The words of the catalog, for one process; any number of threads may use it."""
+
+    def __init__(self) -> None:
+        self._index = _Index()
+        self._refreshing = Lock()
+
+    def refresh(self, connection: Connection) -> None:
+        """Learn the words that are new since the last time; who comes while another does it goes on with the old ones.
+
+        The first time, everybody waits.
+        """
+        if not self._refreshing.acquire(blocking=self._index.last == 0):
+            return
+        try:
+            query = select(vocabulary.c.id, vocabulary.c.word).where(vocabulary.c.id > self._index.last)
+            found = connection.execute(query.order_by(vocabulary.c.id).execution_options(yield_per=_LOADED_AT_ONCE))
+            if new := [(row[0], row[1]) for row in found]:
+                self._index = self._index.with_words(new)
+        finally:
+            self._refreshing.release()
+
+    def correct(self, word: str) -> str | None:
+        """Give the known word that was most likely meant; a known one is itself; None where none is like it."""
+        return _correct(self._index, word)
+
+    def understood(self, text: str) -> Query:
+        """Give what a text asks for. It never fails: what is no letter or digit only separates words."""
+        index = self._index
+        written = list(dict.fromkeys(pieces.tokens(text[:TEXT_MAX])))[:WORDS_MAX]
+        sku = _sku(index, written)
+        words: list[str] = []
+        prefixes: list[str] = []
+        corrected: dict[str, str] = {}
+        for word in written:
+            if word in index.ids:
+                words.append(word)
+            elif len(word) >= _BEGINNING_MIN and next(index.beginning(word), None):
+                prefixes.append(word)
+            elif meant := _correct(index, word):
+                corrected[word] = meant
+                words.append(meant)
+            else:
+                return Query(sku=sku) if sku else Query(tuple(words), tuple(prefixes), None, corrected, nothing=True)
+        if sku and (prefixes or corrected):  # it is known as it is written, so nothing has to be guessed
+            return Query(sku=sku)
+        return Query(tuple(dict.fromkeys(words)), tuple(prefixes), sku, corrected)
+
+    def suggest(self, prefix: str) -> list[str]:
+        """Give texts that go on where this one ends: its last word completed, words before SKUs, short ones first."""
+        written = pieces.tokens(prefix[:TEXT_MAX])
+        if not written or len(written[-1]) < 2 or not pieces.tokens(prefix[:TEXT_MAX][-1:]):
+            return []
+        found = islice(self._index.beginning(written[-1]), _LOOKED_AT)
+        best = sorted(found, key=lambda word: (not word.isalpha(), len(word), word))[:SUGGESTIONS_MAX]
+        return [" ".join((*written[:-1], word)) for word in best]
+
+
+def _correct(index: _Index, word: str) -> str | None:
+    if word in index.ids:
+        return word
+    if not word.isalpha() or len(word) < _CORRECTED_MIN:
+        return None
+    most = 2 if len(word) >= _TWO_EDITS_FROM else 1
+    found: list[tuple[float, bool, int, str]] = []
+    for length in range(len(word) - most, len(word) + most + 1):
+        choices = index.by_length.get(length, ())
+        like = process.extract(word, choices, scorer=OSA.distance, score_cutoff=most, limit=None)
+        found += [(distance, other[0] != word[0], index.ids[other], other) for other, distance, _ in like]
+    return min(found)[3] if found else None
+
+
+def _sku(index: _Index, written: Sequence[str]) -> str | None:
+    """Give the SKU that the whole text spells, in its normal form; None where the catalog has none like it."""
+    compact = "".join(written)
+    if len(written) > 1 and not (any(map(str.isalpha, compact)) and any(map(str.isdigit, compact))):
+        return None  # 1985 6 is a year and a number
+    normal = normal_sku(compact).lower()
+    return next(
+        (one for one in (normal, compact) if one in index.ids and any(map(str.isdigit, one)) and [one] != written), None
+    )
+
+
+def candidates(
+    connection: Connection,
+    query: Query,
+    *,
+    also: Sequence[str] = (),
+    vendors: Sequence[str] = (),
+    limit: int,
+    after: int | None = None,
+) -> list[int]:
+    """Give key ids of at most ``limit`` products that have the words of a query and those in ``also``.
+
+    ``vendors``: of one of these. With ``after`` those of larger ids, in order; without, which ones there are beyond the
+    limit is the database's choice: SQLite gives the largest ids. ``query`` and ``also`` must not both be without words.
+    """
+    wanted = _expression(connection.dialect.name, query, also, vendors)
+    if connection.dialect.name == "sqlite":
+        rowid = _FULL_TEXT.c.rowid
+        statement = select(rowid).where(_FULL_TEXT.c.product_words.op("MATCH")(wanted))
+        statement = statement.order_by(rowid.desc() if after is None else rowid)
+        identity: Any = rowid
+    else:
+        identity = products.c.key_id
+        words = func.to_tsvector(text("'simple'"), products.c.words)
+        statement = select(identity).where(words.op("@@")(func.to_tsquery(text("'simple'"), wanted)))
+        if after is not None:
+            statement = statement.order_by(identity)
+    if after is not None:
+        statement = statement.where(identity > after)
+    return list(connection.scalars(statement.limit(limit)))
+
+
+def _expression(dialect: str, query: Query, also: Sequence[str], vendors: Sequence[str]) -> str:
+    """Write the words in the database's language; they are of a to z and 0 to 9 only, so none means something in it."""
+    both, either, word_of, start_of = (
+        (" AND ", " OR ", '"{}"', '"{}"*') if dialect == "sqlite" else (" & ", " | ", "{}", "{}:*")
+    )
+    asked = both.join((*map(word_of.format, query.words), *map(start_of.format, query.prefixes)))
+    if query.sku:
+        asked = f"({either.join(filter(None, (word_of.format(query.sku), f'({asked})' if asked else '')))})"
+    further = map(word_of.format, dict.fromkeys(also))
+    sellers = either.join(word_of.format(pieces.vendor_token(vendor)) for vendor in vendors)
+    return both.join(filter(None, (asked, *further, f"({sellers})" if sellers else "")))

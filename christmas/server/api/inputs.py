@@ -1,0 +1,100 @@
+"""What several routes take: bounded texts and numbers, so that nothing of any length or kind reaches the catalog."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from starlette.requests import Request
+
+from christmas.errors import AccessDenied, ArgumentError
+from christmas.jobs import registry
+from christmas.platforms.arguments import VENDOR_PATTERN
+from christmas.server import guard
+from christmas.server import state as states
+from christmas.server.guard import Caller
+
+LIMIT_DEFAULT, LIMIT_MAX = 50, 200
+# Of a job's argument, and of how many a list may have.
+TEXT_MAX, LIST_MAX = 2000, 10_000
+LARGEST = 2**63 - 1
+JOB_ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"
+JOB_NAME_PATTERN = r"^[a-z_]{1,40}\.[a-z_]{1,40}$"
+
+Vendor = Annotated[str, Field(pattern=VENDOR_PATTERN, examples=["ornament_shop_com"])]
+JobId = Annotated[str, Field(pattern=JOB_ID_PATTERN, examples=["0b6f5a2c4d1e48f7a9c3b2d1e0f9a8b7"])]
+JobName = Annotated[str, Field(pattern=JOB_NAME_PATTERN, examples=["integrator.sync_links"])]
+RowId = Annotated[int, Field(ge=1, le=LARGEST, examples=[17])]
+ScheduleName = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f/]{1,100}$", examples=["links"])]
+
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="at most so many")]
+Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before")]
+VendorFilter = Annotated[Vendor | None, Query(description="only of this vendor")]
+VendorPath = Annotated[Vendor, Path()]
+JobPath = Annotated[JobId, Path()]
+
+
+class Body(BaseModel):
+    """The base of all bodies: what is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a text without control characters is expected")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_MAX), AfterValidator(_printable)]
+
+
+def _argument(value: Any) -> Any:
+    """Accept a text, a number, true, false, null, or a list of texts: what jobs take."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) <= LARGEST:
+        return value
+    if isinstance(value, str) and len(value) <= TEXT_MAX and (not value or value.isprintable()):
+        return value
+    if isinstance(value, list) and len(value) <= LIST_MAX and all(isinstance(one, str) for one in value):
+        return [_argument(one) for one in value]
+    raise ValueError(
+        f"a text of at most {TEXT_MAX} printable characters, a whole number, true, false, null or a list of texts is "
+        "expected"
+    )
+
+
+_TEXT_SCHEMA = {"type": "string", "maxLength": TEXT_MAX}
+Argument = Annotated[
+    Any,
+    PlainValidator(_argument),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _TEXT_SCHEMA,
+                {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST},
+                {"type": "boolean"},
+                {"type": "array", "items": _TEXT_SCHEMA, "maxItems": LIST_MAX},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+ArgumentName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+Arguments = Annotated[
+    dict[ArgumentName, Argument],
+    Field(max_length=20, description="as `GET /job-definitions` says", examples=[{"vendor": "ornament_shop_com"}]),
+]
+
+
+def refused(request: Request, caller: Caller, permission: str, error: AccessDenied) -> AccessDenied:
+    """Record what a route itself refuses, behind the guard, and give the error back."""
+    resource, _, action = permission.rpartition(".")
+    guard.record(states.of(request), caller.address, caller, resource, action, reason=str(error))
+    return error
+
+
+def check_job(name: str) -> None:
+    """Raise ArgumentError with the list of jobs where there is none of that name."""
+    if name not in registry.DEFINITIONS:
+        raise ArgumentError(f"There is no job {name!r}; there are {', '.join(sorted(registry.DEFINITIONS))}.")

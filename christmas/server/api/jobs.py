@@ -1,0 +1,121 @@
+"""Jobs: what there is to be done, what has been submitted, and how far it is."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, Query
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from christmas.catalog import jobs as store
+from christmas.catalog import queue
+from christmas.catalog.jobs import JobRow
+from christmas.errors import AccessDenied
+from christmas.jobs import client, wake
+from christmas.server import paging
+from christmas.server import state as states
+from christmas.server.api import inputs
+from christmas.server.api.job_models import Job, JobList, JobTree, JobWithChildren, NewJob
+from christmas.server.guard import Caller, needs
+from christmas.server.problems import NotFound, responses
+from christmas.server.state import State
+
+router = APIRouter(tags=["jobs"])
+
+Reader = Annotated[Caller, Depends(needs("jobs.read"))]
+State_ = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+@router.get("/jobs", summary="The newest jobs", responses=responses())
+def list_jobs(
+    request: Request,
+    caller: Reader,
+    state: Annotated[list[State_] | None, Query(max_length=5, description="only in these states")] = None,
+    vendor: inputs.VendorFilter = None,
+    name: Annotated[inputs.JobName | None, Query(description="only of this name")] = None,
+    cursor: inputs.Cursor = None,
+    limit: inputs.Limit = inputs.LIMIT_DEFAULT,
+) -> JobList:
+    """Give jobs, the newest first; a key for some vendors sees theirs."""
+    before = paging.position(cursor, datetime, str)
+    with states.of(request).read() as connection:
+        rows = store.find(
+            connection, states=state or store.STATES, vendor=vendor, vendors=caller.vendors, name=name,
+            before=None if before is None else (before[0], before[1]), limit=limit + 1,
+        )  # fmt: skip
+    last = rows[limit - 1] if len(rows) > limit else None
+    return JobList(
+        items=[Job.of(row) for row in rows[:limit]],
+        next=None if last is None else paging.cursor((last.queued_at, last.id)),
+    )
+
+
+@router.post(
+    "/jobs",
+    summary="Submit a job",
+    status_code=201,
+    responses=responses(400, 409, 413, 415)
+    | {200: {"model": Job, "description": "The same job is open already: that one"}},
+)
+def submit(
+    request: Request, response: Response, body: NewJob, caller: Annotated[Caller, Depends(needs("jobs.submit"))]
+) -> Job:
+    """Submit a job, or give the one with the same name and arguments that is queued or running already."""
+    inputs.check_job(body.name)
+    state = states.of(request)
+    job_id = uuid4().hex
+    try:
+        row = client.submit(
+            body.name, body.arguments, config=state.config, submitted_by=caller.user, job_id=job_id,
+            priority=body.priority, allowed_vendors=caller.vendors,
+        )  # fmt: skip
+    except AccessDenied as error:
+        raise inputs.refused(request, caller, "jobs.submit", error) from error
+    response.status_code = 201 if row.id == job_id else 200
+    response.headers["Location"] = f"{request.url.path}/{row.id}"
+    return Job.of(row)
+
+
+@router.get("/jobs/{job_id}", summary="A job and its children", responses=responses(404))
+def get_job(request: Request, job_id: inputs.JobPath, caller: Reader) -> JobWithChildren:
+    """Give a job, its children of the first generation, and when each of them completed."""
+    with states.of(request).read() as connection:
+        row = visible(store.get(connection, job_id), job_id, caller)
+        children = [one for one in store.children(connection, job_id) if caller.sees(one.job.vendor)]
+    return JobWithChildren.of_family(row, children)
+
+
+@router.get("/jobs/{job_id}/tree", summary="A job and everything below it", responses=responses(404))
+def get_tree(request: Request, job_id: inputs.JobPath, caller: Reader) -> JobTree:
+    """Give a job, and behind it everything below it in the order of submission."""
+    return JobTree.of(tree(states.of(request), job_id, caller))
+
+
+@router.post("/jobs/{job_id}/cancel", summary="Cancel a job", responses=responses(404, 409))
+def cancel(request: Request, job_id: inputs.JobPath, caller: Annotated[Caller, Depends(needs("jobs.cancel"))]) -> Job:
+    """Cancel a job and what it has started, on whatever node it runs; one that is running ends some seconds later."""
+    state = states.of(request)
+    with state.begin() as connection:
+        row = visible(store.get(connection, job_id), job_id, caller)
+        if queue.cancel(connection, job_id, datetime.now(UTC)) is None:
+            raise HTTPException(409, f"The job {job_id} has ended: it {row.state}.")
+        row = visible(store.get(connection, job_id), job_id, caller)
+    wake.nodes(state.config)
+    return Job.of(row)
+
+
+def visible(row: JobRow | None, job_id: str, caller: Caller) -> JobRow:
+    """Give a job; raises NotFound where there is none, or it is of a vendor that the caller may not see."""
+    if row is None or not caller.sees(row.vendor):
+        raise NotFound(f"There is no job {job_id!r}; GET /api/v1/jobs lists them.")
+    return row
+
+
+def tree(state: State, job_id: str, caller: Caller) -> list[JobRow]:
+    """Give a job and what is below it, the job first; raises NotFound as ``visible``."""
+    with state.read() as connection:
+        rows = store.tree(connection, job_id)
+    visible(rows[0] if rows else None, job_id, caller)
+    return [row for row in rows if caller.sees(row.vendor)]

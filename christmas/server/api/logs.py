@@ -1,0 +1,75 @@
+"""The log lines of a job, on whatever nodes it ran; and those that come."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+
+from christmas import embedded
+from christmas.logs import reading
+from christmas.logs.reading import Wanted
+from christmas.server import state as states
+from christmas.server.api import inputs
+from christmas.server.api.jobs import tree
+from christmas.server.guard import Caller, needs
+from christmas.server.problems import responses
+
+router = APIRouter(tags=["jobs"])
+
+LINES_MAX, LINES_DEFAULT = 1000, 200
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+Position = Annotated[
+    str | None, Query(pattern=r"^[0-9]{1,18}-[0-9]{1,18}$", description="`next` of the answer before: what came since")
+]
+
+
+class LogLine(BaseModel):
+    """One line; what there is nothing of is an empty text."""
+
+    time: str = Field(examples=["2026-11-20T08:15:30.123Z"])
+    level: str = Field(examples=["INFO"])
+    service: str = Field(examples=["spider"])
+    node: str = Field(examples=["node-1"])
+    job: str = Field(examples=["0b6f5a2c4d1e48f7a9c3b2d1e0f9a8b7"])
+    vendor: str = Field(examples=["ornament_shop_com"])
+    logger: str = Field(examples=["christmas.extensions.run_report"])
+    event: str = Field(examples=["40 pages were read"])
+    traceback: str = Field(examples=[""])
+
+
+class LogLines(BaseModel):
+    """Lines, the newest last."""
+
+    items: list[LogLine]
+    next: str = Field(
+        description="give it as `after` for what comes later; there may be more now where `items` has `limit`, and "
+        "never the end while the job is open",
+        examples=["1795432530123-0"],
+    )
+    ended: bool = Field(description="whether the job has ended, so that few more lines will come", examples=[True])
+
+
+@router.get("/jobs/{job_id}/logs", summary="The log lines of a job", responses=responses(404))
+def get_logs(
+    request: Request,
+    job_id: inputs.JobPath,
+    caller: Annotated[Caller, Depends(needs("logs.read"))],
+    level: Annotated[Level | None, Query(description="at least so bad")] = None,
+    after: Position = None,
+    limit: Annotated[int, Query(ge=1, le=LINES_MAX, description="at most so many")] = LINES_DEFAULT,
+) -> LogLines:
+    """Give the newest lines of a job and of those below it, or with ``after`` the first that came since."""
+    state = states.of(request)
+    rows = tree(state, job_id, caller)
+    wanted = Wanted({row.id for row in rows}, level=level, since=rows[0].queued_at)
+    lines: list[dict[str, Any]]
+    with embedded.connect(state.config) as client:
+        if after is None:
+            newest = reading.newest_id(client)
+            lines, position = [*reading.read(client, wanted, limit=limit, until=newest)], newest
+        else:
+            found, position = reading.after(client, wanted, after, limit=limit)
+            lines = [*found]
+    ended = rows[0].finished_at is not None
+    return LogLines(items=[LogLine(**line) for line in lines], next=position, ended=ended)

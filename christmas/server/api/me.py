@@ -1,0 +1,44 @@
+"""Who asks, and what the API can do."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from christmas.server import state as states
+from christmas.server.guard import Caller, needs
+from christmas.server.problems import responses
+
+router = APIRouter(tags=["about"])
+
+
+class Whoami(BaseModel):
+    """Who a key belongs to."""
+
+    user: str | None = Field(description="null for whoever has no key", examples=["ann"])
+    role: str = Field(examples=["user"])
+    key_id: str | None = Field(description="names the key without revealing it", examples=["1f2e3d4c5b6a"])
+    vendors: list[str] | None = Field(description="what the key is for; null means all", examples=[None])
+    permissions: list[str] = Field(examples=[["products.read", "changes.read"]])
+
+
+@router.get("/whoami", summary="Whose key it is, and what it may do", responses=responses())
+def whoami(request: Request, caller: Annotated[Caller, Depends(needs("products.read"))]) -> Whoami:
+    """Give user, role, scope and permissions."""
+    policy = states.of(request).policy
+    return Whoami(
+        user=caller.user,
+        role=caller.role,
+        key_id=caller.key_id,
+        vendors=caller.vendors,
+        permissions=policy.permissions(caller.role),
+    )
+
+
+@router.get("/openapi.json", summary="This document", response_class=JSONResponse)
+def openapi(request: Request) -> dict[str, Any]:
+    """Give the OpenAPI document; open to everybody."""
+    document: dict[str, Any] = request.app.openapi()
+    return document

@@ -1,0 +1,281 @@
+"""What the API says of products, their changes and their prices; amounts are decimal strings, times are UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from christmas.export import amount
+
+if TYPE_CHECKING:
+    from christmas.catalog.browse import Piece as PieceFound
+    from christmas.catalog.changes import ChangeRow
+    from christmas.catalog.price_history import Step as StepFound
+    from christmas.catalog.products import ProductRow
+    from christmas.catalog.search import Query
+    from christmas.catalog.statistics import PriceStatistics
+
+_PRODUCT_ID = "0b6a7f3e-55a1-5a52-9c0f-0f6a5d1f2c11"
+Amount = Annotated[str | None, Field(description="a decimal number in `currency`", examples=["24.95"])]
+Currency = Annotated[str | None, Field(description="ISO 4217", examples=["USD"])]
+Vendor = Annotated[str, Field(description="the shop's domain in snake case", examples=["ornament_shop_com"])]
+Id = Annotated[UUID, Field(description="of the product; stays the same", examples=[_PRODUCT_ID])]
+Availability = Annotated[
+    str,
+    Field(
+        description="in_stock, low_stock, out_of_stock, preorder, discontinued or unknown",
+        examples=["in_stock"],
+    ),
+]
+Next = Annotated[str | None, Field(description="the `cursor` of the next page; null at the end", examples=[None])]
+NormalForm = Annotated[
+    str,
+    Field(
+        description="what all spellings of a SKU have in common; of a product without SKU the digits of its id",
+        examples=["QX4822"],
+    ),
+]
+Year = Annotated[int | None, Field(description="when it was released", examples=[1985])]
+Box = Annotated[str | None, Field(description="the condition of the box, as the shop marks it", examples=["NB"])]
+Url = Annotated[str, Field(description="the page of the shop", examples=["https://ornament-shop.example/9001.html"])]
+
+
+class Product(BaseModel):
+    """What one vendor sells under one key."""
+
+    id: Id
+    vendor: Vendor
+    key: str = Field(description="the vendor's own identifier of its page", examples=["9001"])
+    sku: str | None = Field(description="as the vendor writes it", examples=["QX4822NB"])
+    piece: NormalForm
+    gtin: str | None = Field(description="the number of the bar code", examples=[None])
+    name: str = Field(examples=["1985 Frosty Friends #6"])
+    brand: str | None = Field(examples=["Hallmark"])
+    release_year: Year
+    series: str | None = Field(examples=["Frosty Friends"])
+    series_number: int | None = Field(examples=[6])
+    box: Box
+    price: Amount
+    price_min: Amount = Field(description="of a product with several prices, the lowest", examples=[None])
+    price_max: Amount = Field(description="of a product with several prices, the highest", examples=[None])
+    list_price: Amount = Field(description="what it cost before, as the shop says", examples=[None])
+    currency: Currency
+    availability: Availability
+    url: Url
+    image_url: str | None = Field(examples=["https://ornament-shop.example/9001.jpg"])
+    first_seen: datetime
+    last_changed: datetime
+    read_at: datetime = Field(description="when the shop was last read on it with news")
+    gone_since: datetime | None = Field(description="since when the shop no longer lists it", examples=[None])
+
+    PLAIN: ClassVar[tuple[str, ...]] = (
+        "id", "vendor", "key", "sku", "piece", "gtin", "name", "brand", "release_year", "series", "series_number",
+        "box", "currency", "availability", "url", "image_url", "first_seen", "last_changed", "read_at", "gone_since",
+    )  # fmt: skip
+    AMOUNTS: ClassVar[tuple[str, ...]] = ("price", "price_min", "price_max", "list_price")
+
+    @classmethod
+    def of(cls, row: ProductRow) -> Self:
+        """Make it of a row of the catalog."""
+        values: dict[str, Any] = {name: getattr(row, name) for name in cls.PLAIN}
+        for name in cls.AMOUNTS:
+            values[name] = amount(getattr(row, f"{name}_minor"), row.currency)
+        return cls.model_construct(**values)  # what is in the catalog has been checked; this is half of the time
+
+
+class Understood(BaseModel):
+    """What was looked for in place of the text."""
+
+    words: list[str] = Field(examples=[["frosty", "friends", "1985"]])
+    corrected: dict[str, str] = Field(
+        description="what was written: what it was taken for", examples=[{"freinds": "friends"}]
+    )
+
+    @classmethod
+    def of(cls, query: Query) -> Self:
+        """Make it of a query."""
+        return cls(words=[*query.words, *query.prefixes], corrected=query.corrected)
+
+
+class ProductPage(BaseModel):
+    """Some products, in the order that was asked for."""
+
+    items: list[Product]
+    next: Next
+    understood: Understood | None = Field(None, description="only where `text` was given")
+
+
+class Change(BaseModel):
+    """One field of one product going from one value to another."""
+
+    at: datetime
+    field: str = Field(examples=["price"])
+    old: str | None = Field(examples=["38.95"])
+    new: str | None = Field(examples=["35.95"])
+    currency: Currency = Field(description="of an amount", examples=["USD"])
+    job: str = Field(description="the run that has read it", examples=["1f2e3d4c5b6a7f8e9d0c1b2a3f4e5d6c"])
+    url: Url
+    source: str = Field(description="what it was read from", examples=["json-ld"])
+
+    @classmethod
+    def of(cls, row: ChangeRow) -> Self:
+        """Make it of a row of the catalog."""
+        return cls.model_construct(**{name: getattr(row, name) for name in cls.model_fields})
+
+
+class FeedChange(Change):
+    """A change with the product that it is of."""
+
+    id: int = Field(examples=[4711])
+    product_id: Id
+    vendor: Vendor
+    name: str = Field(examples=["1985 Frosty Friends #6"])
+    piece: NormalForm
+    release_year: Year
+
+
+class ChangePage(BaseModel):
+    """Some changes, the newest first."""
+
+    items: list[FeedChange]
+    next: Next
+
+
+class Step(BaseModel):
+    """Price and stock from a moment until the next step."""
+
+    at: datetime
+    price: Amount
+    currency: Currency
+    availability: Availability
+    job: str | None = Field(description="the run that has read it; null where it is not known", examples=[None])
+
+    @classmethod
+    def of(cls, step: StepFound) -> Self:
+        """Make it of a step."""
+        price = amount(step.price_minor, step.currency)
+        return cls(at=step.at, price=price, currency=step.currency, availability=step.availability, job=step.job)
+
+
+class History(BaseModel):
+    """Everything that has changed, the oldest first, and what price and stock were when."""
+
+    product: Product
+    items: list[Change]
+    steps: list[Step]
+
+
+class Best(BaseModel):
+    """The lowest price in stock, and where it is."""
+
+    product_id: Id
+    vendor: Vendor
+    price: Amount
+    currency: Currency
+    url: Url
+
+    @classmethod
+    def of(cls, row: ProductRow | None) -> Self | None:
+        """Make it of a product; None where nothing is in stock."""
+        if row is None:
+            return None
+        price = amount(row.price_minor, row.currency)
+        return cls(product_id=row.id, vendor=row.vendor, price=price, currency=row.currency, url=row.url)
+
+
+class Piece(BaseModel):
+    """One normal form of a SKU and year, in all shops."""
+
+    piece: NormalForm
+    release_year: Year
+    name: str = Field(examples=["1985 Frosty Friends #6"])
+    series: str | None = Field(examples=["Frosty Friends"])
+    series_number: int | None = Field(examples=[6])
+    sku: str | None = Field(examples=["QX4822NB"])
+    image_url: str | None = Field(examples=[None])
+    vendors: list[Vendor]
+    best: Best | None
+    product_ids: list[Id]
+
+    @classmethod
+    def of(cls, found: PieceFound) -> Self:
+        """Make it of a piece of the catalog."""
+        return cls(
+            piece=found.piece, release_year=found.release_year, name=found.name, series=found.series,
+            series_number=found.series_number, sku=found.sku, image_url=found.image_url, vendors=list(found.shops),
+            best=Best.of(found.best), product_ids=[row.id for row in found.offers],
+        )  # fmt: skip
+
+
+class PieceList(BaseModel):
+    """Pieces in the order of their first product."""
+
+    items: list[Piece]
+    more: bool = Field(description="whether there are more products than were looked at; narrow the filters")
+    understood: Understood | None = Field(None, description="only where `text` was given")
+
+
+class Lowest(BaseModel):
+    """The lowest price that was ever seen."""
+
+    price: Amount
+    currency: Currency
+    at: datetime
+    vendor: Vendor
+
+
+class UsualRange(BaseModel):
+    """Between what prices it was to be had for half of the last year's time."""
+
+    low: Amount
+    high: Amount
+    currency: Currency
+
+
+class Offers(BaseModel):
+    """One SKU in all shops."""
+
+    piece: NormalForm
+    release_year: Year = Field(description="null where it was released in several years, or in none that is known")
+    name: str | None = Field(description="null where nobody offers it", examples=["1985 Frosty Friends #6"])
+    best: Best | None
+    lowest_ever: Lowest | None
+    usual_range: UsualRange | None
+    items: list[Product]
+
+
+class Suggestions(BaseModel):
+    """How the text may go on."""
+
+    items: list[str] = Field(examples=[["frosty", "frosted"]])
+
+
+class Prices(BaseModel):
+    """What the products of one vendor, year and currency cost."""
+
+    vendor: Vendor
+    release_year: Year
+    currency: Currency
+    count: int = Field(description="products with a price that are not gone", examples=[41])
+    mean: Amount
+    median: Amount
+    standard_deviation: Amount
+    minimum: Amount
+    maximum: Amount
+
+    @classmethod
+    def of(cls, found: PriceStatistics) -> Self:
+        """Make it of what was computed."""
+        values: dict[str, Any] = {name: getattr(found, name) for name in cls.model_fields}
+        values |= {name: str(value) for name, value in values.items() if isinstance(value, Decimal)}
+        return cls(**values)
+
+
+class Statistics(BaseModel):
+    """Prices by vendor, year and currency."""
+
+    items: list[Prices]

@@ -1,0 +1,37 @@
+"""What ornaments cost: counts, means and medians by vendor, year and currency."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+
+from christmas.catalog import statistics
+from christmas.server import state as states
+from christmas.server.api import models
+from christmas.server.api.filters import Vendor, Year
+from christmas.server.guard import Caller, needs
+from christmas.server.problems import responses
+
+router = APIRouter(tags=["products"])
+
+
+class StatisticsQuery(BaseModel):
+    """Whose prices; one of both must be given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    vendor: Vendor | None = None
+    year: Year | None = None
+
+
+@router.get("/statistics", summary="Prices by vendor, year and currency", responses=responses())
+def prices(
+    request: Request,
+    query: Annotated[StatisticsQuery, Query()],
+    caller: Annotated[Caller, Depends(needs("products.read"))],
+) -> models.Statistics:
+    """Give count, mean, median and standard deviation of a vendor's prices, of a year's, or of both; one is needed."""
+    with states.of(request).read() as connection:
+        found = statistics.prices(connection, vendor=query.vendor, year=query.year, vendors=caller.vendors)
+    return models.Statistics(items=[models.Prices.of(one) for one in found])

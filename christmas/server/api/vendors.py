@@ -1,0 +1,192 @@
+"""The vendors: how many products each has, how well it is read, and how fast."""
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection
+from starlette.requests import Request
+
+from christmas.catalog import health as health_store
+from christmas.catalog import products
+from christmas.catalog.health import HealthRow
+from christmas.durations import PATTERN
+from christmas.jobs import client
+from christmas.metrics import report
+from christmas.metrics.report import Point
+from christmas.server import guard
+from christmas.server import state as states
+from christmas.server.api import inputs
+from christmas.server.guard import Caller, needs
+from christmas.server.problems import NotFound, responses
+
+router = APIRouter(tags=["vendors"])
+
+Reader = Annotated[Caller, Depends(needs("products.read"))]
+
+
+class Health(BaseModel):
+    """How well a vendor is read, as its last runs have shown."""
+
+    state: str = Field(description="healthy, degraded, broken, blocked or unreachable", examples=["degraded"])
+    kind: str | None = Field(description="what is wrong, in a word; null while healthy", examples=["slow"])
+    reason: str = Field(examples=["Half of the answers took over 4.10 s; 0.40 s was usual."])
+    since: datetime
+    checked_at: datetime
+    job: str = Field(description="the run that showed it last", examples=["0b6f5a2c4d1e48f7a9c3b2d1e0f9a8b7"])
+
+    @classmethod
+    def of(cls, row: HealthRow) -> "Health":
+        """Make it of a record."""
+        return cls(
+            state=row.state, kind=row.kind, reason=row.reason, since=row.since, checked_at=row.checked_at,
+            job=row.job_id,
+        )  # fmt: skip
+
+
+class Vendor(BaseModel):
+    """One vendor; what is gone is not counted."""
+
+    name: str = Field(examples=["ornament_shop_com"])
+    products: int = Field(examples=[10270])
+    in_stock: int = Field(examples=[6120])
+    without_price: int = Field(examples=[12])
+    health: Health | None = Field(
+        description="null where no run has shown it yet, and for keys without the permission health.read"
+    )
+
+
+class VendorList(BaseModel):
+    """All vendors that the key may see, by name."""
+
+    items: list[Vendor]
+    next: None = Field(default=None, description="always null: all of them are given")
+
+
+class MetricRow(BaseModel):
+    """One metric of a vendor; what is counted has no percentiles."""
+
+    vendor: str = Field(examples=["ornament_shop_com"])
+    metric: str = Field(examples=["ttfb"])
+    count: float = Field(examples=[1200])
+    p50_ms: float | None = Field(examples=[182.4])
+    p95_ms: float | None = Field(examples=[410.0])
+    p99_ms: float | None = Field(examples=[903.7])
+
+
+class MetricPoint(BaseModel):
+    """One step of the window; milliseconds are null where nothing was measured."""
+
+    at: datetime = Field(description="when the step begins")
+    count: int = Field(examples=[50])
+    p50_ms: float | None = Field(examples=[180.1])
+    p95_ms: float | None = Field(examples=[399.3])
+
+    @classmethod
+    def of(cls, points: Iterable[Point]) -> "list[MetricPoint]":
+        """Make them of a report's points."""
+        return [cls(at=one.at, count=one.count, p50_ms=one.p50_ms, p95_ms=one.p95_ms) for one in points]
+
+
+class VendorMetrics(BaseModel):
+    """What was measured of a vendor."""
+
+    vendor: str = Field(examples=["ornament_shop_com"])
+    since: datetime
+    until: datetime
+    items: list[MetricRow]
+    ttfb: list[MetricPoint] = Field(description="time to first byte in equal steps, the oldest first")
+    latency: list[MetricPoint] = Field(description="time to the last byte in equal steps, the oldest first")
+
+
+@router.get("/vendors", summary="All vendors", responses=responses())
+def list_vendors(request: Request, caller: Reader) -> VendorList:
+    """Give the vendors with their numbers, and their health to whoever may see it."""
+    with states.of(request).read() as connection:
+        return VendorList(items=_find(connection, request, caller, caller.vendors))
+
+
+@router.get("/vendors/{vendor}", summary="One vendor", responses=responses(404))
+def get_vendor(request: Request, vendor: inputs.VendorPath, caller: Reader) -> Vendor:
+    """Give one vendor."""
+    with states.of(request).read() as connection:
+        return _one(connection, request, caller, vendor)
+
+
+@router.get("/vendors/{vendor}/metrics", summary="How fast a vendor answers", responses=responses(404))
+def get_metrics(
+    request: Request,
+    vendor: inputs.VendorPath,
+    caller: Annotated[Caller, Depends(needs("metrics.read"))],
+    since: Annotated[
+        str, Query(pattern=PATTERN, description=f"how far back: 30m, 12h, 7d, at most {report.DAYS_MAX}d")
+    ] = "1h",
+) -> VendorMetrics:
+    """Give durations with their percentiles, counts, and the steps of time to first byte and latency."""
+    state, window = states.of(request), report.window(since)
+    with state.read() as connection:
+        _check(connection, caller, vendor)
+    found = report.read(state.config, window, [vendor])
+    series = found.series[0] if found.series else None
+    return VendorMetrics(
+        vendor=vendor,
+        since=found.since,
+        until=found.until,
+        items=[] if series is None else [MetricRow(**row) for row in report.rows(series)],
+        ttfb=MetricPoint.of(report.chart(found, series, "ttfb")),
+        latency=MetricPoint.of(report.chart(found, series, "latency")),
+    )
+
+
+@router.post("/vendors/{vendor}/health/accept", summary="Take a vendor as it is", responses=responses(404))
+def accept(
+    request: Request, vendor: inputs.VendorPath, caller: Annotated[Caller, Depends(needs("health.write"))]
+) -> Vendor:
+    """Take a vendor as it is now for the usual: later runs are compared with those from now on."""
+    with states.of(request).begin() as connection:
+        _check(connection, caller, vendor)
+        if not health_store.accept(connection, vendor, datetime.now(UTC)):
+            raise NotFound(f"Nothing is known of the health of {vendor} yet: no run has shown it.")
+        return _one(connection, request, caller, vendor)
+
+
+def _one(connection: Connection, request: Request, caller: Caller, vendor: str) -> Vendor:
+    _check(connection, caller, vendor)
+    (found,) = _find(connection, request, caller, [vendor])
+    return found
+
+
+def _check(connection: Connection, caller: Caller, vendor: str) -> None:
+    """Raise NotFound where there is no such vendor, or the caller may not see it."""
+    known = caller.sees(vendor) and (
+        vendor in client.known_vendors(connection, None)
+        or products.count(connection, vendor) > 0
+        or health_store.get(connection, vendor) is not None
+    )
+    if not known:
+        raise NotFound(f"There is no vendor {vendor!r}; GET /api/v1/vendors lists them.")
+
+
+def _find(connection: Connection, request: Request, caller: Caller, vendors: Collection[str] | None) -> list[Vendor]:
+    """Give these vendors, or all that there are."""
+    seen = None if vendors is None else list(vendors)
+    counts = {row.vendor: row for row in products.count_by_vendor(connection, seen)}
+    states_ = {row.vendor: row for row in health_store.find(connection, seen)}
+    names = {*client.known_vendors(connection, None), *counts, *states_} if vendors is None else set(vendors)
+    if not guard.may(request, caller, "health.read"):
+        states_ = {}
+    found = []
+    for name in sorted(names):
+        count, health = counts.get(name), states_.get(name)
+        found.append(
+            Vendor(
+                name=name,
+                products=count.products if count else 0,
+                in_stock=count.in_stock if count else 0,
+                without_price=count.without_price if count else 0,
+                health=Health.of(health) if health else None,
+            )
+        )
+    return found

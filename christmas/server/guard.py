@@ -1,0 +1,264 @@
+"""Who asks, whether that is allowed, and how often: the dependency of every route that is not open to everybody."""
+
+import base64
+import hashlib
+import hmac
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
+from starlette.datastructures import FormData
+from starlette.requests import Request
+
+from christmas.access import keys
+from christmas.access.keys import Identity
+from christmas.access.policy import PUBLIC
+from christmas.catalog import access_log, sessions, users
+from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
+from christmas.server import state as states
+from christmas.server.problems import TooMany, Unauthorised, WrongMediaType
+from christmas.server.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+COOKIE = "christmas_session"
+CSRF_HEADER = "x-csrf-token"
+CSRF_FIELD = "csrf"
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks; ``vendors`` None means all. ``user`` is None for whoever has no key."""
+
+    user: str | None
+    role: str
+    key_id: str | None
+    vendors: list[str] | None
+    address: str
+    token: str | None = None  # of the session, where a browser asks
+
+    @property
+    def csrf(self) -> str:
+        """What a form of this session must send back."""
+        return csrf_of(self.token or "")
+
+    def sees(self, vendor: str | None) -> bool:
+        """Say whether a vendor, or what belongs to it, is within the key's scope."""
+        return self.vendors is None or vendor in self.vendors
+
+
+def csrf_of(token: str) -> str:
+    """Give the token of a session's forms, which tells nothing of the session's own."""
+    return hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+def needs(permission: str, *, page: bool = False, all_vendors: bool = False) -> "Callable[..., Caller]":
+    """Give the dependency that lets through whoever has ``permission``, such as ``products.read``.
+
+    ``page`` also takes a browser's session, and then a CSRF token for what changes anything. ``all_vendors`` refuses
+    keys of some vendors. Raises AccessDenied and its kinds, which are recorded, as is every write that is let through.
+    """
+
+    def check(request: Request) -> Caller:
+        return _checked(request, permission, page=page, all_vendors=all_vendors)
+
+    def check_page(request: Request, form: Annotated[FormData, Depends(read_form)]) -> Caller:
+        request.state.form = form
+        return check(request)
+
+    chosen = check_page if page else check
+    chosen.permission = permission  # type: ignore[attr-defined]  # the documentation and a test read it
+    return chosen
+
+
+async def read_form(request: Request) -> FormData:
+    """Give the form that a browser has sent; an empty one where it has sent none."""
+    return FormData() if request.method in SAFE else await request.form()
+
+
+def _checked(request: Request, permission: str, *, page: bool, all_vendors: bool) -> Caller:
+    resource, _, action = permission.rpartition(".")
+    state = states.of(request)
+    address = request.client.host if request.client else ""
+    caller: Caller | None = None
+    try:
+        refuse_other_sites(request)
+        caller = _caller(request, state, address, page=page)
+        _count(request, state, caller)
+        allow(state, caller, permission, all_vendors=all_vendors)
+        if caller.token is not None and request.method not in SAFE:
+            check_csrf(request, caller.token)
+    except AccessDenied as error:
+        reason = getattr(error, "reason", None) or str(error)
+        record(state, address, caller, resource, action, reason=reason)
+        raise
+    if request.method not in SAFE:
+        record(state, address, caller, resource, action, reason=None)
+        if not page:
+            _check_media_type(request)
+    if not page:
+        refuse_unknown(request)
+    request.state.caller = caller
+    return caller
+
+
+def allow(state: State, caller: Caller, permission: str, *, all_vendors: bool = False) -> None:
+    """Raise AccessDenied, or Unauthorised for nobody, where the caller may not."""
+    resource, _, action = permission.rpartition(".")
+    if not state.policy.allows(caller.role, resource, action):
+        if caller.user is None:
+            raise Unauthorised("A key is needed: user name and key as HTTP Basic, or the key as Bearer token.")
+        raise AccessDenied(
+            f"{caller.user} ({caller.role}) has no permission {permission}; an administrator can give another role."
+        )
+    if all_vendors and caller.vendors is not None:
+        raise AccessDenied(f"The key is for {', '.join(caller.vendors)} only; this needs one for all vendors.")
+
+
+def may(request: Request, caller: Caller, permission: str) -> bool:
+    """Say whether a page is to show what needs a permission."""
+    resource, _, action = permission.rpartition(".")
+    return states.of(request).policy.allows(caller.role, resource, action)
+
+
+def _caller(request: Request, state: State, address: str, *, page: bool) -> Caller:
+    header = request.headers.get("authorization")
+    if header is not None:
+        identity = identify(state, *_credentials(header), address)
+        return Caller(identity.user, identity.role, identity.key_id, identity.vendors, address)
+    token = request.cookies.get(COOKIE) if page else None
+    if token:
+        with state.read() as connection:
+            found = sessions.find(connection, token, datetime.now(UTC))
+        if found is not None:
+            return Caller(found.user, found.role, found.key_id, found.vendors, address, token)
+    role = PUBLIC if state.config.server.public else ""
+    return Caller(None, role, None, None, address)
+
+
+def identify(state: State, user: str | None, key: str | None, address: str) -> Identity:
+    """Give who a key belongs to; raises Unauthorised, or TooMany where the address has given too many wrong ones."""
+    if state.throttle.is_closed(address):
+        raise TooMany("Too many wrong keys from this address; wait a minute.", 60)
+    if key is None:
+        raise Unauthorised("The Authorization header is not accepted: Basic with user name and key, or Bearer KEY.")
+    now = datetime.now(UTC)
+    try:
+        with state.read() as connection:
+            test_users = bool(state.config.access.test_users)
+            identity = keys.authenticate(connection, user, key, now, test_users=test_users)
+    except keys.KeyRefused as error:
+        state.throttle.failed(address)
+        refused = Unauthorised(str(error))
+        refused.reason = error.reason
+        raise refused from error
+    if identity.use_is_due(now):
+        state.background.submit(_note_use, state, identity.key_id, now)
+    return identity
+
+
+def _note_use(state: State, key_id: str, now: datetime) -> None:
+    try:
+        with state.begin() as connection:
+            users.used(connection, key_id, now)
+    except DatabaseUnavailable as error:
+        logger.warning("The use of key %s could not be noted: %s", key_id, error)
+
+
+def _count(request: Request, state: State, caller: Caller) -> None:
+    server = state.config.server
+    anonymous = caller.user is None
+    who = f"address:{caller.address}" if anonymous else f"key:{caller.key_id or caller.user}"
+    standing = state.limits.count(who, server.public_requests_per_minute if anonymous else server.requests_per_minute)
+    request.state.limit = standing
+    if standing.exceeded:
+        raise TooMany(
+            f"More than {standing.limit} requests in a minute; wait {standing.reset_seconds} s.", standing.reset_seconds
+        )
+
+
+def record(
+    state: State, address: str, caller: Caller | None, resource: str, action: str, *, reason: str | None
+) -> None:
+    """Write one line of the access log; ``reason`` None is a grant."""
+    try:
+        with state.begin() as connection:
+            access_log.record(
+                connection,
+                at=datetime.now(UTC),
+                address=address,
+                user=caller.user if caller else None,
+                role=caller.role or None if caller else None,
+                key_id=caller.key_id if caller else None,
+                resource=resource,
+                action=action,
+                allowed=reason is None,
+                reason=reason,
+            )
+    except DatabaseUnavailable as error:
+        if reason is None:
+            raise  # what cannot be recorded is not done
+        logger.error("The access log could not be written: %s", error)
+
+
+def _credentials(header: str) -> tuple[str | None, str | None]:
+    """Read Basic or Bearer; the key is None where the header is neither."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer" and value.strip():
+        return None, value.strip()
+    if scheme.lower() != "basic":
+        return None, None
+    try:
+        user, colon, key = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except ValueError:  # no base64, no ASCII, or no UTF-8
+        return None, None
+    return user, key if colon else None
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Refuse what a page of another site makes a browser ask; following a link to here is all right."""
+    headers = request.headers
+    site, origin, host = headers.get("sec-fetch-site"), headers.get("origin"), headers.get("host")
+    if origin is not None and origin in states.of(request).config.server.cors_origins:
+        return
+    followed = (
+        request.method == "GET"
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") in {None, "document"}  # and not a frame
+    )
+    foreign = origin is not None and (not host or origin.partition("://")[2] != host)
+    if (site not in {None, "same-origin", "none"} and not followed) or foreign:
+        raise AccessDenied("Requests from pages of other sites are refused.")
+
+
+def check_csrf(request: Request, token: str) -> None:
+    """Refuse a change that no page of ours has sent; a form sends the token too, and is read by the route."""
+    sent = request.headers.get(CSRF_HEADER) or getattr(request.state, "form", {}).get(CSRF_FIELD, "")
+    if not hmac.compare_digest(str(sent).encode(), csrf_of(token).encode()):
+        raise AccessDenied("The form is from another session: load the page again, and repeat what you did.")
+
+
+def _check_media_type(request: Request) -> None:
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    if has_body and request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise WrongMediaType("The body must be JSON: send Content-Type: application/json.")
+
+
+def refuse_unknown(request: Request) -> None:
+    """Raise ArgumentError naming the query parameters that the route does not know."""
+    names, endpoint = states.of(request).query_names, request.scope["endpoint"]
+    if endpoint not in names:
+        fields = get_flat_params(request.scope["route"].dependant)
+        names[endpoint] = frozenset(one.alias for one in fields if isinstance(one.field_info, Query))
+    known = names[endpoint]
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        raise ArgumentError(f"{', '.join(unknown)}: not known here; known are {', '.join(sorted(known)) or 'none'}.")

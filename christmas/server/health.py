@@ -1,0 +1,51 @@
+"""``/health/live`` and ``/health/ready``, open to everybody, and ``/metrics`` for Prometheus."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from christmas.metrics import prometheus
+from christmas.server import state as states
+from christmas.server.guard import Caller, needs
+from christmas.server.problems import responses
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """How the server is."""
+
+    status: Literal["ok"]
+
+
+@router.get("/health/live", summary="Whether the process answers")
+def live() -> Health:
+    """Say that the process answers; open to everybody."""
+    return Health(status="ok")
+
+
+@router.get("/health/ready", summary="Whether the catalog can be read", responses={503: responses()[503]})
+def ready(request: Request) -> Health:
+    """Say whether requests can be answered: 503 while the catalog cannot be read. Open to everybody."""
+    with states.of(request).read() as connection:
+        connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return Health(status="ok")
+
+
+@router.get(
+    "/metrics",
+    summary="Everything that is measured, for Prometheus",
+    responses=responses() | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    response_class=Response,
+)
+def metrics(request: Request, caller: Annotated[Caller, Depends(needs("metrics.read"))]) -> Response:
+    """Give the vendors' totals, what stands now, and how long this server's answers took."""
+    state = states.of(request)
+    found = prometheus.text(state.engine, state.config, caller.vendors)
+    own = generate_latest(REGISTRY) if caller.vendors is None else b""
+    return Response(found + own, media_type=CONTENT_TYPE_LATEST)

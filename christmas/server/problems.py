@@ -1,0 +1,168 @@
+"""Errors as answers: problem details (RFC 9457) under ``/api``, a page elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from sqlalchemy import exc
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from christmas.errors import (
+    AccessDenied,
+    ArgumentError,
+    ChristmasError,
+    DatabaseUnavailable,
+    JobRefused,
+    RedisUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+TITLES = {
+    AccessDenied: "Not permitted", ArgumentError: "Not accepted", DatabaseUnavailable: "The database is away",
+    RedisUnavailable: "Redis is away", JobRefused: "The job is refused",
+}  # fmt: skip
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = Field("about:blank", description="always this: the title says what kind of problem it is")
+    title: str = Field(examples=["Not found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(description="what is wrong and what to do", examples=["There is no product 'abc'."])
+    instance: str = Field(description="the path that was asked for", examples=["/api/v1/products/abc"])
+    errors: list[dict[str, str]] | None = Field(
+        None, description="each wrong value: where it is, and what is wrong", examples=[None]
+    )
+
+
+class NotFound(ChristmasError):
+    """Raised when a request names what does not exist, from the routes."""
+
+
+class Unauthorised(AccessDenied):
+    """Raised when there is no key, or one that is not valid, from ``guard``; ``reason`` is for the log alone."""
+
+    reason: str | None = None
+
+
+class TooMany(AccessDenied):
+    """Raised when a key, or an address, asks too often, from ``guard``."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class WrongMediaType(ChristmasError):
+    """Raised when a body is not of the type that is accepted, from ``guard``."""
+
+
+# The first that fits.
+CODES: tuple[tuple[type[Exception], int], ...] = (
+    (Unauthorised, 401), (TooMany, 429), (AccessDenied, 403), (NotFound, 404), (WrongMediaType, 415),
+    (ArgumentError, 422), (JobRefused, 409), (DatabaseUnavailable, 503), (RedisUnavailable, 503),
+    (exc.TimeoutError, 503),
+)  # fmt: skip
+
+
+def install(app: FastAPI, page: Callable[[Request, int, str, str], Response]) -> None:
+    """Answer every error; ``page`` makes a page of request, status, title and detail."""
+
+    def answer(request: Request, status: int, title: str, detail: str, **more: Any) -> Response:
+        if _is_api(request):
+            problem = Problem(title=title, status=status, detail=detail, instance=request.url.path, **more)
+            return JSONResponse(problem.model_dump(exclude_none=True), status, media_type=MEDIA_TYPE)
+        return page(request, status, title, detail)
+
+    def expected(request: Request, error: Exception) -> Response:
+        status = next(code for kind, code in CODES if isinstance(error, kind))
+        if status == 401 and not _is_api(request) and request.method in {"GET", "HEAD"}:
+            return RedirectResponse(f"/sign-in?next={_quoted(request)}", 303)
+        detail, title = str(error), HTTPStatus(status).phrase
+        if status == 503:  # whoever asks need not know where the database is
+            logger.error("A request failed: %s", error)
+            detail = "The catalog cannot be read at the moment. It comes back by itself; try again in some seconds."
+        title = next((text for kind, text in TITLES.items() if isinstance(error, kind)), title)
+        response = answer(request, status, title, detail)
+        if status == 401:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="christmas", Basic realm="christmas", charset="UTF-8"'
+        if status == 503 or isinstance(error, TooMany):
+            response.headers["Retry-After"] = str(getattr(error, "seconds", RETRY_SECONDS))
+        return response
+
+    def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101  # what it is registered for
+        errors = [_explained(one) for one in error.errors()]
+        detail = "; ".join(f"{one['where']}: {one['problem']}" for one in errors)
+        return answer(request, 422, "Not accepted", detail[:2000], errors=errors)
+
+    def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  # what it is registered for
+        title, detail = _of_http(request, error)
+        response = answer(request, error.status_code, title, detail)
+        response.headers.update(error.headers or {})
+        return response
+
+    def unexpected(request: Request, error: Exception) -> Response:
+        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return answer(request, 500, "An unexpected error", "It is in the server's log; tell an operator what you did.")
+
+    for kind, _ in CODES:
+        app.add_exception_handler(kind, expected)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def _of_http(request: Request, error: HTTPException) -> tuple[str, str]:
+    phrase = HTTPStatus(error.status_code).phrase
+    if error.detail != phrase:
+        return phrase, error.detail
+    details = {
+        404: "There is nothing here; the OpenAPI document, /api/v1/openapi.json, lists what there is.",
+        405: f"{request.method} is not allowed here.",
+    }
+    return phrase.capitalize(), details.get(error.status_code, phrase)
+
+
+def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Give the documentation of these errors, and of those that every route may answer."""
+    return {
+        code: {"description": HTTPStatus(code).phrase, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+        for code in sorted({401, 403, 422, 429, 503, *codes})
+    }
+
+
+_SCHEMA = {"$ref": "#/components/schemas/Problem"}
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith(("/api", "/metrics", "/health"))
+
+
+def _quoted(request: Request) -> str:
+    from urllib.parse import quote
+
+    query = f"?{request.url.query}" if request.url.query else ""
+    return quote(request.url.path + query, safe="")
+
+
+def _explained(one: Any) -> dict[str, str]:
+    where = ".".join(str(part) for part in one["loc"] if part not in {"query", "body", "path"}) or "the request"
+    problem = "is not known here" if one["type"] == "extra_forbidden" else one["msg"].removeprefix("Value error, ")
+    return {"where": where, "problem": problem}

@@ -1,0 +1,77 @@
+"""The server as a process of its own."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from christmas.access import services
+from christmas.config import is_loopback
+from christmas.errors import ChristmasError, ConfigurationError
+from christmas.leash import watch
+from christmas.server import app
+
+if TYPE_CHECKING:
+    from christmas.config import Config
+
+logger = logging.getLogger(__name__)
+
+# Requests that are being answered when the server is told to stop get so long.
+STOP_SECONDS = 10
+
+
+def run(config: Config, *, leash: bool = False) -> None:
+    """Run until SIGINT or SIGTERM, or with ``leash`` until stdin closes; raises what is wrong at the start."""
+    server = config.server
+    if config.access.test_users and not is_loopback(server.bind_address):
+        raise ConfigurationError(
+            f"access.test_users has keys that everybody knows: not on {server.bind_address}, only on 127.0.0.1."
+        )
+    bound = services.prepare(config, "server")
+    listener = _listener(config)
+    application = app.create(bound)
+    running = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            log_config=None,  # default its own handlers, because the service's are set up
+            access_log=False,  # default one line a request, because /metrics counts them
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            proxy_headers=bool(server.proxies),
+            forwarded_allow_ips=server.proxies,
+        )
+    )
+
+    def stop(*_: object) -> None:
+        running.should_exit = True
+
+    # Uvicorn raises the signal again when it has stopped, for whoever handled it before: the end is an orderly one.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    if leash:
+        watch(stop)
+    logger.info("The server listens on %s", address(config, listener.getsockname()[1]))
+    running.run([listener])
+    logger.info("The server has stopped")
+
+
+def address(config: Config, port: int) -> str:
+    """Give the address of the server's pages."""
+    host = config.server.bind_address
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _listener(config: Config) -> socket.socket:
+    server = config.server
+    family = socket.AF_INET6 if ":" in server.bind_address else socket.AF_INET
+    try:
+        return socket.create_server((server.bind_address, server.port), family=family)
+    except OSError as error:
+        raise ChristmasError(
+            f"The server cannot listen on port {server.port} of {server.bind_address}: {error.strerror}. Stop what has "
+            "it, or set CHRISTMAS__SERVER__PORT or CHRISTMAS__SERVER__BIND_ADDRESS."
+        ) from error

@@ -1,0 +1,60 @@
+"""What is shown until there is a first product: that it is being read, and how far that is."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from christmas.catalog import jobs, shops
+from christmas.catalog.jobs import JobRow
+from christmas.server import state as states
+from christmas.server.guard import Caller, needs
+from christmas.server.web import render
+
+router = APIRouter()
+
+SHOWN = 50
+_TRIED = ("pages_read", "pages_unreadable", "pages_blocked", "pages_failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One run that is going on, or waits; ``planned`` is None as long as it is not known."""
+
+    vendor: str
+    waits: bool
+    read: int
+    planned: int | None
+
+
+def page(request: Request, caller: Caller, connection: Connection) -> Response:
+    """Show how far the first reading is, or how to start it."""
+    return render.page(request, caller, "first_visit.html", readings=readings(connection, caller.vendors))
+
+
+@router.get("/first-visit")
+def progress(request: Request, caller: Annotated[Caller, Depends(needs("products.read", page=True))]) -> Response:
+    """Give the same as a part of the page, which asks again and again; it is loaded anew once there is a product."""
+    with states.of(request).read() as connection:
+        found = readings(connection, caller.vendors)
+        arrived = bool(shops.names(connection, caller.vendors))
+    response = render.page(request, caller, "_first_visit.html", readings=found)
+    if arrived:
+        response.headers["HX-Refresh"] = "true"
+    return response
+
+
+def readings(connection: Connection, vendors: list[str] | None) -> list[Reading]:
+    """Give the runs that read shops now, or will; the first of them are those that run."""
+    rows = jobs.find(connection, states=jobs.OPEN, vendors=vendors, processes_only=True, limit=SHOWN)
+    return sorted(map(_reading, rows), key=lambda one: (one.waits, one.vendor))
+
+
+def _reading(row: JobRow) -> Reading:
+    outcome = row.outcome or {}
+    read = sum(outcome.get(name, 0) for name in _TRIED)
+    planned = outcome.get("pages_planned", 0)
+    return Reading(row.vendor or row.name, row.state == "queued", read, max(planned, read) if planned else None)

@@ -1,0 +1,166 @@
+"""Jobs: running and queued ones as a tree with their progress, one with what it did, and cancelling."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from christmas.catalog import job_changes, jobs, queue
+from christmas.catalog.jobs import JobRow
+from christmas.errors import ArgumentError
+from christmas.jobs import wake
+from christmas.platforms.arguments import VENDOR_PATTERN
+from christmas.server import state as states
+from christmas.server.guard import Caller, needs
+from christmas.server.paging import cursor, position
+from christmas.server.problems import NotFound
+from christmas.server.web import render
+from christmas.server.web.operations import Done, back
+
+router = APIRouter(prefix="/operations/jobs")
+
+# What is looked at every two seconds has a bound; the rest is said as a number.
+ROOTS_MAX, LINES_MAX = 20, 200
+PER_PAGE = 50
+CHANGES_SHOWN = 100
+TRIED = ("read", "unreadable", "blocked", "failed")
+TOLD = {
+    "pages_read": "pages", "store_new_keys": "new keys", "store_new_products": "new products",
+    "store_changes": "changes", "children": "jobs",
+}  # fmt: skip
+
+JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
+Viewer = Annotated[Caller, Depends(needs("jobs.read", page=True))]
+State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One job of a tree; ``depth`` from 0, and how much of it is done: pages, or jobs below a root."""
+
+    job: JobRow
+    depth: int
+    done: int
+    planned: int | None
+    unit: str
+
+
+@router.get("")
+def list_jobs(
+    request: Request, caller: Viewer, state: State | None = None,
+    vendor: Annotated[str | None, Query(pattern=VENDOR_PATTERN + "|^$")] = None,
+    before: Annotated[str | None, Query(max_length=500)] = None, done: Done | None = None,
+) -> Response:  # fmt: skip
+    """Show what is open as a tree, and below it the newest jobs that have ended, or those that were asked for."""
+    wanted = [state] if state else [one for one in jobs.STATES if one not in jobs.OPEN]
+    with states.of(request).read() as connection:
+        live = _live(connection, caller)
+        rows = jobs.find(
+            connection, states=wanted, vendor=vendor or None, vendors=caller.vendors, limit=PER_PAGE + 1,
+            before=position(before, datetime, str),
+        )  # fmt: skip
+    more = cursor((rows[PER_PAGE - 1].queued_at, rows[PER_PAGE - 1].id)) if len(rows) > PER_PAGE else None
+    return render.page(
+        request, caller, "operations_jobs.html", live=live, rows=rows[:PER_PAGE], more=more, state=state,
+        vendor=vendor or "", known=jobs.STATES, done=done,
+    )  # fmt: skip
+
+
+@router.get("/live")
+def live_jobs(request: Request, caller: Viewer) -> Response:
+    """Give the part of the list that is looked at again and again."""
+    with states.of(request).read() as connection:
+        found = _live(connection, caller)
+    return render.page(request, caller, "_operations_live.html", live=found)
+
+
+@router.get("/{job_id}")
+def show_job(request: Request, caller: Viewer, job_id: JobId, done: Done | None = None) -> Response:
+    """Show one job: what it was asked for, how far it is, what is below it, what it has changed, and its log."""
+    return render.page(request, caller, "operations_job.html", done=done, **_details(request, caller, job_id))
+
+
+@router.get("/{job_id}/live")
+def live_job(request: Request, caller: Viewer, job_id: JobId) -> Response:
+    """Give the part of a job's page that is looked at again and again until the job has ended."""
+    return render.page(request, caller, "_operations_job.html", **_details(request, caller, job_id))
+
+
+@router.post("/{job_id}/cancel")
+def cancel(
+    request: Request, job_id: JobId, caller: Annotated[Caller, Depends(needs("jobs.cancel", page=True))]
+) -> Response:
+    """Cancel a job and what it has started."""
+    state = states.of(request)
+    with state.begin() as connection:
+        visible(connection, caller, job_id)
+        if queue.cancel(connection, job_id, datetime.now(UTC)) is None:
+            raise ArgumentError(f"The job {job_id} has ended already: there is nothing to cancel.")
+    wake.nodes(state.config)
+    return back(f"/operations/jobs/{job_id}", "cancelled")
+
+
+def visible(connection: Connection, caller: Caller, job_id: str) -> JobRow:
+    """Give a job; raises NotFound where there is none that the caller may see."""
+    job = jobs.get(connection, job_id)
+    if job is None or not caller.sees(job.vendor):
+        raise NotFound(f"There is no job {job_id}; the list of jobs shows those there are.")
+    return job
+
+
+def _details(request: Request, caller: Caller, job_id: str) -> dict[str, Any]:
+    with states.of(request).read() as connection:
+        job = visible(connection, caller, job_id)
+        rows = [row for row in jobs.tree(connection, job_id) if caller.sees(row.vendor)]
+        children = [one for one in jobs.children(connection, job_id) if caller.sees(one.job.vendor)]
+        changes = job_changes.find(connection, [row.id for row in rows], job.queued_at, CHANGES_SHOWN)
+    lines = lines_of(rows)
+    return {"job": job, "line": lines[0], "children": children, "changes": changes, "shown": CHANGES_SHOWN,
+            "open": job.state in jobs.OPEN}  # fmt: skip
+
+
+def _live(connection: Connection, caller: Caller) -> dict[str, Any]:
+    """Give the open jobs as lines of trees, and how many are left out."""
+    rows = jobs.find(connection, states=jobs.OPEN, vendors=caller.vendors, limit=LINES_MAX + 1)
+    ids = {row.id for row in rows}
+    roots = [row for row in rows if row.parent_id not in ids]
+    lines: list[Line] = []
+    for root in roots[:ROOTS_MAX]:
+        below = [root] if root.consumer else [row for row in jobs.tree(connection, root.id) if caller.sees(row.vendor)]
+        lines += lines_of(below)
+    shown = lines
+    if len(lines) > LINES_MAX:
+        shown = [line for line in lines if line.job.state in jobs.OPEN][:LINES_MAX]
+    return {"lines": shown, "more": len(rows) > LINES_MAX or len(roots) > ROOTS_MAX or len(shown) < len(lines)}
+
+
+def lines_of(rows: list[JobRow]) -> list[Line]:
+    """Lay a tree out; its root is the first row, and what another root had submitted before is put below it."""
+    depth: dict[str, int] = {}
+    for row in rows:
+        depth[row.id] = depth.get(row.parent_id or "", 0) + 1 if depth else 0
+    return [Line(row, depth[row.id], *_progress(row, rows)) for row in rows]
+
+
+def _progress(row: JobRow, rows: list[JobRow]) -> tuple[int, int | None, str]:
+    if row.consumer is None:
+        below = [one for one in rows if one.parent_id == row.id]
+        return sum(one.state not in jobs.OPEN for one in below), len(below) or None, "jobs"
+    outcome = row.outcome or {}
+    tried = sum(outcome.get(f"pages_{name}", 0) for name in TRIED)
+    planned = outcome.get("pages_planned", 0)
+    return tried, max(planned, tried) if planned else None, "pages"  # a listing's further pages come unplanned
+
+
+def result(job: JobRow) -> str:
+    """Give the outcome in a few words."""
+    outcome = job.outcome or {}
+    told = ", ".join(f"{outcome[name]:,} {word}" for name, word in TOLD.items() if outcome.get(name))
+    return str(outcome.get("error") or told)
+
+
+render.templates.filters["result"] = result

@@ -1,0 +1,166 @@
+"""One piece: who has it, for how much, and how that was before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from christmas.catalog import browse, price_history
+from christmas.catalog.changes import NOT_BUYABLE
+from christmas.catalog.price_history import Step
+from christmas.catalog.products import ProductRow
+from christmas.reading.identity import normal_sku
+from christmas.reading.money import decimals
+from christmas.server import guard
+from christmas.server import state as states
+from christmas.server.guard import Caller, needs
+from christmas.server.problems import NotFound
+from christmas.server.web import filters, render, words
+
+router = APIRouter()
+
+PIECE_MAX = 80
+# So many of the newest are in the table and the chart; daily changes of five shops fill them in three months.
+STEPS_MAX = 500
+CHANGES_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A moment at which one shop's price or stock was another than before; ``before`` is None for the first."""
+
+    offer: ProductRow
+    step: Step
+    before: Step | None
+
+    @property
+    def price_change(self) -> int:
+        """How much dearer it became, in minor units; 0 where that cannot be said."""
+        if self.before is None or self.before.currency != self.step.currency:
+            return 0
+        return (self.step.price_minor or 0) - (self.before.price_minor or 0) if self._priced else 0
+
+    @property
+    def _priced(self) -> bool:
+        return self.before is not None and None not in {self.before.price_minor, self.step.price_minor}
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the history of a piece tells; amounts in minor units of ``currency``."""
+
+    currency: str
+    events: list[Event]
+    more: bool
+    lowest: tuple[int, datetime, str] | None
+    usual: tuple[int, int] | None
+    chart: dict[str, Any]
+
+
+@router.get("/pieces/{year}/{piece}")
+def piece(
+    request: Request, year: str, piece: str, caller: Annotated[Caller, Depends(needs("products.read", page=True))]
+) -> Response:
+    """Show a piece of a year, or of an unknown one."""
+    number = None if year == "unknown" else filters.number(year, "year", 1900, 2100)
+    name = piece[:PIECE_MAX].replace("\0", "")
+    may_see_changes = guard.may(request, caller, "changes.read")
+    with states.of(request).read() as connection:
+        offers = browse.offers(connection, name, number, caller.vendors)
+        normal = normal_sku(name)
+        if not offers and normal != name and browse.offers(connection, normal, number, caller.vendors):
+            return RedirectResponse(words.piece_address(number, normal), 308)
+        if not offers:
+            raise NotFound(f"There is no piece {name} of {year}: the search finds a SKU in any spelling.")
+        past = _past(connection, offers, guard.may(request, caller, "jobs.read")) if may_see_changes else None
+    shown = in_order(offers)
+    named = next((one for one in shown if one.image_url), shown[0])
+    series = next((one for one in shown if one.series), named)
+    return render.page(
+        request, caller, "piece.html", year=number, piece=name, offers=shown, named=named, series=series, past=past,
+        best=best(shown), skus=sorted({one.sku for one in offers if one.sku}), newest=CHANGES_SHOWN,
+    )  # fmt: skip
+
+
+def in_order(offers: Sequence[ProductRow]) -> list[ProductRow]:
+    """Give what can be bought first, then the cheapest; what has no price, and what is gone, at the end."""
+
+    def rank(one: ProductRow) -> tuple[bool, bool, bool, int, str]:
+        price = one.price_minor
+        return one.gone_since is not None, not words.is_available(one), price is None, price or 0, one.vendor
+
+    return sorted(offers, key=rank)
+
+
+def best(offers: Sequence[ProductRow]) -> ProductRow | None:
+    """Give the cheapest that can be bought, in the currency that most shops have; None where there is none."""
+    most = currency_of(offers)
+    can = [one for one in offers if words.is_available(one) and one.price_minor is not None and one.currency == most]
+    return min(can, key=lambda one: (one.price_minor or 0, one.vendor), default=None)
+
+
+def currency_of(offers: Sequence[ProductRow]) -> str:
+    """Give the currency that most offers have."""
+    found = [one.currency for one in offers if one.currency and one.price_minor is not None]
+    return max(sorted(set(found)), key=found.count, default=filters.CURRENCY)
+
+
+def _past(connection: Connection, offers: Sequence[ProductRow], may_see_jobs: bool) -> Past:
+    steps = price_history.of_products(connection, offers)
+    currency = currency_of(offers)
+    by_id = {one.id: one for one in offers}
+    ended = {one.id: one.gone_since for one in offers if one.gone_since}
+    lowest = price_history.lowest(steps, currency)
+    events = [
+        Event(by_id[product], step, before)
+        for product, some in steps.items()
+        for before, step in zip([None, *some], some, strict=False)
+    ]
+    events.sort(key=lambda one: one.step.at, reverse=True)
+    return Past(
+        currency=currency,
+        events=events[:STEPS_MAX],
+        more=len(events) > STEPS_MAX,
+        lowest=(lowest[0], lowest[1], by_id[lowest[2]].vendor) if lowest else None,
+        usual=price_history.usual_range(steps, datetime.now(UTC), currency, ended=ended),
+        chart=_chart(events[:STEPS_MAX], currency, may_see_jobs),
+    )
+
+
+def _chart(events: Sequence[Event], currency: str, may_see_jobs: bool) -> dict[str, Any]:
+    """Give what chart.js draws: for each shop its steps, the oldest first; times in seconds since 1970."""
+    lines: dict[UUID, dict[str, Any]] = {}
+    for one in reversed(events):
+        if one.step.currency in {currency, None}:
+            line = lines.setdefault(one.offer.id, _line(one.offer))
+            line["steps"].append(_point(one.step, currency, may_see_jobs))
+    return {
+        "currency": currency,
+        "decimals": decimals(currency),
+        "until": int(datetime.now(UTC).timestamp()),
+        "lines": sorted(lines.values(), key=lambda line: line["shop"]),
+    }
+
+
+def _point(step: Step, currency: str, may_see_jobs: bool) -> dict[str, Any]:
+    return {
+        "at": int(step.at.timestamp()),
+        "when": words.moment(step.at),
+        "minor": step.price_minor,
+        "text": render.money(step.price_minor, currency),
+        "stock": words.stock(step.availability),
+        "out": step.availability in NOT_BUYABLE,
+        "job": step.job if may_see_jobs else None,
+    }
+
+
+def _line(offer: ProductRow) -> dict[str, Any]:
+    # A shop may have a piece twice, in different boxes.
+    name = f"{words.shop(offer.vendor)}, {words.box(offer.box)}" if offer.box else words.shop(offer.vendor)
+    return {"shop": name, "ended": offer.gone_since and int(offer.gone_since.timestamp()), "steps": []}

@@ -1,0 +1,117 @@
+"""The search, which is also where everybody arrives."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from christmas.catalog import browse, shops
+from christmas.catalog.browse import Filters, Piece, PiecePage
+from christmas.catalog.changes import BUYABLE
+from christmas.catalog.pieces import tokens
+from christmas.catalog.search import Vocabulary
+from christmas.errors import ArgumentError
+from christmas.server import state as states
+from christmas.server.guard import Caller, needs
+from christmas.server.web import filters, first_visit, render
+from christmas.server.web.filters import Asked, Wanted
+
+router = APIRouter()
+
+SUGGESTIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One page of what was found; ``more`` where there was more than is looked at."""
+
+    pieces: list[Piece]
+    count: int
+    more: bool
+    page: int
+    pages: int
+    asked_as: str = ""
+    understood_as: str = ""
+
+
+NOTHING = Results([], 0, more=False, page=1, pages=1)
+
+
+@router.get("/")
+def search(
+    request: Request,
+    asked: Annotated[Asked, Query()],
+    caller: Annotated[Caller, Depends(needs("products.read", page=True))],
+) -> Response:
+    """Show what is found, or what is new where nothing is asked for."""
+    state = states.of(request)
+    problem, results = None, NOTHING
+    with state.read() as connection:
+        known = shops.names(connection, caller.vendors)
+        if not known:
+            return first_visit.page(request, caller, connection)
+        try:
+            results = find(connection, state.vocabulary, filters.read(asked), caller.vendors)
+        except ArgumentError as error:
+            problem = str(error)
+    status = 422 if problem else 200
+    return render.page(
+        request, caller, "search.html", status, asked=asked, results=results, problem=problem, shops=known,
+        sorts=filters.SORTS, pages=page_links(asked, results),
+    )  # fmt: skip
+
+
+@router.get("/suggestions")
+def suggestions(
+    request: Request, caller: Annotated[Caller, Depends(needs("products.read", page=True))], q: str = ""
+) -> Response:
+    """Give what the text may become, as a list for the box."""
+    state = states.of(request)
+    found: list[str] = []
+    if q.strip() and len(q) <= filters.TEXT_MAX:
+        with state.read() as connection:
+            state.vocabulary.refresh(connection)
+        found = state.vocabulary.suggest(q)[:SUGGESTIONS]
+    return render.page(request, caller, "_suggestions.html", found=found, asked=Asked())
+
+
+def find(connection: Connection, vocabulary: Vocabulary, wanted: Wanted, vendors: list[str] | None) -> Results:
+    """Give one page of the pieces that were asked for."""
+    query = None
+    if wanted.text:
+        vocabulary.refresh(connection)
+        query = vocabulary.understood(wanted.text)
+        if query.nothing:
+            return NOTHING
+    chosen = Filters(
+        vendor=wanted.shop, vendors=vendors, year=wanted.year,
+        availability=BUYABLE if wanted.in_stock else (),
+        price_min_minor=wanted.price_min_minor, price_max_minor=wanted.price_max_minor, currency=filters.CURRENCY,
+        series=wanted.series, query=query,
+    )  # fmt: skip
+    found = _page(connection, chosen, wanted.sort, wanted.page)
+    pages = max(-(-found.count // filters.PAGE_SIZE), 1)
+    if wanted.page > pages:  # things were sold since; the last page there is
+        found = _page(connection, chosen, wanted.sort, pages)
+    results = Results(found.pieces, found.count, found.more, min(wanted.page, pages), pages)
+    if query and query.corrected:
+        meant = " ".join(query.corrected.get(word, word) for word in tokens(wanted.text))
+        results = replace(results, asked_as=wanted.text, understood_as=meant)
+    return results
+
+
+def _page(connection: Connection, chosen: Filters, sort: str, page: int) -> PiecePage:
+    start = (page - 1) * filters.PAGE_SIZE
+    return browse.piece_page(connection, chosen, sort, start=start, size=filters.PAGE_SIZE)
+
+
+def page_links(asked: Asked, results: Results) -> list[tuple[int, str]]:
+    """Give number and address of the pages around this one, the first and the last; [] where there is only one."""
+    if results.pages == 1:
+        return []
+    around = range(max(results.page - 2, 1), min(results.page + 2, results.pages) + 1)
+    chosen = sorted({1, *around, results.pages})
+    return [(number, asked.address(page="" if number == 1 else str(number))) for number in chosen]

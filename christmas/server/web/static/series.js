@@ -1,0 +1,48 @@
+// Charts of how long answers took: data from the page itself, drawn with uPlot.
+"use strict";
+
+(() => {
+  const data = JSON.parse(document.getElementById("series").textContent);
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const HEIGHT = 240;
+  const WORDS = { p50: "half of all within", p95: "95 of 100 within" };
+
+  function colour(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  function options(width, lines) {
+    const text = colour("--muted");
+    const axis = { stroke: text, grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+    const shown = (plot, value) => (value == null ? "–" : `${value.toLocaleString()} ms`);
+    const series = Object.keys(lines).map((name, number) => ({
+      label: WORDS[name] || name,
+      stroke: colour(`--series-${number + 2}`),
+      width: 2,
+      value: shown,
+      spanGaps: false,
+      points: { show: true, size: 5 },
+    }));
+    return {
+      width,
+      height: HEIGHT,
+      series: [{ label: "time" }, ...series],
+      scales: { y: { range: (plot, low, high) => [0, high ? high * 1.1 : 1] } },
+      axes: [axis, { ...axis, size: 70, values: (plot, ticks) => ticks.map((tick) => `${tick} ms`) }],
+    };
+  }
+
+  function draw(place) {
+    const lines = data.lines[place.dataset.lines];
+    place.replaceChildren();
+    return new uPlot(options(place.clientWidth, lines), [data.times, ...Object.values(lines)], place);
+  }
+
+  for (const place of document.querySelectorAll("[data-lines]")) {
+    let plot = draw(place);
+    new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: HEIGHT })).observe(place);
+    dark.addEventListener("change", () => {
+      plot = draw(place);
+    });
+  }
+})();

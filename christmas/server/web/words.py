@@ -1,0 +1,66 @@
+"""What pages say for the catalog's own words: shops, stock, boxes, changes."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from christmas.catalog.changes import BUYABLE
+from christmas.server.web.render import templates
+
+if TYPE_CHECKING:
+    from christmas.catalog.products import ProductRow
+
+# By availability: what a page says, and the class of the tag around it.
+STOCK = {
+    "in_stock": ("in stock", "tag-ok"),
+    "low_stock": ("few left", "tag-warn"),
+    "preorder": ("preorder", "tag-ok"),
+    "out_of_stock": ("sold out", "tag-bad"),
+    "discontinued": ("discontinued", "tag-bad"),
+    "unknown": ("not known", "badge"),
+}
+BOXES = {"NB": "no box", "DB": "damaged box", "SDB": "slightly damaged box"}
+KINDS = {"fell": "Price fell", "rose": "Price rose", "back": "Back in stock", "sold_out": "Sold out"}
+FIELDS = {"price": "price", "list_price": "price before", "availability": "stock", "release_year": "year"}
+_TOP_LEVEL = re.compile(r"_[a-z]{2,4}$")
+
+
+def shop(vendor: str) -> str:
+    """Give a vendor's name for people: ``hallmark_ornaments_com`` is ``Hallmark Ornaments``."""
+    return _TOP_LEVEL.sub("", vendor).replace("_", " ").title()
+
+
+def stock(availability: str | None) -> str:
+    """Say in words whether something can be bought."""
+    return STOCK.get(availability or "unknown", STOCK["unknown"])[0]
+
+
+def stock_class(availability: str | None) -> str:
+    """Give the class of the tag around ``stock``."""
+    return STOCK.get(availability or "unknown", STOCK["unknown"])[1]
+
+
+def box(mark: str | None) -> str:
+    """Say in words what a box mark of a SKU means; an empty text where there is none."""
+    return BOXES.get(mark or "", mark or "")
+
+
+def piece_address(year: int | None, piece: str) -> str:
+    """Give the page of a piece; ``piece`` is a normal form, which needs no quoting."""
+    return f"/pieces/{year or 'unknown'}/{piece}"
+
+
+def is_available(row: ProductRow) -> bool:
+    """Say whether an offer can be bought now, as far as is known."""
+    return row.availability in BUYABLE and row.gone_since is None
+
+
+def moment(at: datetime) -> str:
+    """Write a time for people, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+templates.filters.update(shop=shop, stock=stock, stock_class=stock_class, box=box, moment=moment)
+templates.globals.update(piece_address=piece_address, is_available=is_available, fields=FIELDS, kinds=KINDS)

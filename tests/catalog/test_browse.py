@@ -1,0 +1,246 @@
+"""Lists of products and pieces: what is in them, in which order, on which page."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product as combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from christmas.catalog import browse, database
+from christmas.catalog.browse import SORTS, Filters, Piece
+from christmas.catalog.changes import BUYABLE
+from christmas.catalog.products import ProductRow
+from christmas.catalog.search import Query, Vocabulary, exactly
+from christmas.catalog.tables import metadata
+from christmas.items import Availability
+from tests.catalog import shelves
+from tests.catalog.conftest import SERVERS
+from tests.catalog.making import at, product, stored, write
+from tests.catalog.shelves import VENDORS, everything, passing
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "vendor": (None, VENDORS[0], VENDORS[3], "unknown_example"),
+    "vendors": (None, VENDORS[:2], VENDORS, [VENDORS[3]], []),
+    "year": (None, 1985, 2001, 1700, 10**6),
+    "availability": ((), ("in_stock",), BUYABLE, ("discontinued",)),
+    "price_min_minor": (None, 1000, 10**12),
+    "price_max_minor": (None, 1995),
+    "currency": ("USD", "EUR", "JPY"),
+    "brand": (None, "hallmark", "Café de Noël", "none at all", "™", "Hall\0mark", "%"),
+    "series": (None, "frosty friends", "Tin Locomotive", "friends", ""),
+    "changed_since": (None, at(20), at(1000)),
+    "query": (
+        None, Query(), exactly("frosty"), Query(("santa",), ("qx",)), Query(sku="qxi7109"), exactly("absent"),
+        Query(("tin", "drum"), sku="qx4822"), Query(nothing=True),
+    ),
+    "gone": (False, True),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def filled(
+    request: pytest.FixtureRequest, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """Give a catalog of random products that no test changes."""
+    if request.param == "postgresql":
+        found: Engine = request.getfixturevalue("postgresql")
+        with database.begin(found) as connection:
+            names = ", ".join(table.name for table in metadata.sorted_tables)
+            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    else:
+        path = tmp_path_factory.mktemp("browse") / "catalog.db"
+        shutil.copy(sqlite_template, path)
+        found = database.open_engine(f"sqlite:///{path}")
+    with database.begin(found) as connection:
+        shelves.fill(connection)
+    yield found
+    if request.param == "sqlite":
+        found.dispose()
+
+
+@pytest.fixture
+def shelf(filled: Engine) -> Iterator[Connection]:
+    with database.read(filled) as connection:
+        yield connection
+
+
+@pytest.fixture(params=[0, browse.FEW], ids=["many", "few"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every filter be passed by many, so that the order's index is read; or by few."""
+    monkeypatch.setattr(browse, "FEW", request.param)
+
+
+def walked(connection: Connection, filters: Filters, sort: str, limit: int = 7) -> list[ProductRow]:
+    """Give all pages in one list."""
+    found: list[ProductRow] = []
+    after = None
+    while rows := browse.page(connection, filters, sort, after, limit):
+        assert len(rows) <= limit
+        found += rows
+        after = browse.position(rows[-1], sort)
+    return found
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.usefixtures("few")
+def test_pages_give_every_product_once_in_order(shelf: Connection, sort: str) -> None:
+    rows = everything(shelf)
+    for filters in (Filters(), Filters(gone=True), Filters(vendor=VENDORS[0]), Filters(year=1985, currency="EUR")):
+        expected = passing(rows, filters, sort)
+        assert [row.id for row in walked(shelf, filters, sort)] == [row.id for row in expected]
+        assert expected
+
+
+@pytest.mark.usefixtures("few")
+def test_any_filters_find_what_a_plain_program_finds(shelf: Connection) -> None:
+    rows = everything(shelf)
+    chance = random.Random(17)
+    found = Counter[bool]()
+    for number in range(400):
+        # Some filters at once; all of them at once would find nothing.
+        names = chance.sample(list(CHOICES), chance.randrange(1, 5))
+        filters = Filters(**{name: chance.choice(CHOICES[name]) for name in names})
+        sort = SORTS[number % len(SORTS)]
+        expected = passing(rows, filters, sort)
+        assert browse.page(shelf, filters, sort, None, 1000) == expected, filters
+        assert walked(shelf, filters, sort, 40) == expected, filters
+        found[bool(expected)] += 1
+    assert min(found.values()) > 50
+
+
+@pytest.mark.parametrize("names", [*combinations(CHOICES, repeat=1), ("vendor", "year"), ("query", "year", "vendors")])
+def test_a_walk_finds_the_same_whatever_its_stride(
+    shelf: Connection, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browse, "STRIDE", 23)
+    rows = everything(shelf)
+    for values in combinations(*(CHOICES[name] for name in names)):
+        filters = Filters(**dict(zip(names, values, strict=True)))
+        found: list[ProductRow] = []
+        after = None
+        while some := browse.walk(shelf, filters, after, 10):
+            found += some
+            after = some[-1].key_id
+            if len(some) < 10:  # only at the end
+                break
+        assert found == sorted(passing(rows, filters, "changed"), key=lambda row: row.key_id), filters
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_pieces_are_in_the_order_of_their_first_product(shelf: Connection, sort: str) -> None:
+    filters = Filters(series="frosty friends")
+    expected: dict[tuple[int | None, str], list[ProductRow]] = {}
+    for row in passing(everything(shelf), filters, sort):
+        expected.setdefault((row.release_year, row.piece), []).append(row)
+    found, more = browse.pieces(shelf, filters, sort)
+    assert [(one.release_year, one.piece) for one in found] == list(expected)
+    assert [one.offers for one in found] == list(expected.values())
+    assert not more
+    assert browse.piece_page(shelf, filters, sort, start=2, size=3) == browse.PiecePage(found[2:5], len(found), False)
+
+
+def test_more_products_than_are_looked_at(shelf: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, more = browse.pieces(shelf, Filters(), "changed", limit=10)
+    assert more
+    assert sum(len(one.offers) for one in found) == 10
+    monkeypatch.setattr(browse, "CANDIDATES", 10)
+    found, more = browse.pieces(shelf, Filters(query=exactly("frosty")), "price")
+    assert more
+    assert 0 < sum(len(one.offers) for one in found) <= 10
+
+
+def test_a_position_of_any_number_is_after_or_before_all(shelf: Connection) -> None:
+    most = 2**63 - 1
+    for sort, after in (("price", (most, most)), ("year", (most, "", most)), ("-year", (-most, "", 0))):
+        assert browse.page(shelf, Filters(), sort, after, 5) == []
+    assert browse.offers(shelf, "QX4822", most) == []
+    assert browse.year_page(shelf, most, None, 5) == []
+
+
+@pytest.mark.parametrize("vendors", [None, [VENDORS[3]], VENDORS[:2], []])
+def test_years(shelf: Connection, vendors: list[str] | None) -> None:
+    seen = {row.release_year for row in everything(shelf) if vendors is None or row.vendor in vendors}
+    dated: list[int | None] = sorted((year for year in seen if year is not None), reverse=True)
+    assert [year for year, _ in browse.years(shelf, vendors)] == dated + [None] * (None in seen)
+    assert vendors == [] or dated
+
+
+@pytest.mark.parametrize("vendors", [None, VENDORS[1:3], []])
+@pytest.mark.parametrize("year", [1985, None, 1700])
+def test_the_list_of_a_year_is_complete(shelf: Connection, year: int | None, vendors: list[str] | None) -> None:
+    expected: dict[str, set[int]] = {}
+    for row in everything(shelf):
+        if row.release_year == year and (vendors is None or row.vendor in vendors):
+            expected.setdefault(row.piece, set()).add(row.key_id)
+    found: list[Piece] = []
+    after = None
+    while some := browse.year_page(shelf, year, after, 3, vendors):
+        found += some
+        after = some[-1].piece
+    assert [(one.piece, {row.key_id for row in one.offers}) for one in found] == sorted(expected.items())
+    for one in found:
+        assert {row.key_id for row in browse.offers(shelf, one.piece, year, vendors)} == expected[one.piece]
+
+
+def test_nothing_is_listed_twice_while_prices_change(engine: Engine) -> None:
+    with database.begin(engine) as connection:
+        write(connection, *(product(str(number), release_year=1990 + number % 3) for number in range(40)))
+    seen: list[str] = []
+    after = None
+    for hours in range(1, 100):
+        with database.read(engine) as connection:
+            rows = browse.page(connection, Filters(), "year", after, 7)
+        if not rows:
+            break
+        seen += [row.key for row in rows]
+        after = browse.position(rows[-1], "year")
+        with database.begin(engine) as connection:
+            write(connection, *(product(str(number), hours, price_minor=hours) for number in range(hours, 40, 2)))
+    assert sorted(seen) == sorted(str(number) for number in range(40))
+
+
+def test_what_is_told_of_a_piece(connection: Connection) -> None:
+    common = {"sku": "QX4822", "release_year": 1985}
+    write(
+        connection,
+        product("1", name="Frosty", price_minor=1000, availability=Availability.OUT_OF_STOCK, **common),
+        product("2", 1, name="Frosty Friends", price_minor=3000, series="Frosty Friends", series_number=6, **common),
+        product("3", 2, name="Friends", price_minor=2000, vendor="other_example", image_url="https://i.example", **common),
+        product("4", 3, name="Amis", price_minor=100, currency="EUR", vendor="other_example", **common),
+        product("5", 4, name="Frosty Friends", sku="QX4822", release_year=1986),
+        product("6", 5, name="Bell", price_minor=None),
+    )
+    (bell, later, one), more = browse.pieces(connection, Filters(), "changed")
+    assert not more
+    assert (later.release_year, later.piece, later.name) == (1986, "QX4822", "Frosty Friends")
+    assert (bell.piece, bell.best, bell.sku) == (stored(connection, "6").id.hex, None, None)
+    assert (one.name, one.series, one.series_number, one.sku) == ("Amis", "Frosty Friends", 6, "QX4822")
+    assert one.image_url == "https://i.example"
+    assert one.shops == ["other_example", "bells_example"]
+    assert one.best == stored(connection, "3", "other_example")
+    assert [row.key for row in one.offers] == ["4", "3", "2", "1"]
+
+
+def test_what_is_gone_is_no_best_price(connection: Connection) -> None:
+    write(connection, product("1", price_minor=1000, sku="QX1"), product("2", price_minor=2000, sku="QX1"))
+    connection.execute(text("UPDATE keys SET gone_since = first_seen WHERE key = '1'"))
+    ((one,), _) = browse.pieces(connection, Filters(gone=True), "price")
+    assert [row.key for row in one.offers] == ["1", "2"]
+    assert one.best == stored(connection, "2")
+
+
+def test_a_misspelt_text_leads_to_the_product(shelf: Connection) -> None:
+    vocabulary = Vocabulary()
+    vocabulary.refresh(shelf)
+    filters = Filters(query=vocabulary.understood("frosty freinds 1985"))
+    found = browse.page(shelf, filters, "changed", None, 1000)
+    assert found == passing(everything(shelf), filters, "changed")
+    assert {row.release_year for row in found} == {1985}
+    assert all("Frosty Friends" in f"{row.name} {row.series}" for row in found)

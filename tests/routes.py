@@ -1,0 +1,61 @@
+"""The README's table of routes, made from the application: ``python -m tests.routes`` writes it."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from christmas.access import policy
+from christmas.config import Config
+from christmas.server import app, openapi
+
+README = Path(__file__).parents[1] / "README.md"
+EVERYBODY = "everybody"
+
+
+@cache
+def application() -> FastAPI:
+    """Make the application; nothing is connected."""
+    folder = Path(tempfile.gettempdir()) / "christmas-routes"
+    return app.create(Config(var_path=folder, service="service:server"))
+
+
+def roles(permission: str | None) -> str:
+    """Give who may, in words."""
+    if permission is None:
+        return EVERYBODY
+    rules = policy.load(Config())
+    resource, _, action = permission.rpartition(".")
+    named = [role for role in rules.roles() if rules.allows(role, resource, action)]
+    public = ["without a key where `server.public` is on"] if rules.allows(policy.PUBLIC, resource, action) else []
+    # What every service may is said once.
+    if "service" in named:
+        named = [role for role in named if not role.startswith("service:")]
+    return ", ".join([*(f"`{role}`" for role in named), *public])
+
+
+def table() -> str:
+    """Give method, path, permission and roles of every route of the API."""
+    rows = ["| route | permission | roles |", "| --- | --- | --- |"]
+    for route, method, permission in openapi.permissions(application()):
+        if route.include_in_schema:
+            rows.append(
+                f"| `{method} {route.path}` | {f'`{permission}`' if permission else ''} | {roles(permission)} |"
+            )
+    return "\n".join(rows)
+
+
+def document(text: str) -> str:
+    """Give the README with the table as it must be."""
+    between = re.compile(r"(<!-- routes -->\n).*?(<!-- /routes -->)", re.DOTALL)
+    text, count = between.subn(lambda found: f"{found[1]}{table()}\n{found[2]}", text)
+    assert count == 1, "the README has no marks"
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(document(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,97 @@
+"""What every answer has: headers, ETag, compression; and what is too large or of another kind."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from tests.server import filled
+from tests.server.running import Server, serving
+from tests.wire import send
+
+PRODUCTS = "/api/v1/products?limit=50"
+
+
+def test_headers_of_every_answer(shared: Server) -> None:
+    for path in (PRODUCTS, "/", "/nothing/here", "/sign-in", "/health/live", "/api/v1/products?limit=x"):
+        headers = shared.ask(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert "no-cache" in headers["cache-control"] or "no-store" in headers["cache-control"]
+        assert "server" not in headers
+
+
+def test_the_same_again_is_not_sent_again(shared: Server) -> None:
+    first = shared.ask(PRODUCTS)
+    tag = first.headers["etag"]
+    again = shared.ask(PRODUCTS, headers={"If-None-Match": tag})
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["etag"] == tag
+    assert shared.ask(PRODUCTS, headers={"If-None-Match": f'"other", {tag}'}).status == 304
+    assert shared.ask(PRODUCTS, headers={"If-None-Match": '"other"'}).status == 200
+    assert shared.ask("/api/v1/products?limit=49").headers["etag"] != tag
+
+
+def test_compressed_for_whoever_takes_it(shared: Server) -> None:
+    plain = shared.ask(PRODUCTS)
+    small = shared.ask(PRODUCTS, headers={"Accept-Encoding": "gzip"})
+    assert small.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(small.body) == plain.body
+    assert len(small.body) < len(plain.body) / 3
+    assert "content-encoding" not in plain.headers
+
+
+def test_static_files_are_kept_by_browsers(shared: Server) -> None:
+    page = shared.ask("/sign-in").text
+    style = page.partition('<link rel="stylesheet" href="')[2].partition('"')[0]
+    answer = shared.ask(style, anonymous=True)
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in answer.headers["cache-control"]
+    for path in ("/static/x/../app.py", "/static/x/%2e%2e/state.py", "/static/x/base.html", "/static/x/none.js"):
+        assert shared.ask(path, anonymous=True).status == 404
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/nothing", "/nothing"])
+def test_what_is_not_there(shared: Server, path: str) -> None:
+    answer = shared.ask(path)
+    assert answer.status == 404
+    kind = "application/problem+json" if path.startswith("/api") else "text/html; charset=utf-8"
+    assert answer.headers["content-type"] == kind
+    assert "There is nothing here" in answer.text
+
+
+def test_a_method_that_is_not_there(shared: Server) -> None:
+    answer = shared.ask("/api/v1/whoami", method="DELETE")
+    assert answer.status == 405
+    assert answer.headers["allow"] == "GET"
+
+
+def test_bodies_that_are_not_taken(own: Server) -> None:
+    wrong = own.ask("/api/v1/held/release", body=b"ids=1", headers={"Content-Type": "text/plain"})
+    assert wrong.status == 415
+    for body in (b"", b"{", b"[]", b"null", b'{"ids": "x"}', b"\xff", b'{"ids": [1], "more": 1}', b"[" * 5000):
+        answer = own.ask("/api/v1/held/release", body=body, headers={"Content-Type": "application/json"})
+        assert answer.status in {400, 415, 422}, (body, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_body_that_is_too_large(tmp_path: Path) -> None:
+    with serving(tmp_path, filled.file(tmp_path, 1), CHRISTMAS__SERVER__REQUEST_MAX_BYTES="2000") as server:
+        told = server.ask("/api/v1/held/release", json={"ids": list(range(2000))})
+        assert told.status == 413
+        assert "2,000 bytes" in told.json["detail"]
+        # And one that does not say how long it is.
+        piece = b"3e8\r\n" + b"x" * 1000 + b"\r\n"
+        head = (
+            b"POST /sign-in HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        )
+        replies = send(server.port, head + piece * 100 + b"0\r\n\r\n")
+        assert [reply.status for reply in replies] in ([], [413])
+        assert server.ask("/health/live", anonymous=True).status == 200

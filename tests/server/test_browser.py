@@ -1,0 +1,159 @@
+"""The pages as people use them, in real Chromium: collectors, operators, a phone, the dark, no JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from christmas.catalog import database, held, schedules
+from christmas.platforms.browser import find_browser
+from tests.server import filled
+from tests.server.browsing import chromium, findings, overflow, window
+from tests.server.running import Server
+
+pytestmark = pytest.mark.skipif(
+    not find_browser(""), reason="needs Chromium, which .ci/run installs (apt install chromium)"
+)
+PHONE = {"width": 360, "height": 740}
+PIECE = f"/pieces/{filled.YEAR}/{filled.PIECE}"
+COLLECTORS = ("/", "/?q=frosty", "/?q=nothingatall", PIECE, "/years", f"/years/{filled.YEAR}", "/changes", "/sign-in")
+OPERATORS = (
+    "/operations", "/operations/jobs", f"/operations/jobs/{filled.RUN}", "/operations/schedule", "/operations/held",
+    "/operations/logs", f"/operations/vendors/{filled.VENDORS[0]}",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+def sign_in(page: Page, server: Server, role: str = "internal") -> None:
+    user, key = server.key(role, user=f"browser-{role}")
+    page.goto("/sign-in")
+    page.get_by_label("User name").fill(user)
+    page.get_by_label("Key").fill(key)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def test_from_a_misspelt_search_to_the_chart_and_the_run(browser: Browser, own: Server) -> None:
+    with window(browser, own.url) as page:
+        sign_in(page, own)
+        page.goto("/")
+        page.get_by_role("searchbox").or_(page.get_by_role("combobox", name="Name, series")).first.fill(
+            "frosty freinds 1985"
+        )
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Showing results for")).to_contain_text("frosty friends 1985")
+        expect(page).to_have_url(re.compile(r"q=frosty\+freinds\+1985"))
+        page.get_by_role("link", name=filled.NAME).click()
+        expect(page).to_have_url(re.compile(f"{PIECE}$"))
+        expect(page.get_by_role("row")).to_have_count(1 + len(filled.VENDORS))
+        expect(page.locator("#chart canvas")).to_be_visible()
+        # From a point to the run that read it, by keyboard.
+        page.locator("#chart").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(f"/operations/jobs/{filled.RUN}$"))
+
+
+def test_suggestions_by_keyboard(browser: Browser, own: Server) -> None:
+    with window(browser, own.url) as page:
+        sign_in(page, own, "user")
+        page.goto("/")
+        box = page.get_by_role("combobox", name="Name, series, year or SKU")
+        box.press_sequentially("fros")
+        expect(page.get_by_role("option").first).to_be_visible()
+        page.keyboard.press("ArrowDown")
+        expect(page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(r"\?q=frost"))
+        expect(page.get_by_role("link", name=filled.NAME)).to_be_visible()
+
+
+def test_an_operator_pauses_a_schedule(browser: Browser, own: Server) -> None:
+    with window(browser, own.url) as page:
+        sign_in(page, own)
+        page.get_by_role("link", name="Operations").click()
+        page.get_by_role("link", name="Schedule").first.click()
+        page.get_by_role("button", name="Pause stale").click()
+        expect(page.get_by_role("button", name="Resume stale")).to_be_visible()
+        with database.read(own.engine) as connection:
+            row = schedules.get(connection, "stale")
+        assert row is not None
+        assert row.paused
+
+
+def test_an_operator_releases_a_held_change(browser: Browser, own: Server) -> None:
+    with database.read(own.engine) as connection:
+        before = held.count(connection)
+    with window(browser, own.url) as page:
+        sign_in(page, own)
+        page.goto("/operations/held")
+        button = page.get_by_role("button", name=f"Release price of {filled.NAME}")
+        expect(button).to_be_visible()
+        button.click()
+        expect(page.get_by_role("button", name=f"Release price of {filled.NAME}")).to_have_count(0)
+        page.goto(PIECE)
+        expect(page.get_by_role("row").filter(has_text="hookedonhallmark").first).to_contain_text("$995.00")
+    with database.read(own.engine) as connection:
+        assert sum(held.count(connection).values()) == sum(before.values()) - 1
+
+
+def test_running_jobs_are_followed(browser: Browser, own: Server) -> None:
+    with window(browser, own.url) as page:
+        sign_in(page, own)
+        page.goto("/operations/jobs")
+        bar = page.get_by_role("progressbar").first
+        expect(bar).to_have_attribute("value", "30")
+        with database.begin(own.engine) as connection:
+            from christmas.catalog import queue
+
+            outcome = {"pages_read": 60, "pages_planned": 120}
+            queue.renew(connection, filled.RUNNING, 1, now=filled.NOW, outcome=outcome)
+        expect(page.get_by_role("progressbar").first).to_have_attribute("value", "60")
+
+
+@pytest.mark.parametrize("path", [*COLLECTORS, *OPERATORS])
+def test_everybody_can_use_it(browser: Browser, own: Server, path: str) -> None:
+    """Light, dark and on a phone: axe-core finds nothing serious, and nothing is wider than the window."""
+    token = own.sign_in()
+    cookie = {"name": "christmas_session", "value": token, "url": own.url}
+    for scheme, size in (("light", {"width": 1200, "height": 900}), ("dark", PHONE)):
+        with window(browser, own.url, color_scheme=scheme, viewport=size, has_touch=size == PHONE) as page:
+            page.context.add_cookies([cookie])
+            page.goto(path)
+            assert findings(page) == [], scheme
+            assert overflow(page) <= 0, scheme
+            assert page.locator("h1").count() == 1
+
+
+def test_without_javascript(browser: Browser, own: Server) -> None:
+    with window(browser, own.url, java_script_enabled=False) as page:
+        sign_in(page, own)
+        page.goto("/")
+        page.get_by_label("Name, series, year or SKU").fill("qx 4822")
+        page.get_by_role("button", name="Search").click()
+        page.get_by_role("link", name=filled.NAME).click()
+        page.get_by_text("The same as a table").click()
+        expect(page.get_by_role("table").nth(1)).to_contain_text("$38.95")
+        page.goto("/operations/schedule")
+        page.get_by_role("button", name="Pause gone").click()
+        expect(page.get_by_role("button", name="Resume gone")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("banner").get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def test_the_first_thing_that_tab_reaches_skips_to_the_content(browser: Browser, own: Server) -> None:
+    with window(browser, own.url) as page:
+        page.goto("/sign-in")
+        page.keyboard.press("Tab")
+        expect(page.get_by_text("Skip to the content")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("#main")).to_be_focused()

@@ -1,0 +1,175 @@
+"""Who gets in: keys, roles, scope, limits, and what is written down of it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from christmas.catalog import database, users
+from tests.farm import Key, until
+from tests.server import filled
+from tests.server.running import Server, serving
+
+PATH = "/api/v1/whoami"
+HOOKED = "hookedonhallmark_com"
+
+
+def revoke(server: Server, key: Key) -> None:
+    with database.begin(server.engine) as connection:
+        found = users.find_key(connection, key[1])
+        assert found is not None
+        assert users.revoke(connection, found.id, datetime.now(UTC))
+
+
+def test_a_key_says_who_it_is(own: Server) -> None:
+    key = own.key("user", user="ann", vendors=[HOOKED])
+    answer = own.ask(PATH, key=key)
+    assert answer.status == 200
+    found = answer.json
+    assert (found["user"], found["role"], found["vendors"]) == ("ann", "user", [HOOKED])
+    assert found["permissions"] == ["changes.read", "products.read"]
+    assert key[1] not in answer.text
+
+
+def test_a_key_alone_as_bearer(own: Server) -> None:
+    user, secret = own.key("user", user="ben")
+    answer = own.ask(PATH, anonymous=True, headers={"Authorization": f"Bearer {secret}"})
+    assert answer.json["user"] == user
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Basic", "Basic !!!", "Bearer", "Bearer ", "Digest x", "Basic " + b64encode(b"nocolon").decode(),
+        "Basic " + b64encode(b"\xff\xfe:x").decode(), "Bearer \xe9", "Bearer " + "x" * 5000,
+    ],
+)  # fmt: skip
+def test_what_is_no_key_is_refused(own: Server, header: str) -> None:
+    answer = own.ask(PATH, anonymous=True, headers={"Authorization": header})
+    assert answer.status == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "Bearer" in answer.headers["www-authenticate"]
+    assert answer.json["status"] == 401
+    assert answer.json["instance"] == PATH
+    line = own.access_log()[0]
+    assert (line.resource, line.action, line.allowed) == ("products", "read", False)
+
+
+def test_revoked_expired_unbound_and_anothers(own: Server) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    revoked, expired, unbound = own.key(user="r"), own.key(user="e", expires_at=past), own.key(user="u")
+    revoke(own, revoked)
+    with database.begin(own.engine) as connection:
+        assert users.unbind(connection, "u", "internal")
+    texts = set()
+    for key in (revoked, expired, unbound, ("tester", unbound[1]), ("tester", "nonsense")):
+        answer = own.ask(PATH, key=key)
+        assert answer.status == 401
+        texts.add(answer.json["detail"])
+    assert texts == {"The user name or the key is not valid."}
+    reasons = {line.reason for line in own.access_log(5)}
+    assert any("revoked" in str(reason) for reason in reasons)
+    assert "unknown key" in reasons
+
+
+def test_without_a_key_nothing_but_health(own: Server) -> None:
+    for path in ("/api/v1/whoami", "/api/v1/products", "/metrics", "/api/v1/jobs"):
+        assert own.ask(path, anonymous=True).status == 401
+    for path in ("/health/live", "/health/ready"):
+        assert own.ask(path, anonymous=True).json == {"status": "ok"}
+
+
+def test_the_public_reads_products_where_that_is_on(shared: Server) -> None:
+    assert shared.ask("/api/v1/products", anonymous=True).status == 200
+    assert shared.ask("/api/v1/changes", anonymous=True).status == 200
+    refused = shared.ask("/api/v1/jobs", anonymous=True)
+    assert refused.status == 401
+    assert "A key is needed" in refused.json["detail"]
+
+
+def test_a_role_that_may_not(own: Server) -> None:
+    answer = own.ask("/api/v1/jobs", key=own.key("user", user="carol"))
+    assert answer.status == 403
+    assert answer.json["detail"].startswith("carol (user) has no permission jobs.read")
+    line = own.access_log()[0]
+    assert (line.user, line.role, line.resource, line.action, line.allowed) == ("carol", "user", "jobs", "read", False)
+
+
+def test_a_write_is_written_down(own: Server) -> None:
+    answer = own.ask("/api/v1/held/discard", json={"ids": [987654]})
+    assert answer.status == 404
+    line = own.access_log()[0]
+    assert (line.user, line.resource, line.action, line.allowed) == ("tester", "held", "write", True)
+
+
+def test_the_use_of_a_key_is_noted(own: Server) -> None:
+    key = own.key("user", user="dora")
+    assert own.ask(PATH, key=key).status == 200
+
+    def noted() -> bool:
+        with database.read(own.engine) as connection:
+            found = users.find_key(connection, key[1])
+            return found is not None and found.last_used_at is not None
+
+    until(noted, 10, "noting the use")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    ],
+)
+def test_pages_of_other_sites_are_refused(own: Server, headers: dict[str, str]) -> None:
+    assert own.ask(PATH, headers=headers).status == 403
+    assert "access-control-allow-origin" not in own.ask(PATH, headers=headers).headers
+
+
+def test_cors_where_it_is_on(tmp_path: Path) -> None:
+    origin = "https://pages.example"
+    with serving(tmp_path, CHRISTMAS__SERVER__CORS_ORIGINS=f'["{origin}"]') as server:
+        headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
+        answer = server.ask(PATH, headers=headers)
+        assert answer.status == 200
+        assert answer.headers["access-control-allow-origin"] == origin
+        asked = server.ask(
+            PATH, method="OPTIONS", anonymous=True, headers=headers | {"Access-Control-Request-Method": "GET"}
+        )
+        assert asked.status == 200
+        assert server.ask(PATH, headers={"Origin": "https://elsewhere.example"}).status == 403
+
+
+def test_limits_for_a_key_and_for_the_public(tmp_path: Path) -> None:
+    variables = {
+        "CHRISTMAS__SERVER__REQUESTS_PER_MINUTE": "5", "CHRISTMAS__SERVER__PUBLIC_REQUESTS_PER_MINUTE": "3",
+        "CHRISTMAS__SERVER__PUBLIC": "true",
+    }  # fmt: skip
+    with serving(tmp_path, filled.file(tmp_path, 1), **variables) as server:
+        key = server.key("user", user="eve")
+        # A minute may end between two of these: then all are let through once more.
+        answers = [server.ask(PATH, key=key) for _ in range(11)]
+        refused = [one for one in answers if one.status == 429]
+        assert 1 <= len(refused) <= 6
+        assert {one.status for one in answers} == {200, 429}
+        assert answers[0].headers["ratelimit-policy"] == '"minute";q=5;w=60'
+        assert answers[0].headers["ratelimit"].startswith('"minute";r=4;t=')
+        assert 1 <= int(refused[0].headers["retry-after"]) <= 61
+        assert refused[0].json["title"] == "Not permitted"
+        assert server.ask(PATH, key=server.key("user", user="fay")).status == 200
+        public = [server.ask("/api/v1/products", anonymous=True).status for _ in range(8)]
+        assert set(public) == {200, 429}
+
+
+def test_wrong_keys_close_an_address(tmp_path: Path) -> None:
+    with serving(tmp_path, CHRISTMAS__ACCESS__FAILED_LOGINS_PER_MINUTE="3") as server:
+        answers = [server.ask(PATH, key=("ann", "wrong")) for _ in range(4)]
+        assert [one.status for one in answers] == [401, 401, 401, 429]
+        assert answers[-1].headers["retry-after"] == "60"
+        assert server.ask(PATH).status == 429
