@@ -31,7 +31,7 @@ def roles(permission: str | None) -> str:
     rules = policy.load(Config())
     resource, _, action = permission.rpartition(".")
     named = [role for role in rules.roles() if rules.allows(role, resource, action)]
-    public = ["without a key where `server.public` is on"] if rules.allows(policy.PUBLIC, resource, action) else []
+    public = [f"`{policy.PUBLIC}`"] if rules.allows(policy.PUBLIC, resource, action) else []
     # What every service may is said once.
     if "service" in named:
         named = [role for role in named if not role.startswith("service:")]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Text, func, literal, select, tuple_
 
-from christmas.catalog import search
+from christmas.catalog import indexed, search
 from christmas.catalog.changes import BUYABLE
 from christmas.catalog.filters import Filters as Filters
 from christmas.catalog.filters import conditions, of_price, of_year
@@ -196,8 +196,7 @@ class _Chosen:
 
     def of(self, *columns: Any, source: Any = WITH_KEY) -> Select[Any]:
         """Give the query for columns of these products."""
-        query = select(*columns).select_from(source).where(*self.conditions)
-        return query.with_hint(products, f"INDEXED BY {self.index}", "sqlite")
+        return indexed.select(products, self.index, *columns).select_from(source).where(*self.conditions)
 
 
 def _chosen(connection: Connection, filters: Filters, sort: str) -> _Chosen | None:
@@ -311,7 +310,7 @@ def _distinct_years(connection: Connection, vendors: Sequence[str] | None) -> Se
         seller = func.json_each(json.dumps(list(vendors))).table_valued("value", name="seller")
     else:
         seller = func.unnest(literal(list(vendors), ARRAY(Text))).table_valued("value", name="seller").render_derived()
-    first = select(func.min(column)).where(_P.vendor == seller.c.value).scalar_subquery()
+    first = select(func.min(column)).where(_P.vendor == seller.c.value, column.is_not(None)).scalar_subquery()
     found = select(seller.c.value.label("vendor"), first.label("year")).cte("found", recursive=True)
     later = select(func.min(column)).where(_P.vendor == found.c.vendor, column > found.c.year).scalar_subquery()
     return select(found.union_all(select(found.c.vendor, later).where(found.c.year.is_not(None))).c.year)

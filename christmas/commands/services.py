@@ -82,7 +82,7 @@ def up(
     config = configuration.current()
     logs.set_up(config, service="up")
     try:
-        services.run(config, _tell, check_only=once)
+        services.run(config, tell, check_only=once)
     finally:
         logs.close()
 
@@ -102,7 +102,7 @@ def sign_in(
     typer.echo(services.sign_in_link(engine(), address))
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
     """Print what is in no log, as a line like those of the log around it."""
     if any(isinstance(handler.formatter, JsonFormatter) for handler in logging.root.handlers):
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from fastapi.dependencies.utils import get_flat_params
-from fastapi.params import Query
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
@@ -257,7 +256,7 @@ def refuse_unknown(request: Request) -> None:
     names, endpoint = states.of(request).query_names, request.scope["endpoint"]
     if endpoint not in names:
         fields = get_flat_params(request.scope["route"].dependant)
-        names[endpoint] = frozenset(one.alias for one in fields if isinstance(one.field_info, Query))
+        names[endpoint] = frozenset(one.alias for one in fields) - set(request.path_params)
     known = names[endpoint]
     unknown = sorted(set(request.query_params) - known)
     if unknown:

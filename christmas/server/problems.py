@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
@@ -116,6 +117,8 @@ def install(app: FastAPI, page: Callable[[Request, int, str, str], Response]) ->
         title, detail = _of_http(request, error)
         response = answer(request, error.status_code, title, detail)
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["Allow"] = ", ".join(_methods(request))
         return response
 
     def unexpected(request: Request, error: Exception) -> Response:
@@ -127,6 +130,18 @@ def install(app: FastAPI, page: Callable[[Request, int, str, str], Response]) ->
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unexpected)
+
+
+def _methods(request: Request) -> list[str]:
+    """Give what a path answers: its methods may be routes of their own."""
+    contexts = iter_route_contexts(request.app.routes)
+    found = {
+        method
+        for one in contexts
+        if one.path_regex is not None and one.path_regex.match(request.url.path)
+        for method in one.methods or ()
+    }
+    return sorted(found)
 
 
 def _of_http(request: Request, error: HTTPException) -> tuple[str, str]:

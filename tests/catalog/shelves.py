@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, update
+import pytest
+from sqlalchemy import Connection, Engine, text, update
 
-from christmas.catalog import pieces, products
+from christmas.catalog import database, pieces, products
 from christmas.catalog.browse import Filters
 from christmas.catalog.products import ProductRow
-from christmas.catalog.tables import keys
+from christmas.catalog.tables import keys, metadata
 from christmas.items import Availability
 from tests.catalog.making import at, product, write
 
@@ -23,12 +25,30 @@ SKUS = (None, "QX4822", "1295QX4822", "QXI7109", "3799QXI7109", "3799QXI-7109 NB
 COUNT = 300
 
 
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, fill: Callable[[Connection], object]
+) -> Iterator[Engine]:
+    """Give a catalog in the database ``request.param`` that is filled once for many tests, none of which changes it."""
+    if request.param == "postgresql":
+        found: Engine = request.getfixturevalue("postgresql")
+        with database.begin(found) as connection:
+            names = ", ".join(table.name for table in metadata.sorted_tables)
+            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    else:
+        path = tmp_path_factory.mktemp("shelves") / "catalog.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        found = database.open_engine(f"sqlite:///{path}")
+    with database.begin(found) as connection:
+        fill(connection)
+    yield found
+    if request.param == "sqlite":
+        found.dispose()
+
+
 def fill(connection: Connection) -> None:
     """Write the products; some are gone, some have no price or one in another currency."""
     chance = random.Random(5)
-    items = [_item(chance, number) for number in range(COUNT)]
-    for item in items:
-        write(connection, item)
+    write(connection, *(_item(chance, number) for number in range(COUNT)))
     write(connection, product(key="0", hours=500, vendor=VENDORS[0], price_minor=4200, name="Frosty Friends"))
     gone = update(keys).where(keys.c.id % 11 == 0).values(gone_since=at(600))
     connection.execute(gone)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, exc, select, text
 
 import christmas.catalog
 from christmas.access import policy, rights
@@ -17,10 +17,13 @@ from christmas.catalog import products as product_rows
 from christmas.config import Config
 from christmas.errors import AccessDenied, DatabaseUnavailable
 from tests.catalog.making import product, write
+from tests.catalog.words import check_index, find_by_words
 
 CATALOG = Path(christmas.catalog.__file__).parent
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 BROWSER = "spider:integrator.browser"
+# May read products, and nothing more of them.
+READER = "service:scheduler"
 SQL = {
     "read": "SELECT * FROM {0}",
     "delete": "DELETE FROM {0}",
@@ -70,6 +73,50 @@ def test_a_spider_stores_what_it_reads(engine: Engine, bound: Callable[[str], En
         write(connection, product("1", hours=1, price_minor=999))
     with database.read(engine) as connection:
         assert [row.price_minor for row in product_rows.find(connection)] == [999]
+
+
+def test_a_spider_keeps_the_words_of_what_it_stores(engine: Engine, bound: Callable[[str], Engine]) -> None:
+    """On SQLite the full-text index is written by triggers, under the rights of whoever stores a product."""
+    with database.begin(bound("spider:integrator")) as connection:
+        write(connection, product("1"), product("2"))
+        write(connection, product("1", hours=1, name="Gong"))
+        assert (find_by_words(connection, "gong"), find_by_words(connection, "bell")) == (["1"], ["2"])
+    with database.begin(engine) as connection:
+        check_index(connection)
+
+
+def test_who_may_only_read_products_searches_them_and_writes_no_words(
+    engine: Engine, bound: Callable[[str], Engine]
+) -> None:
+    stored(engine)
+    reader = bound(READER)
+    with database.read(reader) as connection:
+        assert find_by_words(connection, "bell") == ["1"]
+        assert connection.scalars(select(tables.vocabulary.c.word)).all()
+    statements = ["INSERT INTO vocabulary (word) VALUES ('x')", "UPDATE products SET words = 'x'"]
+    if engine.dialect.name == "sqlite":
+        statements += [
+            "INSERT INTO product_words (product_words) VALUES ('rebuild')",
+            "DELETE FROM product_words_data",
+            "DROP TABLE product_words",
+            "DROP TRIGGER product_words_insert",
+        ]
+    for statement in statements:
+        with pytest.raises(AccessDenied), database.begin(reader) as connection:
+            connection.execute(text(statement))
+    with database.begin(engine) as connection:
+        check_index(connection)
+
+
+def test_who_may_not_read_products_does_not_search_them(sqlite: Engine) -> None:
+    stored(sqlite)
+    nobody = database.open_engine(sqlite.url.render_as_string(), rights.Rights("nobody", policy.load(Config())))
+    for name in ("product_words_data", "vocabulary"):
+        with pytest.raises(AccessDenied), database.read(nobody) as connection:
+            connection.execute(text(f"SELECT count(*) FROM {name}"))
+    with pytest.raises(exc.DatabaseError, match="constructor failed"), database.read(nobody) as connection:
+        connection.execute(text("SELECT count(*) FROM product_words"))
+    nobody.dispose()
 
 
 @pytest.mark.parametrize("subject", policy.load(Config()).subjects())

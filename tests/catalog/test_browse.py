@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product as combinations
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +16,6 @@ from christmas.catalog.browse import SORTS, Filters, Piece
 from christmas.catalog.changes import BUYABLE
 from christmas.catalog.products import ProductRow
 from christmas.catalog.search import Query, Vocabulary, exactly
-from christmas.catalog.tables import metadata
 from christmas.items import Availability
 from tests.catalog import shelves
 from tests.catalog.conftest import SERVERS
@@ -45,24 +42,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def filled(
-    request: pytest.FixtureRequest, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engine]:
-    """Give a catalog of random products that no test changes."""
-    if request.param == "postgresql":
-        found: Engine = request.getfixturevalue("postgresql")
-        with database.begin(found) as connection:
-            names = ", ".join(table.name for table in metadata.sorted_tables)
-            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
-    else:
-        path = tmp_path_factory.mktemp("browse") / "catalog.db"
-        shutil.copy(sqlite_template, path)
-        found = database.open_engine(f"sqlite:///{path}")
-    with database.begin(found) as connection:
-        shelves.fill(connection)
-    yield found
-    if request.param == "sqlite":
-        found.dispose()
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    yield from shelves.shared(request, tmp_path_factory, shelves.fill)
 
 
 @pytest.fixture
@@ -103,32 +84,33 @@ def test_any_filters_find_what_a_plain_program_finds(shelf: Connection) -> None:
     rows = everything(shelf)
     chance = random.Random(17)
     found = Counter[bool]()
-    for number in range(400):
+    for number in range(150):
         # Some filters at once; all of them at once would find nothing.
         names = chance.sample(list(CHOICES), chance.randrange(1, 5))
         filters = Filters(**{name: chance.choice(CHOICES[name]) for name in names})
         sort = SORTS[number % len(SORTS)]
         expected = passing(rows, filters, sort)
         assert browse.page(shelf, filters, sort, None, 1000) == expected, filters
-        assert walked(shelf, filters, sort, 40) == expected, filters
+        if len(expected) < 100:
+            assert walked(shelf, filters, sort, 30) == expected, filters
         found[bool(expected)] += 1
-    assert min(found.values()) > 50
+    assert min(found.values()) > 20
 
 
-@pytest.mark.parametrize("names", [*combinations(CHOICES, repeat=1), ("vendor", "year"), ("query", "year", "vendors")])
+@pytest.mark.parametrize("names", [*combinations(CHOICES, repeat=1), ("vendor", "year"), ("query", "vendors")])
 def test_a_walk_finds_the_same_whatever_its_stride(
     shelf: Connection, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(browse, "STRIDE", 23)
+    monkeypatch.setattr(browse, "STRIDE", 90)
     rows = everything(shelf)
     for values in combinations(*(CHOICES[name] for name in names)):
         filters = Filters(**dict(zip(names, values, strict=True)))
         found: list[ProductRow] = []
         after = None
-        while some := browse.walk(shelf, filters, after, 10):
+        while some := browse.walk(shelf, filters, after, 40):
             found += some
             after = some[-1].key_id
-            if len(some) < 10:  # only at the end
+            if len(some) < 40:  # only at the end
                 break
         assert found == sorted(passing(rows, filters, "changed"), key=lambda row: row.key_id), filters
 
@@ -212,7 +194,9 @@ def test_what_is_told_of_a_piece(connection: Connection) -> None:
         connection,
         product("1", name="Frosty", price_minor=1000, availability=Availability.OUT_OF_STOCK, **common),
         product("2", 1, name="Frosty Friends", price_minor=3000, series="Frosty Friends", series_number=6, **common),
-        product("3", 2, name="Friends", price_minor=2000, vendor="other_example", image_url="https://i.example", **common),
+        product(
+            "3", 2, name="Friends", price_minor=2000, vendor="other_example", image_url="https://i.example", **common
+        ),
         product("4", 3, name="Amis", price_minor=100, currency="EUR", vendor="other_example", **common),
         product("5", 4, name="Frosty Friends", sku="QX4822", release_year=1986),
         product("6", 5, name="Bell", price_minor=None),

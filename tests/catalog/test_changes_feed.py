@@ -154,28 +154,63 @@ BOUNDS: dict[str, dict[str, Any]] = {
 }
 
 
-def test_it_walks_the_index_on_time(connection: Connection) -> None:
+@pytest.fixture
+def full(connection: Connection) -> Connection:
+    """Give a catalog with a hundred falls of prices, the connection so that PostgreSQL shows which way it could go."""
     names = [str(number) for number in range(1, 101)]
     write(connection, *(product(name) for name in names))
     write(connection, *(product(name, vendor=OTHER) for name in names))
     for name in names:
         _change(connection, name, hours=int(name))
-    explain = "EXPLAIN QUERY PLAN"
     if connection.dialect.name == "postgresql":
         connection.execute(text("ANALYZE changes, products"))
         # Of tables as small as these it would rather sort what there is.
         for way in ("seqscan", "sort", "bitmapscan"):
             connection.execute(text(f"SET LOCAL enable_{way} = off"))
-        explain = "EXPLAIN"
+    return connection
+
+
+def _plan(connection: Connection, **values: Any) -> tuple[int, list[str]]:
+    """Give how many changes the feed gives, and the plan of its last statement; none may read a table whole."""
+    with collected(connection) as statements:
+        found = changes.feed(connection, limit=5, **values)
+    statement, parameters = statements[-1]
+    explain = "EXPLAIN"
+    if connection.dialect.name == "postgresql":
+        assert whole_tables(connection, statement, parameters) == []
+    else:
+        explain = "EXPLAIN QUERY PLAN"
+        for counting in statements[:-1]:
+            assert not any(step.startswith("SCAN products") for step in whole_tables(connection, *counting))
+    return len(found), [row[-1] for row in connection.exec_driver_sql(f"{explain} {statement}", parameters)]
+
+
+def test_it_walks_the_index_on_time(full: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "FEW_PRODUCTS", 99)
     for scope, kind, (step, bounds) in product_of(SCOPES, (None, *changes.KINDS), BOUNDS.items()):
-        with collected(connection) as statements:
-            found = changes.feed(connection, kind=kind, **scope, **bounds, limit=5)
-        assert len(found) == (5 if kind in (None, "fell") else 0)
-        ((statement, parameters),) = statements
-        plan = [row[-1] for row in connection.exec_driver_sql(f"{explain} {statement}", parameters)]
-        if explain == "EXPLAIN":
+        found, plan = _plan(full, kind=kind, **scope, **bounds)
+        assert found == (5 if kind in (None, "fell") else 0)
+        if full.dialect.name == "postgresql":
             assert "Index Scan Backward using ix_changes_at" in "\n".join(plan)
-            assert whole_tables(connection, statement, parameters) == []
         else:
             assert plan[0] == step
             assert [one for one in plan[1:] if "TEMP B-TREE" in one or one.startswith("SCAN")] == []
+
+
+def test_the_few_products_of_a_vendor_are_not_sought_among_all_changes(full: Connection) -> None:
+    for scope, kind, bounds in product_of(SCOPES[1:], (None, *changes.KINDS), BOUNDS.values()):
+        found, plan = _plan(full, kind=kind, **scope, **bounds)
+        assert found == (5 if kind in (None, "fell") else 0)
+        if full.dialect.name == "sqlite":
+            assert plan[0].startswith("SEARCH products USING ")
+            assert plan[1] == "SEARCH changes USING INDEX ix_changes_product_id (product_id=?)"
+    assert changes.feed(full, vendor="nobody_example", limit=5) == []
+
+
+def test_both_ways_give_the_same(full: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = [changes.feed(full, **scope, **bounds, limit=50) for scope in SCOPES[1:] for bounds in BOUNDS.values()]
+    monkeypatch.setattr(changes, "FEW_PRODUCTS", 0)
+    assert few == [
+        changes.feed(full, **scope, **bounds, limit=50) for scope in SCOPES[1:] for bounds in BOUNDS.values()
+    ]
+    assert [len(found) for found in few] == [50, 49, 50, 30] * 2

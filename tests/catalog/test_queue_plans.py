@@ -70,4 +70,7 @@ def test_the_queue_is_never_read_whole(busy: Connection, name: str) -> None:
         busy.execute(text("SET LOCAL enable_seqscan = off"))
     for statement, parameters in statements:
         if not statement.startswith(("INSERT", "SAVEPOINT", "RELEASE")):
-            assert whole_tables(busy, statement, parameters) == [], statement
+            steps = whole_tables(busy, statement, parameters)
+            # A page of the newest walks back in time, and ends when it is full.
+            allowed = ["SCAN jobs USING INDEX ix_jobs_queued_at"] if name == "newest" else []
+            assert [step for step in steps if step not in allowed] == [], statement

@@ -21,11 +21,12 @@ from sqlalchemy import Connection, Engine, create_engine, insert, inspect, selec
 import christmas
 from christmas.catalog import database
 from christmas.catalog.pages import product_id
-from christmas.catalog.tables import changes, jobs, keys, metadata
+from christmas.catalog.tables import changes, jobs, keys, metadata, vocabulary
 from christmas.catalog.tables import products as products_table
 from christmas.items import GoneReading
 from tests.catalog.making import VENDOR, at, entry, product, rows, write
 from tests.catalog.watches import doubt
+from tests.catalog.words import check_index, find_by_words
 
 PACKAGE = Path(christmas.__file__).parent
 UPGRADE = "import sys; from christmas.catalog import database; database.upgrade(database.open_engine(sys.argv[1]))"
@@ -146,6 +147,42 @@ def test_from_the_version_before_the_auditor_with_all_its_rows(
         found = connection.execute(select(keys.c.key, keys.c.gone_as, keys.c.gone_checks).order_by(keys.c.key)).all()
         assert found == [("7", "delisted", 1), ("8", None, 0)]
         assert [row.new for row in doubt(connection, product("7", 2))] == ["1995 Bell 7", "1000", "USD"]
+
+
+def test_from_the_version_before_the_server_everything_can_be_found(
+    empty_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 5_002  # more than are written at a time
+    _upgrade_to("0003", empty_engine, monkeypatch)
+    key = {"vendor": VENDOR, "url": "", "first_seen": at(0), "last_seen": at(0), "spread": 0}
+    sold = {"vendor": VENDOR, "availability": "in_stock", "name": "Bell", "sku": None, "brand": None, "series": None}
+    sold |= {name: at(0) for name in ("first_seen", "last_changed", "read_at")} | {"release_year": None}
+    products = [
+        sold | {"id": product_id(VENDOR, str(n)), "key_id": n, "name": f"Bell {n}"} for n in range(1, count + 1)
+    ]
+    products[1] |= {"name": "No\u00ebl", "sku": "3799QXI7109", "brand": "Maker", "series": "Row", "release_year": 1985}
+    with database.begin(empty_engine) as connection:
+        connection.execute(insert(keys), [key | {"key": str(n)} for n in range(1, count + 1)])
+        connection.execute(insert(products_table), products)
+        change = {"product_id": products[1]["id"], "field": "name", "at": at(0), "job_id": "a", "url": "", "source": ""}
+        connection.execute(insert(changes), change)
+    database.upgrade(empty_engine)
+    columns = products_table.c
+    with database.begin(empty_engine) as connection:
+        assert differences(connection) == []
+        query = select(columns.piece, columns.words).order_by(columns.key_id)
+        found = [tuple(row) for row in connection.execute(query)]
+        assert found[0] == (product_id(VENDOR, "1").hex, "bell 1 vbellsexample")
+        assert found[1] == ("QXI7109", "noel row maker 1985 3799qxi7109 qxi7109 vbellsexample")
+        assert found[-1] == (product_id(VENDOR, str(count)).hex, f"bell {count} vbellsexample")
+        known = list(connection.scalars(select(vocabulary.c.word)))
+        assert len(known) == len(set(known))
+        assert set(known) == {word for _, words in found for word in words.split()[:-1]}
+        assert [find_by_words(connection, word) for word in ("qxi7109", "noel")] == [["2"], ["2"]]
+        assert len(find_by_words(connection, "bell", "vbellsexample")) == count - 1
+        write(connection, product("2", hours=1, name="Gong"))
+        assert (find_by_words(connection, "noel"), find_by_words(connection, "gong")) == ([], ["2"])
+        check_index(connection)
 
 
 def _upgrade_to(version: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from christmas.reading.identity import NameFacts, box_of_sku, key_in_url, read_name, url_path
+from christmas.reading.identity import NameFacts, box_of_sku, key_in_url, normal_sku, read_name, url_path
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,37 @@ def test_letters_within_words_are_no_box_mark(name: str) -> None:
 )
 def test_box_of_sku(sku: str, box: str | None) -> None:
     assert box_of_sku(sku) == box
+
+
+@pytest.mark.parametrize(
+    ("sku", "normal"),
+    [
+        ("QXI7109", "QXI7109"),
+        ("qxi 7109", "QXI7109"),
+        ("QXI-7109", "QXI7109"),
+        ("3799QXI7109", "QXI7109"),
+        ("1795QX9007", "QX9007"),
+        ("125XHD1031", "XHD1031"),
+        ("1795QX900-7 SDB", "QX9007"),
+        ("QX1571NB", "QX1571"),
+        ("QX4603DB", "QX4603"),
+        ("QX4603SDB", "QX4603"),
+        ("QXNB", "QXNB"),
+        ("12345", "12345"),
+        ("1234NB", "1234"),
+        ("12QX1234", "12QX1234"),
+        ("1234A5", "1234A5"),
+        ("\u2013 \u00e9 #", ""),
+        ("", ""),
+    ],
+)
+def test_normal_sku(sku: str, normal: str) -> None:
+    assert normal_sku(sku) == normal
+
+
+@given(st.from_regex(r"[0-9]{0,6} ?[A-Za-z]{0,4}-?[0-9]{0,5} ?(NB|SDB|DB|nb)?", fullmatch=True) | st.text(max_size=12))
+def test_the_normal_form_of_a_normal_form_is_itself(sku: str) -> None:
+    assert normal_sku(normal_sku(sku)) == normal_sku(sku)
 
 
 @pytest.mark.parametrize(

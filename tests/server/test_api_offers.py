@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from christmas.catalog import database, store
+from christmas.catalog import database, products, store
 from christmas.items import Availability
 from tests.server import filled
 from tests.server.running import Server
@@ -65,19 +66,31 @@ def test_other_currencies_are_not_compared(shared: Server) -> None:
     assert [found[name] for name in ("best", "lowest_ever", "usual_range")] == [None] * 3
 
 
-def test_what_is_sold_out_or_of_another_year_is_no_best_offer(own: Server) -> None:
+@pytest.fixture
+def mystery(shared: Server) -> Iterator[None]:
+    """Give three shops a SKU: sold out and cheapest in one, and of another year in another; removed afterwards."""
     common: dict[str, Any] = {"name": "A Mystery", "sku": "QXM900", "release_year": 1985}
     items = [
         filled.item(FIRST, "m1", price_minor=500, **(common | {"availability": Availability.OUT_OF_STOCK})),
         filled.item(SECOND, "m1", price_minor=700, **common),
         filled.item(THIRD, "m1", price_minor=600, **(common | {"release_year": 1999})),
     ]
-    with database.begin(own.engine) as connection:
+    with database.begin(shared.engine) as connection:
         store.write(connection, items, job_id=filled.RUN, now=filled.NOW)
-    of_year = offers(own, "sku=QXM900&year=1985")
+    yield
+    with database.begin(shared.engine) as connection:
+        for vendor in filled.VENDORS:
+            product = products.get(connection, f"{vendor}:m1")
+            assert product is not None
+            assert products.remove(connection, product.id)
+
+
+@pytest.mark.usefixtures("mystery")
+def test_what_is_sold_out_or_of_another_year_is_no_best_offer(shared: Server) -> None:
+    of_year = offers(shared, "sku=QXM900&year=1985")
     assert [one["vendor"] for one in of_year["items"]] == [SECOND, FIRST]
     assert (of_year["best"]["price"], of_year["lowest_ever"]["price"]) == ("7.00", "5.00")
-    of_all = offers(own, "sku=QXM900")
+    of_all = offers(shared, "sku=QXM900")
     assert [one["vendor"] for one in of_all["items"]] == [THIRD, SECOND, FIRST]
     assert of_all["release_year"] is None
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from typing import Any
 
 import pytest
 
 from christmas.catalog import database, jobs, schedules
 from christmas.catalog.schedules import ScheduleRow
-from christmas.config import default_schedules
+from christmas.configuration_keys import default_schedules
 from tests.server import filled
 from tests.server.filled import VENDORS
 from tests.server.running import Answer, Server, serving
@@ -177,8 +178,6 @@ def test_running_needs_the_permission_to_submit_as_well(
     folder = tmp_path_factory.mktemp("planner")
     policy = folder / "policy.csv"
     planner = "p, planner, schedules, read\np, planner, schedules, write\n"
-    from importlib.resources import files
-
     policy.write_text((files("christmas.access") / "policy.csv").read_text() + planner)
     filled.file(folder, 1)
     with serving(folder, CHRISTMAS__ACCESS__POLICY_PATH=str(policy)) as limited:

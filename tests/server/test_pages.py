@@ -78,7 +78,7 @@ def test_without_a_question_there_is_what_changed_last(shared: Server) -> None:
 def test_each_filter_leaves_less_and_the_form_keeps_it(shared: Server) -> None:
     for filters, field, value in (
         (f"year={YEAR}", "year", str(YEAR)),
-        (f"shop={VENDORS[0]}", "shop", VENDORS[0]),
+        (f"shop={VENDORS[0]}&stock=in", "shop", VENDORS[0]),
         ("stock=in", "stock", "in"),
         ("price_from=20&price_to=21.50", "price_to", "21.50"),
         ("series=frosty+friends", "series", "frosty friends"),
@@ -88,6 +88,9 @@ def test_each_filter_leaves_less_and_the_form_keeps_it(shared: Server) -> None:
         assert 0 < count(page) < count(read(shared, "/?price_from=0")), filters
         kept = {one.name: one.value for one in page.cssselect("form.search input, form.search select")}
         assert kept[field] == value, filters
+    (card,) = read(shared, f"/?q=qx4822&shop={VENDORS[0]}").cssselect(".piece")
+    assert words(card.cssselect(".price")[0]) == "$29.95 at Hallmark Ornaments"
+    assert "1 shop" in words(card)
 
 
 def count(page: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -32,6 +33,14 @@ def link(server: Server) -> str:
 def led_to_sign_in(server: Server, cookie: str) -> bool:
     answer = server.ask("/operations", cookie=cookie)
     return (answer.status, answer.headers.get("location")) == (303, "/sign-in?next=%2Foperations")
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run a server with short sessions, and that is soon closed to whoever guesses keys."""
+    variables = {"CHRISTMAS__ACCESS__FAILED_LOGINS_PER_MINUTE": "3", "CHRISTMAS__SERVER__SESSION_HOURS": "0.0003"}
+    with serving(tmp_path_factory.mktemp("strict"), **variables) as server:
+        yield server
 
 
 class TestWithAKey:
@@ -96,15 +105,14 @@ class TestWithAKey:
         answer = own.ask("/sign-in", form={"user": user, "key": key, "next": target}, anonymous=True)
         assert (answer.status, answer.headers["location"]) == (303, "/")
 
-    def test_too_many_wrong_keys_close_the_form_to_the_right_one(self, tmp_path: Path) -> None:
-        with serving(tmp_path, CHRISTMAS__ACCESS__FAILED_LOGINS_PER_MINUTE="3") as server:
-            user, key = server.admin
-            wrong = [server.ask("/sign-in", form={"user": user, "key": "no"}, anonymous=True) for _ in range(3)]
-            assert [answer.status for answer in wrong] == [401] * 3
-            right = server.ask("/sign-in", form={"user": user, "key": key}, anonymous=True)
-            assert right.status in {403, 429}
-            assert "Too many wrong keys" in words(right)
-            assert "set-cookie" not in right.headers
+    def test_too_many_wrong_keys_close_the_form_to_the_right_one(self, strict: Server) -> None:
+        user, key = strict.admin
+        wrong = [strict.ask("/sign-in", form={"user": user, "key": "no"}, anonymous=True) for _ in range(3)]
+        assert [answer.status for answer in wrong] == [401] * 3
+        right = strict.ask("/sign-in", form={"user": user, "key": key}, anonymous=True)
+        assert right.status in {403, 429}
+        assert "Too many wrong keys" in words(right)
+        assert "set-cookie" not in right.headers
 
 
 class TestWithALink:
@@ -172,12 +180,10 @@ class TestASession:
             )  # fmt: skip
         assert led_to_sign_in(own, short)
 
-    def test_it_is_as_long_as_configured(self, tmp_path: Path) -> None:
-        with serving(tmp_path, CHRISTMAS__SERVER__SESSION_HOURS="0.0003") as server:
-            user, key = server.admin
-            answer = server.ask("/sign-in", form={"user": user, "key": key}, anonymous=True)
-            assert "Max-Age=1;" in answer.headers["set-cookie"]
-            until(lambda: led_to_sign_in(server, answer.cookies["christmas_session"]), what="the end of the session")
+    def test_it_is_as_long_as_configured(self, strict: Server) -> None:
+        answer = strict.ask(link(strict), anonymous=True)
+        assert "Max-Age=1;" in answer.headers["set-cookie"]
+        until(lambda: led_to_sign_in(strict, answer.cookies["christmas_session"]), what="the end of the session")
 
     def test_it_ends_with_its_key_and_with_its_users_role(self, own: Server) -> None:
         with database.begin(own.engine) as connection:

@@ -2,10 +2,40 @@
 
 from fastapi import APIRouter
 
-from christmas.server.api import definitions, held, jobs, keys, logs, me, schedule, users, vendors
+from christmas.server.api import (
+    changes,
+    definitions,
+    export,
+    held,
+    jobs,
+    keys,
+    logs,
+    me,
+    offers,
+    products,
+    schedule,
+    statistics,
+    users,
+    vendors,
+)
 
 PREFIX = "/api/v1"
 
 router = APIRouter(prefix=PREFIX)
-for module in (definitions, held, jobs, keys, logs, me, schedule, users, vendors):
+for module in (
+    changes,
+    definitions,
+    export,
+    held,
+    jobs,
+    keys,
+    logs,
+    me,
+    offers,
+    products,
+    schedule,
+    statistics,
+    users,
+    vendors,
+):
     router.include_router(module.router)

@@ -13,7 +13,7 @@ from christmas.catalog.changes import ChangeRow
 from christmas.server import atom, paging
 from christmas.server import state as states
 from christmas.server.api import models
-from christmas.server.api.filters import Cursor, Limit, Moment, Vendor
+from christmas.server.api.filters import Cursor, Given, Limit, Moment, Vendor
 from christmas.server.guard import Caller, needs
 from christmas.server.problems import responses
 
@@ -28,11 +28,11 @@ class FeedQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    vendor: Vendor | None = None
-    kind: Literal[changes.KINDS] | None = Field(  # type: ignore[valid-type]  # the catalog's own list
+    vendor: Given[Vendor] = None
+    kind: Given[Literal[changes.KINDS]] = Field(  # type: ignore[valid-type]  # the catalog's own list
         None, description="only prices that fell or rose, or what came back in stock or sold out"
     )
-    since: Moment | None = Field(
+    since: Given[Moment] = Field(
         None, description="only since this time, or this day", examples=["2026-11-25T10:00:00Z"]
     )
     cursor: Cursor = None

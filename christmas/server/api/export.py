@@ -21,7 +21,7 @@ from christmas.server.state import State
 router = APIRouter(tags=["products"])
 
 # Products of one read. No connection is held while a client takes its time, and none is left when it goes away.
-CHUNK = 1000
+CHUNK = 2000
 _CONTENT = {
     kind.partition(";")[0]: {"schema": {"type": "string", **({"format": "binary"} if name == "parquet" else {})}}
     for name, (kind, _) in export.FORMATS.items()

@@ -3,9 +3,11 @@
 import re
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 from sqlalchemy import Connection
 
 from christmas.catalog import browse
@@ -21,6 +23,17 @@ _AMOUNT = r"^[0-9]{1,10}(\.[0-9]{1,4})?$"
 _CURRENCY = r"^[A-Z]{3}$"
 # An offset whose plus sign was sent as it is: in a query that is a space.
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
+
+T = TypeVar("T")
+
+
+class _WithoutNull:
+    """Leaves null out of a type's schema: a parameter that is not given is not there, and never null."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        found = handler(schema)
+        kinds = [one for one in found.pop("anyOf") if one != {"type": "null"}]
+        return found | (kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
 
 
 def _without_nul(text: str) -> str:
@@ -69,6 +82,8 @@ def _text(description: str, most: int, example: str) -> Any:
     )
 
 
+# A parameter that may be left out.
+Given = Annotated[T | None, _WithoutNull()]
 Plain = Annotated[str, AfterValidator(_without_nul)]
 Vendor = Annotated[
     str,
@@ -92,7 +107,7 @@ Moment = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}),
 ]
 Cursor = Annotated[
-    Plain | None,
+    Given[Plain],
     Field(description="`next` of the page before", max_length=1000, json_schema_extra={"pattern": r"^[A-Za-z0-9_-]*$"}),
 ]
 Limit = Annotated[int, Field(description="the most items of a page", ge=1, le=200, examples=[50])]
@@ -103,20 +118,20 @@ class ProductFilters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    vendor: Vendor | None = None
-    year: Year | None = None
+    vendor: Given[Vendor] = None
+    year: Given[Year] = None
     availability: list[Availability] = Field(
         [], description="only with this stock; may be given several times", max_length=len(Availability)
     )
-    price_min: Amount | None = Field(None, description="at least this price", examples=["10.00"])
-    price_max: Amount | None = Field(None, description="at most this price", examples=["49.95"])
+    price_min: Given[Amount] = Field(None, description="at least this price", examples=["10.00"])
+    price_max: Given[Amount] = Field(None, description="at most this price", examples=["49.95"])
     currency: Currency = "USD"
-    brand: Plain | None = _text("only of this brand", 200, "Hallmark")
-    series: Plain | None = _text("only of this series", 200, "Frosty Friends")
-    changed_since: Moment | None = Field(
+    brand: Given[Plain] = _text("only of this brand", 200, "Hallmark")
+    series: Given[Plain] = _text("only of this series", 200, "Frosty Friends")
+    changed_since: Given[Moment] = Field(
         None, description="only what has changed since this time, or this day", examples=["2026-11-25T10:00:00Z"]
     )
-    text: Plain | None = _text(
+    text: Given[Plain] = _text(
         "words of name, series, brand, year and SKU; misspelt ones are corrected, and at most 1,000 products "
         "are looked at",
         200,

@@ -16,7 +16,8 @@ from christmas.server.guard import Caller
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
 # Of a job's argument, and of how many a list may have.
 TEXT_MAX, LIST_MAX = 2000, 10_000
-LARGEST = 2**63 - 1
+# What every reader of JSON takes exactly, and every column holds.
+LARGEST = 2**53 - 1
 JOB_ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"
 JOB_NAME_PATTERN = r"^[a-z_]{1,40}\.[a-z_]{1,40}$"
 

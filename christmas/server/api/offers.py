@@ -16,7 +16,7 @@ from christmas.export import amount
 from christmas.reading.identity import normal_sku
 from christmas.server import state as states
 from christmas.server.api import models
-from christmas.server.api.filters import NO_NUL, Currency, Plain, Year
+from christmas.server.api.filters import NO_NUL, Currency, Given, Plain, Year
 from christmas.server.guard import Caller, needs
 from christmas.server.problems import responses
 
@@ -34,7 +34,7 @@ class OffersQuery(BaseModel):
     sku: Plain = Field(
         description="in any spelling", max_length=100, examples=["1295QX4822"], json_schema_extra={"pattern": NO_NUL}
     )
-    year: Year | None = None
+    year: Given[Year] = None
     currency: Currency = "USD"
 
 
@@ -77,7 +77,7 @@ def _rows(connection: Connection, piece: str, year: int | None, caller: Caller) 
         return browse.offers(connection, piece, year, caller.vendors)
     # Without a year the index of years and pieces is of no use; the full text has every normal form as a word.
     query = search.exactly(piece.lower())
-    filters = browse.Filters(vendors=caller.vendors, query=query)
+    filters = browse.Filters(vendors=caller.vendors, query=query, gone=True)
     return [row for row in browse.page(connection, filters, "changed", None, MOST) if row.piece == piece]
 
 

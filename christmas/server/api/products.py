@@ -15,7 +15,7 @@ from christmas.catalog.products import ProductRow
 from christmas.server import paging
 from christmas.server import state as states
 from christmas.server.api import models
-from christmas.server.api.filters import NO_NUL, Cursor, Limit, Plain, SortedFilters
+from christmas.server.api.filters import NO_NUL, Cursor, Given, Limit, Plain, SortedFilters
 from christmas.server.guard import Caller, needs
 from christmas.server.problems import NotFound, responses
 
@@ -115,7 +115,7 @@ def history(
     name: ProductName,
     caller: ChangesReader,
     format: Annotated[  # noqa: A002  # part of the address
-        Literal["json", "csv"] | None, Query(description="instead of what the header Accept asks for")
+        Given[Literal["json", "csv"]], Query(description="instead of what the header Accept asks for")
     ] = None,
 ) -> models.History:
     """Give every change, the oldest first, as JSON or CSV; as JSON also the steps of price and stock."""

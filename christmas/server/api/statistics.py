@@ -9,7 +9,7 @@ from starlette.requests import Request
 from christmas.catalog import statistics
 from christmas.server import state as states
 from christmas.server.api import models
-from christmas.server.api.filters import Vendor, Year
+from christmas.server.api.filters import Given, Vendor, Year
 from christmas.server.guard import Caller, needs
 from christmas.server.problems import responses
 
@@ -21,8 +21,8 @@ class StatisticsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    vendor: Vendor | None = None
-    year: Year | None = None
+    vendor: Given[Vendor] = None
+    year: Given[Year] = None
 
 
 @router.get("/statistics", summary="Prices by vendor, year and currency", responses=responses())

@@ -4,11 +4,23 @@
 (() => {
   const data = JSON.parse(document.getElementById("series").textContent);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const HEIGHT = 240;
+  const HEIGHT = 280;
+  const DAY_SECONDS = 86400;
+  const long = data.times[data.times.length - 1] - data.times[0] > DAY_SECONDS;
   const WORDS = { p50: "half of all within", p95: "95 of 100 within" };
 
   function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  function moment(seconds) {
+    return seconds == null ? "–" : `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  }
+
+  // Within a day the hour, else the day.
+  function tick(seconds) {
+    const text = new Date(seconds * 1000).toISOString();
+    return long ? text.slice(5, 10) : text.slice(11, 16);
   }
 
   function options(width, lines) {
@@ -26,9 +38,10 @@
     return {
       width,
       height: HEIGHT,
-      series: [{ label: "time" }, ...series],
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      series: [{ label: "time", value: (plot, seconds) => moment(seconds) }, ...series],
       scales: { y: { range: (plot, low, high) => [0, high ? high * 1.1 : 1] } },
-      axes: [axis, { ...axis, size: 70, values: (plot, ticks) => ticks.map((tick) => `${tick} ms`) }],
+      axes: [{ ...axis, values: (plot, ticks) => ticks.map(tick) }, { ...axis, size: 70, values: (plot, ticks) => ticks.map((tick) => `${tick} ms`) }],
     };
   }
 

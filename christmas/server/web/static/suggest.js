@@ -75,4 +75,9 @@
     if (event.target === box) { if (document.activeElement === input) open(); else close(); }
   });
   input.addEventListener("blur", close);
+
+  // An address is shared: what is not asked for stays out of it.
+  input.form.addEventListener("formdata", (event) => {
+    for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
+  });
 })();

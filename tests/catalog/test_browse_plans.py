@@ -1,0 +1,116 @@
+"""Whatever is asked for, no list reads a whole table, or sorts all of a vendor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import product as combinations
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from christmas.catalog import browse, database, search
+from christmas.catalog.browse import SORTS, Filters
+from christmas.catalog.search import Query, Vocabulary
+from tests.catalog import shelves
+from tests.catalog.conftest import SERVERS
+from tests.catalog.making import at
+from tests.catalog.plans import collected, whole_tables
+from tests.catalog.shelves import VENDORS
+
+CHOICES: tuple[tuple[dict[str, Any], ...], ...] = (
+    ({}, {"vendor": VENDORS[0]}, {"vendors": VENDORS[:2]}),
+    ({}, {"year": 1985}),
+    ({}, {"price_min_minor": 600}),
+    ({}, {"changed_since": at(20)}),
+    ({}, {"availability": ("in_stock",)}),
+    ({}, {"series": "Frosty Friends"}, {"query": Query(("santa",), ("qx",), "qxi7109")}),
+)
+READS: dict[str, Callable[[Connection], object]] = {
+    "walk": lambda connection: browse.walk(connection, Filters(), 7, 10),
+    "walk of a vendor": lambda connection: browse.walk(connection, Filters(vendor=VENDORS[0]), 7, 10),
+    "walk of a series": lambda connection: browse.walk(connection, Filters(series="Tin Locomotive"), 7, 10),
+    "offers": lambda connection: browse.offers(connection, "QX4822", 1985, VENDORS[:2]),
+    "offers of an unknown year": lambda connection: browse.offers(connection, "QX4822", None),
+    "a year": lambda connection: browse.year_page(connection, 1985, "QX", 5, VENDORS[:2]),
+    "an unknown year": lambda connection: browse.year_page(connection, None, None, 5),
+    "years": browse.years,
+    "years of vendors": lambda connection: browse.years(connection, VENDORS[:2]),
+    "pieces": lambda connection: browse.pieces(connection, Filters(), "price", limit=5),
+    "pieces of a text": lambda connection: browse.pieces(connection, Filters(query=search.exactly("tin")), "year"),
+    "words": lambda connection: Vocabulary().refresh(connection),
+}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    yield from shelves.shared(request, tmp_path_factory, shelves.fill)
+
+
+@pytest.fixture
+def shelf(filled: Engine) -> Iterator[Connection]:
+    with database.read(filled) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL enable_seqscan = off"))
+        yield connection
+
+
+def bad_steps(connection: Connection, statement: str, parameters: Any) -> list[str]:
+    """Give the steps that read a whole table; an index that has the order is read only until there are enough rows."""
+    if connection.dialect.name == "postgresql":
+        return whole_tables(connection, statement, parameters)
+    plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    is_sorted = any(step == "USE TEMP B-TREE FOR ORDER BY" for step in plan)
+    stops = re.search(r"\bLIMIT\b", statement) is not None and not is_sorted
+    in_order = r"SCAN products USING (COVERING )?INDEX .*|SEARCH (products|keys) .*\(vendor=\?\)"
+    found = [step for step in plan if re.fullmatch(r"SCAN (products|keys|vocabulary)( USING .*)?", step)]
+    found += [step for step in plan if re.fullmatch(r"SEARCH (keys|products) .*\(vendor=\?\)", step)]
+    return [step for step in found if not (stops and re.fullmatch(in_order, step))]
+
+
+def check(connection: Connection, read: Callable[[], object], seen: set[str]) -> None:
+    with collected(connection) as statements:
+        read()
+    for statement, parameters in statements:
+        if statement not in seen:
+            seen.add(statement)
+            assert bad_steps(connection, statement, parameters) == [], statement
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_no_list_reads_a_whole_table(shelf: Connection, sort: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if many products passed every filter: so it is where it matters.
+    monkeypatch.setattr(browse, "FEW", 0)
+    seen: set[str] = set()
+    first = browse.position(browse.page(shelf, Filters(), sort, None, 1)[0], sort)
+    for number, chosen in enumerate(combinations(*CHOICES)):
+        filters = Filters(**{name: value for some in chosen for name, value in some.items()})
+        after = (None, first)[number % 2]  # as the last filter has three choices, each of the others is seen with both
+        check(shelf, lambda filters=filters, after=after: browse.page(shelf, filters, sort, after, 5), seen)
+    assert len(seen) > 100
+
+
+@pytest.mark.parametrize("filled", ["sqlite"], indirect=True)  # PostgreSQL has statistics and chooses by itself
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_filter_that_few_products_pass_is_where_a_read_begins(shelf: Connection, sort: str) -> None:
+    for filters, column in (
+        (Filters(year=1985), "release_year"), (Filters(price_min_minor=2000), "price_minor"),
+        (Filters(changed_since=at(30)), "last_changed"), (Filters(vendors=VENDORS[2:]), "vendor"),
+    ):  # fmt: skip
+        with collected(shelf) as statements:
+            assert browse.page(shelf, filters, sort, None, 5)
+        statement, parameters = statements[-1]
+        plan = [row[3] for row in shelf.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+        assert re.match(rf"SEARCH products USING INDEX \w+ \({column}[=><]", plan[0]), (sort, plan)
+
+
+@pytest.mark.parametrize("name", READS)
+def test_no_other_read_does(shelf: Connection, name: str) -> None:
+    check(shelf, lambda: READS[name](shelf), set())
+
+
+def test_a_whole_table_is_noticed(shelf: Connection) -> None:
+    assert bad_steps(shelf, "SELECT name FROM products WHERE brand = 'x' LIMIT 1", ()) != []
+    if shelf.dialect.name == "sqlite":
+        assert bad_steps(shelf, "SELECT name FROM products WHERE vendor = 'x' ORDER BY name LIMIT 1", ()) != []
