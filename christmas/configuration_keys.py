@@ -136,7 +136,8 @@ class ServerConfig(Section):
     )
     request_max_bytes: int = Field(default=2**20, ge=1024, description="larger requests are refused")
     cors_origins: list[str] = Field(
-        default_factory=list, description="origins whose pages may ask the API in a browser (JSON list); none by default"
+        default_factory=list,
+        description="origins whose pages may ask the API in a browser (JSON list); none by default",
     )
     session_hours: float = Field(default=12, gt=0, le=24 * 31, description="how long a browser stays signed in")
     proxies: list[str] = Field(

@@ -144,6 +144,7 @@ class Farm:
             "CHRISTMAS__POLITENESS__CONCURRENCY": "4",
             "CHRISTMAS__POLITENESS__BACKOFF_BASE_SECONDS": "0.01",
             "CHRISTMAS__SCHEDULES": "{}",
+            "CHRISTMAS__SERVER__PORT": "0",
             "CHRISTMAS__LOGS__FORMAT": "text",  # whatever the tests' stdout is
             **{f"CHRISTMAS__VENDORS__{name.upper()}__BASE_URL": s.base_url for name, s in self.server.shops.items()},
             **self.variables,

@@ -30,7 +30,7 @@ SORTS = ("changed", "price", "-price", "year", "-year")
 # Of the products that have the words of a text, so many are looked at; more where further filters leave some out.
 CANDIDATES = 1_000
 CANDIDATES_FILTERED = 4_000
-# A filter that no more products pass is where a read begins, whatever the order: these are sorted in milliseconds.
+# A filter that no more products pass is where a read of up to a hundred begins, whatever the order; of more, the more.
 FEW = 2_000
 # Keys looked at in one statement of a walk.
 STRIDE = 5_000
@@ -88,7 +88,7 @@ def page(
 
     A sort by price is within the filters' currency; by price or year leaves out what has none.
     """
-    chosen = _chosen(connection, filters, sort)
+    chosen = _chosen(connection, filters, sort, limit)
     if chosen is None:
         return []
     statement = _ordered(chosen.of(*COLUMNS), sort, after).limit(limit)
@@ -114,7 +114,7 @@ def piece_page(
 
     Only the products of these are read.
     """
-    chosen = _chosen(connection, filters, sort)
+    chosen = _chosen(connection, filters, sort, limit)
     if chosen is None:
         return PiecePage([], 0, more=False)
     statement = _ordered(chosen.of(_P.release_year, _P.piece, _P.key_id), sort, None).limit(limit + 1)
@@ -199,13 +199,13 @@ class _Chosen:
         return indexed.select(products, self.index, *columns).select_from(source).where(*self.conditions)
 
 
-def _chosen(connection: Connection, filters: Filters, sort: str) -> _Chosen | None:
+def _chosen(connection: Connection, filters: Filters, sort: str, limit: int) -> _Chosen | None:
     """Choose where a read begins; None where nothing can be found."""
     if filters.is_impossible:
         return None
     wanted = conditions(filters, sort)
     if not filters.is_text:
-        index = _index(connection, filters, sort.lstrip("-")) if connection.dialect.name == "sqlite" else ""
+        index = _index(connection, filters, sort.lstrip("-"), limit) if connection.dialect.name == "sqlite" else ""
         return _Chosen(connection, wanted, index)
     most = CANDIDATES_FILTERED if filters.availability or filters.is_priced or filters.changed_since else CANDIDATES
     ids = _with_words(connection, filters, most)
@@ -237,7 +237,7 @@ def _next_keys(connection: Connection, filters: Filters, after: int) -> list[int
     return list(connection.scalars(query.limit(STRIDE)))
 
 
-def _index(connection: Connection, filters: Filters, order: str) -> str:
+def _index(connection: Connection, filters: Filters, order: str, limit: int) -> str:
     """Give the index that leads to the products by the shortest way."""
     sellers = filters.sellers
     is_one = sellers is not None and len(sellers) == 1
@@ -253,9 +253,10 @@ def _index(connection: Connection, filters: Filters, order: str) -> str:
         narrow.append((_BY_VENDOR_CHANGE, [_P.vendor.in_(sellers)]))
     if filters.year is not None and order != "year":
         narrow.append((_BY_YEAR, of_year(filters.year, None)))
+    few = FEW * max(limit // 100, 1)
     for index, wanted in narrow:
-        some = _Chosen(connection, wanted, index).of(literal(1), source=products).limit(FEW + 1).subquery()
-        if (connection.scalar(select(func.count()).select_from(some)) or 0) <= FEW:
+        some = _Chosen(connection, wanted, index).of(literal(1), source=products).limit(few + 1).subquery()
+        if (connection.scalar(select(func.count()).select_from(some)) or 0) <= few:
             return index
     return direct or {"changed": _BY_CHANGE, "price": _BY_PRICE, "year": _BY_YEAR}[order]
 

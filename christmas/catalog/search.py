@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
+from itertools import groupby, islice, takewhile
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,10 @@ _BEGINNING_MIN = 3
 _CORRECTED_MIN = 3
 # Words of so many letters may have two mistakes, shorter ones one.
 _TWO_EDITS_FROM = 8
+# More words that begin alike are not listed one by one.
+_ENDINGS_MAX = 100
+# So many new words are put where they belong; more are sorted with those that are there.
+_FEW_WORDS = 100
 # So many words that begin as a text ends are looked at for suggestions.
 _LOOKED_AT = 2_000
 _LOADED_AT_ONCE = 10_000
@@ -47,6 +51,8 @@ class Query:
     sku: str | None = None
     corrected: dict[str, str] = field(default_factory=dict)
     nothing: bool = False
+    # The words that begin as a prefix says, where they are few: the index merges a prefix's before it gives the first.
+    endings: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_empty(self) -> bool:
@@ -72,11 +78,9 @@ class _Index:
         """Give the index of these words as well."""
         words = sorted(word for _, word in new)
         by_length = self.by_length.copy()
-        for word in words:
-            if word.isalpha():
-                by_length.setdefault(len(word), [])
-        for length in {len(word) for word in words if word.isalpha()}:
-            by_length[length] = by_length[length] + [word for word in words if len(word) == length and word.isalpha()]
+        letters = sorted((word for word in words if word.isalpha()), key=len)
+        for length, some in groupby(letters, len):
+            by_length[length] = [*by_length.get(length, ()), *some]
         # Two sorted runs: sorting merges them. Few words are put where they belong, which only copies.
         if len(words) > _FEW_WORDS:
             ordered = sorted(self.ordered + words)
@@ -90,9 +94,6 @@ class _Index:
         """Give the words that begin so, in alphabetical order."""
         first = bisect_left(self.ordered, start)
         return takewhile(lambda word: word.startswith(start), islice(self.ordered, first, None))
-
-
-_FEW_WORDS = 100
 
 
 class Vocabulary:
@@ -141,7 +142,9 @@ class Vocabulary:
                 return Query(sku=sku) if sku else Query(tuple(words), tuple(prefixes), None, corrected, nothing=True)
         if sku and (prefixes or corrected):  # it is known as it is written, so nothing has to be guessed
             return Query(sku=sku)
-        return Query(tuple(dict.fromkeys(words)), tuple(prefixes), sku, corrected)
+        endings = {start: tuple(islice(index.beginning(start), _ENDINGS_MAX + 1)) for start in prefixes}
+        few = {start: found for start, found in endings.items() if len(found) <= _ENDINGS_MAX}
+        return Query(tuple(dict.fromkeys(words)), tuple(prefixes), sku, corrected, endings=few)
 
     def suggest(self, prefix: str) -> list[str]:
         """Give texts that go on where this one ends: its last word completed, words before SKUs, short ones first."""
@@ -214,9 +217,14 @@ def _expression(dialect: str, query: Query, also: Sequence[str], vendors: Sequen
     both, either, word_of, start_of = (
         (" AND ", " OR ", '"{}"', '"{}"*') if dialect == "sqlite" else (" & ", " | ", "{}", "{}:*")
     )
-    asked = both.join((*map(word_of.format, query.words), *map(start_of.format, query.prefixes)))
+
+    def one_of(words: Sequence[str]) -> str:
+        return f"({either.join(map(word_of.format, words))})"
+
+    starts = (one_of(words) if (words := query.endings.get(one)) else start_of.format(one) for one in query.prefixes)
+    asked = both.join((*map(word_of.format, query.words), *starts))
     if query.sku:
         asked = f"({either.join(filter(None, (word_of.format(query.sku), f'({asked})' if asked else '')))})"
     further = map(word_of.format, dict.fromkeys(also))
-    sellers = either.join(word_of.format(pieces.vendor_token(vendor)) for vendor in vendors)
-    return both.join(filter(None, (asked, *further, f"({sellers})" if sellers else "")))
+    sellers = one_of([pieces.vendor_token(vendor) for vendor in vendors]) if vendors else ""
+    return both.join(filter(None, (asked, *further, sellers)))

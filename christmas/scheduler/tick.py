@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from christmas.catalog import database, schedules
 from christmas.errors import ChristmasError, DatabaseUnavailable
 from christmas.jobs import client
-from christmas.logs.lines import about
 from christmas.jobs.triggers import jitter, next_time
+from christmas.logs.lines import about
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -73,7 +73,7 @@ def needs(permission: str, *, page: bool = False, all_vendors: bool = False) -> 
         request.state.form = form
         return check(request)
 
-    chosen = check_page if page else check
+    chosen: Callable[..., Caller] = check_page if page else check
     chosen.permission = permission  # type: ignore[attr-defined]  # the documentation and a test read it
     return chosen
 

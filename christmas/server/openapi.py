@@ -49,7 +49,7 @@ def permissions(app: FastAPI) -> Iterator[tuple[RouteContext, str, str | None]]:
     """Give each route, its method, and the permission it needs; None where it is open to everybody."""
     for context in iter_route_contexts(app.routes):
         if isinstance(context.original_route, APIRoute):
-            for method in sorted(context.original_route.methods):
+            for method in sorted(context.original_route.methods or ()):
                 yield context, method, _permission(context.original_route.dependant)
 
 

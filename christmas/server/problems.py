@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
+DETAIL_MAX = 2000
 TITLES = {
     AccessDenied: "Not permitted", ArgumentError: "Not accepted", DatabaseUnavailable: "The database is away",
     RedisUnavailable: "Redis is away", JobRefused: "The job is refused",
@@ -81,55 +82,63 @@ CODES: tuple[tuple[type[Exception], int], ...] = (
 )  # fmt: skip
 
 
-def install(app: FastAPI, page: Callable[[Request, int, str, str], Response]) -> None:
-    """Answer every error; ``page`` makes a page of request, status, title and detail."""
+class _Answers:
+    """Makes an answer of each kind of error."""
 
-    def answer(request: Request, status: int, title: str, detail: str, **more: Any) -> Response:
+    def __init__(self, page: Callable[[Request, int, str, str], Response]) -> None:
+        self.page = page
+
+    def answer(self, request: Request, status: int, title: str, detail: str, **more: Any) -> Response:
         if _is_api(request):
             problem = Problem(title=title, status=status, detail=detail, instance=request.url.path, **more)
             return JSONResponse(problem.model_dump(exclude_none=True), status, media_type=MEDIA_TYPE)
-        return page(request, status, title, detail)
+        return self.page(request, status, title, detail)
 
-    def expected(request: Request, error: Exception) -> Response:
+    def expected(self, request: Request, error: Exception) -> Response:
         status = next(code for kind, code in CODES if isinstance(error, kind))
         if status == 401 and not _is_api(request) and request.method in {"GET", "HEAD"}:
-            return RedirectResponse(f"/sign-in?next={_quoted(request)}", 303)
-        detail, title = str(error), HTTPStatus(status).phrase
+            return _to_the_door(request)
+        detail = str(error)
         if status == 503:  # whoever asks need not know where the database is
             logger.error("A request failed: %s", error)
             detail = "The catalog cannot be read at the moment. It comes back by itself; try again in some seconds."
-        title = next((text for kind, text in TITLES.items() if isinstance(error, kind)), title)
-        response = answer(request, status, title, detail)
+        title = next((text for kind, text in TITLES.items() if isinstance(error, kind)), HTTPStatus(status).phrase)
+        response = self.answer(request, status, title, detail)
         if status == 401:
             response.headers["WWW-Authenticate"] = 'Bearer realm="christmas", Basic realm="christmas", charset="UTF-8"'
         if status == 503 or isinstance(error, TooMany):
             response.headers["Retry-After"] = str(getattr(error, "seconds", RETRY_SECONDS))
         return response
 
-    def invalid(request: Request, error: Exception) -> Response:
+    def invalid(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101  # what it is registered for
         errors = [_explained(one) for one in error.errors()]
         detail = "; ".join(f"{one['where']}: {one['problem']}" for one in errors)
-        return answer(request, 422, "Not accepted", detail[:2000], errors=errors)
+        return self.answer(request, 422, "Not accepted", detail[:DETAIL_MAX], errors=errors)
 
-    def http(request: Request, error: Exception) -> Response:
+    def http(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  # what it is registered for
         title, detail = _of_http(request, error)
-        response = answer(request, error.status_code, title, detail)
+        response = self.answer(request, error.status_code, title, detail)
         response.headers.update(error.headers or {})
         if error.status_code == 405:
             response.headers["Allow"] = ", ".join(_methods(request))
         return response
 
-    def unexpected(request: Request, error: Exception) -> Response:
+    def unexpected(self, request: Request, error: Exception) -> Response:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return answer(request, 500, "An unexpected error", "It is in the server's log; tell an operator what you did.")
+        detail = "It is in the server's log; tell an operator what you did."
+        return self.answer(request, 500, "An unexpected error", detail)
 
+
+def install(app: FastAPI, page: Callable[[Request, int, str, str], Response]) -> None:
+    """Answer every error; ``page`` makes a page of request, status, title and detail."""
+    answers = _Answers(page)
     for kind, _ in CODES:
-        app.add_exception_handler(kind, expected)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, unexpected)
+        app.add_exception_handler(kind, answers.expected)
+    app.add_exception_handler(RequestValidationError, answers.invalid)
+    app.add_exception_handler(HTTPException, answers.http)
+    app.add_exception_handler(Exception, answers.unexpected)
 
 
 def _methods(request: Request) -> list[str]:
@@ -164,6 +173,13 @@ def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 
 _SCHEMA = {"$ref": "#/components/schemas/Problem"}
+
+
+def _to_the_door(request: Request) -> Response:
+    """Lead to the sign-in; a part of a page that is asked for by itself leads the whole page there."""
+    if "hx-request" in request.headers:
+        return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
+    return RedirectResponse(f"/sign-in?next={_quoted(request)}", 303)
 
 
 def _is_api(request: Request) -> bool:

@@ -137,7 +137,10 @@ def test_no_page_reads_a_whole_table(connection: Connection, name: str) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL enable_seqscan = off"))
     for statement, parameters in statements:
-        assert whole_tables(connection, statement, parameters) == [], statement
+        steps = whole_tables(connection, statement, parameters)
+        # The newest ones: it walks back in time, and ends when the page is full.
+        allowed = ["SCAN jobs USING INDEX ix_jobs_queued_at"] if name == "jobs that may be seen" else []
+        assert [step for step in steps if step not in allowed] == [], statement
 
 
 def test_a_page_behind_the_end_is_empty(connection: Connection) -> None:

@@ -83,7 +83,7 @@ def test_batches_give_what_one_batch_gives(engine: Engine) -> None:
                 connection.execute(table.delete())
             for start in range(0, len(items), size):
                 write(connection, *items[start : start + size])
-            found.append(rows(connection, *numbers, "listings.id", "changes.id"))
+            found.append(rows(connection, *numbers, "listings.id", "changes.id", "vocabulary.id"))
     assert found[0] == found[1] == found[2]
 
 

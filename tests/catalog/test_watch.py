@@ -33,7 +33,7 @@ from tests.catalog.watches import LATE, Waiting
 
 SEEN = "keys.last_seen"
 NUMBERS = ("keys.id", "keys.listing_id", "listing_keys.listing_id", "listing_keys.key_id", "products.key_id",
-           "key_aliases.key_id", "listings.id", "changes.id")  # fmt: skip
+           "key_aliases.key_id", "listings.id", "changes.id", "vocabulary.id")  # fmt: skip
 
 
 def watched(connection: Connection, watch: Waiting, *items: Any) -> Written:

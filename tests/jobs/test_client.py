@@ -20,8 +20,8 @@ from christmas.catalog.jobs import JobRow
 from christmas.config import Config, ScheduleConfig
 from christmas.errors import AccessDenied, ArgumentError, JobRefused
 from christmas.jobs import client
-from christmas.jobs.definition import Definition
 from christmas.jobs import schedule_changes as changes
+from christmas.jobs.definition import Definition
 from christmas.scheduler.tick import tick
 from tests.catalog import making
 from tests.farm import Farm, Node

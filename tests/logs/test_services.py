@@ -81,7 +81,7 @@ def test_a_node_says_which_job_it_speaks_of(farm: Farm) -> None:
 def test_up_and_its_services_print_json_into_one_pipe(farm: Farm) -> None:
     up = farm.start("up", "--check", CHRISTMAS__NODE__PORT="0")
     assert up.process.wait(60) == 0
-    assert {line["service"] for line in lines(up)} == {"up", "node", "scheduler"}
+    assert {line["service"] for line in lines(up)} == {"up", "node", "scheduler", "server"}
     assert lines(up)[-1]["event"] == "Everything has stopped"
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from christmas.metrics import prometheus
+from christmas.metrics import prometheus as page_of
+from christmas.node.options import Options
 from tests.farm import ROOT, Farm, free_port, until
 
 FILES = [ROOT / "config" / name for name in ("prometheus.yml", "prometheus-alerts.yml", "grafana-dashboard.json")]
@@ -36,7 +37,7 @@ def expressions() -> list[str]:
 
 
 def test_every_name_that_ships_is_given_by_a_node(farm: Farm) -> None:
-    page = prometheus.text(farm.engine, farm.config, slots={"used": 0, "total": 1}).decode()
+    page = page_of.text(farm.engine, farm.config, slots={"used": 0, "total": 1}).decode()
     given = set()
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE):
         given |= {f"{name}_{part}" for part in ("bucket", "sum", "count")} if kind == "histogram" else {name}

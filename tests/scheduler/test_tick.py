@@ -17,8 +17,8 @@ from christmas.config import Config, ScheduleConfig
 from christmas.errors import JobRefused
 from christmas.jobs import hooks
 from christmas.jobs import schedule_changes as changes
-from christmas.scheduler.tick import GRACE, MISSED_MAX, tick
 from christmas.jobs.triggers import jitter
+from christmas.scheduler.tick import GRACE, MISSED_MAX, tick
 
 SHOP = "ornament_shop_com"
 START = datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from christmas.catalog import database, held, schedules
 from christmas.platforms.browser import find_browser
 from tests.server import filled
-from tests.server.browsing import chromium, findings, overflow, window
+from tests.server.chromium import chromium, findings, overflow, window
 from tests.server.running import Server
 
 pytestmark = pytest.mark.skipif(

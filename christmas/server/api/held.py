@@ -113,7 +113,7 @@ def list_held(
     return HeldList(items=[HeldChange.of(row) for row in rows[:limit]], next=following)
 
 
-@router.get("/held/{held_id}", summary="One held change", responses=responses(404))
+@router.get("/held/{held_id:int}", summary="One held change", responses=responses(404))
 def get_held(request: Request, held_id: Annotated[inputs.RowId, Path()], caller: Reader) -> HeldChange:
     """Give one change that is held, or was."""
     with states.of(request).read() as connection:

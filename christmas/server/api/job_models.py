@@ -19,7 +19,12 @@ class NewJob(inputs.Body):
     name: inputs.JobName = Field(description="one of `GET /job-definitions`")
     arguments: inputs.Arguments = Field(default_factory=dict)
     priority: int | None = Field(
-        None, ge=-PRIORITY_MAX, le=PRIORITY_MAX, description="higher runs earlier; null is the job's own", examples=[10]
+        None,
+        ge=-PRIORITY_MAX,
+        le=PRIORITY_MAX,
+        strict=True,
+        description="higher runs earlier; null is the job's own",
+        examples=[10],
     )
 
 
