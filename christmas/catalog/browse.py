@@ -47,7 +47,8 @@ _ORDERS: dict[str, tuple[tuple[Any, ...], bool]] = {
 }
 _BY_KEY = "sqlite_autoindex_products_2"  # of UNIQUE (key_id)
 _BY_CHANGE = "ix_products_last_changed_key_id"
-_BY_PRICE = "ix_products_price_minor_key_id"
+_BY_PRICE = "ix_products_currency_price_minor_key_id"
+_BY_STOCK = "ix_products_availability_last_changed"
 _BY_YEAR = "ix_products_release_year_piece"
 _BY_VENDOR_CHANGE = "ix_products_vendor_last_changed"
 _BY_VENDOR_YEAR = "ix_products_vendor_release_year"
@@ -251,6 +252,8 @@ def _index(connection: Connection, filters: Filters, order: str, limit: int) -> 
         narrow.append((_BY_CHANGE, [_P.last_changed >= filters.changed_since]))
     if sellers is not None and direct is None:
         narrow.append((_BY_VENDOR_CHANGE, [_P.vendor.in_(sellers)]))
+    if filters.availability:
+        narrow.append((_BY_STOCK, [_P.availability.in_(filters.availability)]))
     if filters.year is not None and order != "year":
         narrow.append((_BY_YEAR, of_year(filters.year, None)))
     few = FEW * max(limit // 100, 1)

@@ -84,7 +84,7 @@ def conditions(filters: Filters, sort: str = "") -> list[ColumnElement[bool]]:
     if filters.changed_since is not None:
         found.append(_P.last_changed >= filters.changed_since)
     if filters.is_priced or sort.endswith("price"):
-        found += [*of_price(filters), _P.currency == filters.currency]
+        found += of_price(filters)
     if sort.endswith("year") and filters.year is None:
         found.append(_P.release_year.is_not(None))
     if not filters.gone:
@@ -93,8 +93,8 @@ def conditions(filters: Filters, sort: str = "") -> list[ColumnElement[bool]]:
 
 
 def of_price(filters: Filters) -> list[ColumnElement[bool]]:
-    """Give the conditions of its bounds; without any, that there is a price."""
-    found: list[ColumnElement[bool]] = [_P.price_minor.is_not(None)]
+    """Give the conditions of its bounds, within the currency; without any, that there is a price."""
+    found: list[ColumnElement[bool]] = [_P.currency == filters.currency, _P.price_minor.is_not(None)]
     if filters.price_min_minor is not None:
         found.append(_P.price_minor >= filters.price_min_minor)
     if filters.price_max_minor is not None:

@@ -17,7 +17,6 @@ IDENTITY = ("name", "sku", "brand", "series", "release_year")
 # Longer ones are cut: nobody searches for the rest, and an index of PostgreSQL takes 2,700 bytes.
 LONGEST = 64
 _TOKEN = re.compile(rf"([a-z0-9]{{1,{LONGEST}}})[a-z0-9]*")
-_NOT_OF_SKU = re.compile(r"[^a-z0-9]+")
 # Without this they would become letters of the word before them.
 _MARKS = str.maketrans("\u2122\u2120", "  ")
 
@@ -57,8 +56,7 @@ def words_of(
     found = tokens(f"{name} {series or ''} {brand or ''} {release_year or ''}")
     if sku:
         # In one word, however it is spelled: with the price and the box mark that a shop has put into it, and without.
-        compact = _NOT_OF_SKU.sub("", " ".join(tokens(sku)))
-        found += tokens(f"{compact} {normal_sku(sku)}")
+        found += [word[:LONGEST] for word in ("".join(tokens(sku)), normal_sku(sku).lower()) if word]
     words = dict.fromkeys(found)
     last = vendor_token(vendor)
     words.pop(last, None)

@@ -113,7 +113,6 @@ keys = Table(
     Index("ix_keys_vendor_id", "vendor", "id"),
     postgresql_with={"fillfactor": 70},  # "seen" is written in place
 )
-
 _gone = keys.c.gone_since.is_not(None)
 Index("ix_keys_gone", keys.c.vendor, keys.c.id, sqlite_where=_gone, postgresql_where=_gone)
 
@@ -168,7 +167,8 @@ products = Table(
     Index("ix_products_release_year_piece", "release_year", "piece"),
     Index("ix_products_last_changed_key_id", "last_changed", "key_id"),
     Index("ix_products_vendor_last_changed", "vendor", "last_changed"),
-    Index("ix_products_price_minor_key_id", "price_minor", "key_id"),
+    Index("ix_products_currency_price_minor_key_id", "currency", "price_minor", "key_id"),
+    Index("ix_products_availability_last_changed", "availability", "last_changed"),
     # SQLite's full-text index is the virtual table `product_words`, kept by triggers; its rows are numbered by key_id.
     Index("ix_products_words", text("to_tsvector('simple', words)"), postgresql_using="gin").ddl_if("postgresql"),
 )

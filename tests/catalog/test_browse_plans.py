@@ -95,8 +95,9 @@ def test_no_list_reads_a_whole_table(shelf: Connection, sort: str, monkeypatch: 
 @pytest.mark.parametrize("sort", SORTS)
 def test_a_filter_that_few_products_pass_is_where_a_read_begins(shelf: Connection, sort: str) -> None:
     for filters, column in (
-        (Filters(year=1985), "release_year"), (Filters(price_min_minor=2000), "price_minor"),
+        (Filters(year=1985), "release_year"), (Filters(price_min_minor=2000), "currency"),
         (Filters(changed_since=at(30)), "last_changed"), (Filters(vendors=VENDORS[2:]), "vendor"),
+        (Filters(availability=("preorder",)), "availability"),
     ):  # fmt: skip
         with collected(shelf) as statements:
             assert browse.page(shelf, filters, sort, None, 5)

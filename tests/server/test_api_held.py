@@ -164,7 +164,7 @@ def test_wrong_decisions_are_refused(server: Server, body: object) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/999999", 404), ("/0", 422), ("/x", 422), ("/9223372036854775808", 422), ("/release", 422),
+        ("/999999", 404), ("/0", 422), ("/x", 404), ("/9223372036854775808", 422), ("/release", 405),
         ("?state=lost", 422), ("?cursor=WyJhIl0", 422), ("?cursor=WzkyMjMzNzIwMzY4NTQ3NzU4MDhd", 422),
         ("?vendor=%00", 422), ("?ids=1", 422),
     ],

@@ -19,7 +19,8 @@ _INDEXES = {
     "ix_products_release_year_piece": ["release_year", "piece"],
     "ix_products_last_changed_key_id": ["last_changed", "key_id"],
     "ix_products_vendor_last_changed": ["vendor", "last_changed"],
-    "ix_products_price_minor_key_id": ["price_minor", "key_id"],
+    "ix_products_currency_price_minor_key_id": ["currency", "price_minor", "key_id"],
+    "ix_products_availability_last_changed": ["availability", "last_changed"],
 }
 # A search asks for whole words and their beginnings, in any order: without positions and lengths it is half as large.
 _FULL_TEXT = """

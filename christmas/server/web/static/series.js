@@ -2,7 +2,9 @@
 "use strict";
 
 (() => {
-  const data = JSON.parse(document.getElementById("series").textContent);
+  const source = document.getElementById("series");
+  if (!source) return; // nothing was measured
+  const data = JSON.parse(source.textContent);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const HEIGHT = 280;
   const DAY_SECONDS = 86400;
