@@ -17,7 +17,7 @@ from christmas.access import keys
 from christmas.access.keys import Identity
 from christmas.access.policy import PUBLIC
 from christmas.catalog import access_log, sessions, users
-from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
+from christmas.errors import AccessDenied, ArgumentError, ChristmasError, DatabaseUnavailable
 from christmas.server import state as states
 from christmas.server.problems import TooMany, Unauthorised, WrongMediaType
 from christmas.server.state import State
@@ -168,7 +168,7 @@ def _note_use(state: State, key_id: str, now: datetime) -> None:
     try:
         with state.begin() as connection:
             users.used(connection, key_id, now)
-    except DatabaseUnavailable as error:
+    except ChristmasError as error:  # nobody waits for it who could be told
         logger.warning("The use of key %s could not be noted: %s", key_id, error)
 
 

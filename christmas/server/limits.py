@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from christmas import embedded
 from christmas.errors import RedisUnavailable
@@ -77,10 +77,10 @@ class Limits:
             if self._client is None:
                 self._client = embedded.connect(self.config)
             name = f"{PREFIX}:{who}:{window}"
-            with self._client.pipeline(transaction=False) as pipe:
-                pipe.incr(name)
-                pipe.expire(name, 2 * WINDOW_SECONDS)
-                return int(pipe.execute()[0])
+            used: Any = self._client.incr(name)
+            if used == 1:
+                self._client.expire(name, 2 * WINDOW_SECONDS)
+            return int(used)
         except (RedisError, RedisUnavailable, OSError) as error:
             self._client = None
             self._away_until = time.monotonic() + AWAY_SECONDS

@@ -97,7 +97,7 @@ def test_a_filter_that_few_products_pass_is_where_a_read_begins(shelf: Connectio
     for filters, column in (
         (Filters(year=1985), "release_year"), (Filters(price_min_minor=2000), "currency"),
         (Filters(changed_since=at(30)), "last_changed"), (Filters(vendors=VENDORS[2:]), "vendor"),
-        (Filters(availability=("preorder",)), "availability"),
+        (Filters(availability=("low_stock",)), "availability"),
     ):  # fmt: skip
         with collected(shelf) as statements:
             assert browse.page(shelf, filters, sort, None, 5)
