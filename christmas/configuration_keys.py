@@ -127,6 +127,7 @@ class ServerConfig(Section):
 
     bind_address: str = Field(default="127.0.0.1", description="address the server listens on")
     port: int = Field(default=8000, ge=0, le=65535, description="port of API and web page; 0 lets the system choose")
+    workers: int = Field(default=1, ge=1, le=64, description="processes that answer, on one port")
     public: bool = Field(
         default=False, description="whether products and changes may be read without a key; see `access.policy_path`"
     )

@@ -8,7 +8,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from christmas.reading.money import format_amount, from_minor
+from christmas.reading.money import decimals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,8 +42,11 @@ def as_dict(row: ProductRow) -> dict[str, Any]:
 
 def amount(minor: int | None, currency: str | None) -> str | None:
     """Give an amount in minor units as a decimal string: 2495 USD is ``24.95``; None stays None."""
-    currency = currency or "USD"
-    return None if minor is None else format_amount(from_minor(minor, currency), currency)
+    if minor is None:
+        return None
+    places = decimals(currency)  # in integers, for it is asked for hundreds of times a page
+    whole, part = divmod(abs(minor), 10**places)
+    return f"{'-' if minor < 0 else ''}{whole}{f'.{part:0{places}}' if places else ''}"
 
 
 def json_lines(rows: Iterable[ProductRow]) -> Iterator[bytes]:

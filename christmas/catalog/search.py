@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from itertools import groupby, islice, takewhile
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
-from sqlalchemy import Connection, column, func, select, table, text
+from sqlalchemy import Connection, Select, column, func, select, table, text
 
 from christmas.catalog import pieces
 from christmas.catalog.tables import products, vocabulary
@@ -209,7 +210,15 @@ def candidates(
             statement = statement.order_by(identity)
     if after is not None:
         statement = statement.where(identity > after)
-    return list(connection.scalars(statement.limit(limit)))
+    return _in_one_row(connection, statement.limit(limit))
+
+
+def _in_one_row(connection: Connection, statement: Select[Any]) -> list[int]:
+    """Give the one column of a query; a row for each id would cost more than finding them."""
+    (identity,) = statement.subquery().c
+    if connection.dialect.name == "sqlite":
+        return [int(one) for one in json.loads(connection.scalar(select(func.json_group_array(identity))))]
+    return list(connection.scalar(select(func.array_agg(identity))) or ())
 
 
 def _expression(dialect: str, query: Query, also: Sequence[str], vendors: Sequence[str]) -> str:

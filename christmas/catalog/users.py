@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from christmas.catalog.binding import binds
 from christmas.catalog.tables import api_keys, role_bindings, sessions, users
@@ -72,7 +72,7 @@ def create_key(
 def find_key(connection: Connection, key: str) -> KeyRow | None:
     """Give the row of a key; None where there is no such key."""
     digest = _hash(key)
-    row = connection.execute(_rows().where(api_keys.c.hash == digest)).first()
+    row = connection.execute(_BY_HASH, {"digest": digest}).first()
     return KeyRow(*row) if row is not None and hmac.compare_digest(bytes(row.hash), digest) else None
 
 
@@ -166,6 +166,10 @@ def _rows() -> Any:
         api_keys.c.expires_at, api_keys.c.last_used_at, api_keys.c.revoked_at,
     )  # fmt: skip
     return select(*columns, bound.label("bound"))
+
+
+# Made once: it is asked with every request.
+_BY_HASH = _rows().where(api_keys.c.hash == bindparam("digest"))
 
 
 def _hash(key: str) -> bytes:

@@ -59,6 +59,7 @@ def scheduler(leash: Leash = False) -> None:
 def server(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of API and pages.")] = None,
     leash: Leash = False,
+    descriptor: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the server: the API under /api/v1 and the web pages."""
     if port is not None:
@@ -68,7 +69,7 @@ def server(
     config = configuration.current()
     logs.set_up(config, service="server")
     try:
-        service.run(config, leash=leash)
+        service.run(config, leash=leash, descriptor=descriptor)
     finally:
         logs.close()
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # As many as the engine's pool has connections: what waits, waits for a thread and not for a connection.
 THREADS = 15
 # Smaller answers do not get smaller; higher levels cost more time than they save.
-GZIP_MIN_BYTES, GZIP_LEVEL = 1000, 5
+GZIP_MIN_BYTES, GZIP_LEVEL = 1000, 1
 
 
 def create(config: Config) -> FastAPI:

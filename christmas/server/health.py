@@ -47,5 +47,7 @@ def metrics(request: Request, caller: Annotated[Caller, Depends(needs("metrics.r
     """Give the vendors' totals, what stands now, and how long this server's answers took."""
     state = states.of(request)
     found = prometheus.text(state.engine, state.config, caller.vendors)
-    own = generate_latest(REGISTRY) if caller.vendors is None else b""
+    # Of several processes, only one would be seen each time.
+    alone = state.config.server.workers == 1 and caller.vendors is None
+    own = generate_latest(REGISTRY) if alone else b""
     return Response(found + own, media_type=CONTENT_TYPE_LATEST)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -22,17 +24,21 @@ logger = logging.getLogger(__name__)
 
 # Requests that are being answered when the server is told to stop get so long.
 STOP_SECONDS = 10
+SWITCH_SECONDS = 0.001
 
 
-def run(config: Config, *, leash: bool = False) -> None:
-    """Run until SIGINT or SIGTERM, or with ``leash`` until stdin closes; raises what is wrong at the start."""
+def run(config: Config, *, leash: bool = False, descriptor: int | None = None) -> None:
+    """Run until SIGINT or SIGTERM, or with ``leash`` until stdin closes; raises what is wrong at the start.
+
+    ``descriptor`` is the socket of another process, which this one helps to answer.
+    """
     server = config.server
     if config.access.test_users and not is_loopback(server.bind_address):
         raise ConfigurationError(
             f"access.test_users has keys that everybody knows: not on {server.bind_address}, only on 127.0.0.1."
         )
     bound = services.prepare(config, "server")
-    listener = _listener(config)
+    listener = _listener(config) if descriptor is None else socket.socket(fileno=descriptor)
     application = app.create(bound)
     running = uvicorn.Server(
         uvicorn.Config(
@@ -54,9 +60,27 @@ def run(config: Config, *, leash: bool = False) -> None:
         signal.signal(number, stop)
     if leash:
         watch(stop)
+    # A thread that computes does not keep the one that all requests go through for long.
+    sys.setswitchinterval(SWITCH_SECONDS)
     logger.info("The server listens on %s", address(config, listener.getsockname()[1]))
-    running.run([listener])
+    helpers = [] if descriptor is not None else [_helper(listener) for _ in range(server.workers - 1)]
+    try:
+        running.run([listener])
+    finally:
+        for helper in helpers:
+            helper.terminate()
+        ended = [helper.wait() for helper in helpers]
+    if any(ended):
+        raise ChristmasError(f"A process of the server has ended with status {max(ended, key=abs)}; its log says why.")
     logger.info("The server has stopped")
+
+
+def _helper(listener: socket.socket) -> subprocess.Popen[bytes]:
+    """Start another process on the same socket; it ends with this one, however that ends."""
+    listener.set_inheritable(True)
+    number = listener.fileno()
+    command = [sys.executable, "-m", "christmas", "server", "--until-stdin-closes", "--descriptor", str(number)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=(number,))  # noqa: S603
 
 
 def address(config: Config, port: int) -> str:

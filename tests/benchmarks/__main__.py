@@ -32,7 +32,7 @@ def main() -> None:
         "serving": lambda: (
             serving.measure(20_000, 100_000, 3, ("SQLite",), rates=False)
             if quick
-            else serving.measure(1_000_000, 5_000_000, 30, ("SQLite", "PostgreSQL"), rates=True)
+            else serving.measure(1_000_000, 5_000_000, 20, ("SQLite", "PostgreSQL"), rates=True)
         ),
         "memory": lambda: memory.measure(20_000 if quick else 1_000_000),
     }
