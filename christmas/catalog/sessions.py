@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
 
 from christmas.catalog.binding import binds
 from christmas.catalog.tables import api_keys, role_bindings, sessions
+from christmas.catalog.users import TEST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,15 +56,17 @@ def create(
     return token
 
 
-def find(connection: Connection, token: str, now: datetime) -> Session | None:
-    """Give the session of a token.
+def find(connection: Connection, token: str, now: datetime, *, test_users: bool = False) -> Session | None:
+    """Give the session of a token; that of a test user's key only with ``test_users``, see ``access.keys``.
 
     None where there is none, where it or its key has expired, where its key was revoked or rotated, and where its user
     no longer has its role.
     """
     query = select(*_COLUMNS).where(sessions.c.hash == _hash(token), sessions.c.kind == "session", _valid(now))
     row = connection.execute(query).first()
-    return None if row is None else Session(*row)
+    if row is None or ((row.key_id or "").startswith(TEST_ID) and not test_users):
+        return None
+    return Session(*row)
 
 
 @binds("access", "write")

@@ -174,4 +174,5 @@ _BY_HASH = _rows().where(api_keys.c.hash == bindparam("digest"))
 
 def _hash(key: str) -> bytes:
     # Keys are random and 256 bits long: a slow hash would protect nothing and cost 37 ms a request.
-    return hashlib.sha256(key.encode()).digest()
+    # What is no Unicode is no key either, and no error.
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Histogram
+from starlette.requests import Request
 
 from christmas.server.problems import MEDIA_TYPE
 
@@ -76,6 +77,10 @@ class Surroundings:
         except TooLarge:
             if not begun:
                 await _refuse(scope, sent, self.request_max_bytes)
+        except Exception as error:
+            if begun:
+                raise  # half an answer was sent: the connection ends
+            await scope["app"].state.unexpected(Request(scope), error)(scope, receive, sent)
         finally:
             route = scope["app"].state.paths.get(scope.get("endpoint"), "none")
             SECONDS.labels(route, str(status)).observe(time.perf_counter() - started)

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 COOKIE = "christmas_session"
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
+FORM = "application/x-www-form-urlencoded"
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -79,8 +80,13 @@ def needs(permission: str, *, page: bool = False, all_vendors: bool = False) -> 
 
 
 async def read_form(request: Request) -> FormData:
-    """Give the form that a browser has sent; an empty one where it has sent none."""
-    return FormData() if request.method in SAFE else await request.form()
+    """Give the form that a browser has sent; an empty one where it has sent none. Raises WrongMediaType."""
+    if request.method in SAFE:
+        return FormData()
+    kind = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
+    if kind != FORM:  # no form of ours sends a file
+        raise WrongMediaType(f"A form is sent as {FORM}.")
+    return await request.form()
 
 
 def _checked(request: Request, permission: str, *, page: bool, all_vendors: bool) -> Caller:
@@ -91,6 +97,7 @@ def _checked(request: Request, permission: str, *, page: bool, all_vendors: bool
     try:
         refuse_other_sites(request)
         caller = _caller(request, state, address, page=page)
+        request.state.caller = caller
         _count(request, state, caller)
         allow(state, caller, permission, all_vendors=all_vendors)
         if caller.token is not None and request.method not in SAFE:
@@ -105,7 +112,6 @@ def _checked(request: Request, permission: str, *, page: bool, all_vendors: bool
             _check_media_type(request)
     if not page:
         refuse_unknown(request)
-    request.state.caller = caller
     return caller
 
 
@@ -136,7 +142,7 @@ def _caller(request: Request, state: State, address: str, *, page: bool) -> Call
     token = request.cookies.get(COOKIE) if page else None
     if token:
         with state.read() as connection:
-            found = sessions.find(connection, token, datetime.now(UTC))
+            found = sessions.find(connection, token, datetime.now(UTC), test_users=bool(state.config.access.test_users))
         if found is not None:
             return Caller(found.user, found.role, found.key_id, found.vendors, address, token)
     role = PUBLIC if state.config.server.public else ""

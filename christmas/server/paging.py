@@ -39,7 +39,7 @@ def _value(value: Any, kind: type) -> Any:
         if at.tzinfo is None:
             raise ValueError(value)
         return at.astimezone(UTC)
-    wrong = (isinstance(value, int) and abs(value) > _LARGEST) or (isinstance(value, str) and "\0" in value)
+    wrong = (isinstance(value, int) and abs(value) > _LARGEST) or (isinstance(value, str) and not value.isprintable())
     if type(value) is not kind or wrong:
         raise ValueError(value)
     return value

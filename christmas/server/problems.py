@@ -96,7 +96,7 @@ class _Answers:
 
     def expected(self, request: Request, error: Exception) -> Response:
         status = next(code for kind, code in CODES if isinstance(error, kind))
-        if status == 401 and not _is_api(request) and request.method in {"GET", "HEAD"}:
+        if status == 401 and not _is_api(request):
             return _to_the_door(request)
         detail = str(error)
         if status == 503:  # whoever asks need not know where the database is
@@ -138,7 +138,8 @@ def install(app: FastAPI, page: Callable[[Request, int, str, str], Response]) ->
         app.add_exception_handler(kind, answers.expected)
     app.add_exception_handler(RequestValidationError, answers.invalid)
     app.add_exception_handler(HTTPException, answers.http)
-    app.add_exception_handler(Exception, answers.unexpected)
+    # Not as a handler: those of Exception answer outside of all middlewares, without their headers.
+    app.state.unexpected = answers.unexpected
 
 
 def _methods(request: Request) -> list[str]:
@@ -179,7 +180,8 @@ def _to_the_door(request: Request) -> Response:
     """Lead to the sign-in; a part of a page that is asked for by itself leads the whole page there."""
     if "hx-request" in request.headers:
         return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
-    return RedirectResponse(f"/sign-in?next={_quoted(request)}", 303)
+    after = f"?next={_quoted(request)}" if request.method in {"GET", "HEAD"} else ""
+    return RedirectResponse(f"/sign-in{after}", 303)
 
 
 def _is_api(request: Request) -> bool:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from starlette.routing import Route
 
+from christmas.config import Config
+from christmas.server.app import create
 from tests.server import filled
 from tests.server.running import Server, serving
 from tests.wire import send
@@ -95,3 +101,53 @@ def test_a_body_that_is_too_large(tmp_path: Path) -> None:
         replies = send(server.port, head + piece * 100 + b"0\r\n\r\n")
         assert [reply.status for reply in replies] in ([], [413])
         assert server.ask("/health/live", anonymous=True).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/users?cursor={}", "/years/1985?after={}", "/api/v1/products?sort=year&cursor={}"]
+)
+def test_a_cursor_that_is_no_text(shared: Server, path: str) -> None:
+    lone_surrogate = "WyJcdWQ4MDAiXQ"
+    assert shared.ask(path.format(lone_surrogate)).status == 422
+
+
+def test_forms_of_other_kinds(shared: Server) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\n+2AA-\r\n--x--\r\n'
+    kind = "multipart/form-data; boundary=x; charset=utf-7"
+    assert shared.ask("/sign-in", body=body, headers={"Content-Type": kind}, anonymous=True).status == 415
+
+
+def asked(app: FastAPI, path: str) -> tuple[int, dict[bytes, bytes], bytes]:
+    """Ask an application in this process, without a server."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2), "scheme": "http", "root_path": "",
+        "http_version": "1.1",
+    }  # fmt: skip
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], dict(sent[0]["headers"]), b"".join(one["body"] for one in sent[1:])
+
+
+def test_a_mistake_of_ours(tmp_path: Path) -> None:
+    def broken(_request: object) -> None:
+        raise ZeroDivisionError("the cause")
+
+    app = create(Config(var_path=tmp_path, service="service:server"))
+    for path in ("/api/broken", "/broken"):
+        app.router.routes.insert(0, Route(path, broken))
+    status, headers, body = asked(app, "/api/broken")
+    assert (status, headers[b"content-type"]) == (500, b"application/problem+json")
+    assert b"the cause" not in body
+    assert b"default-src 'none'" in headers[b"content-security-policy"]
+    status, headers, body = asked(app, "/broken")
+    assert status == 500
+    assert b"tell an operator" in body
+    assert b"default-src 'none'" in headers[b"content-security-policy"]

@@ -173,3 +173,14 @@ def test_wrong_keys_close_an_address(tmp_path: Path) -> None:
         assert [one.status for one in answers] == [401, 401, 401, 429]
         assert answers[-1].headers["retry-after"] == "60"
         assert server.ask(PATH).status == 429
+
+
+def test_a_session_of_a_test_user_ends_where_there_are_none(tmp_path: Path) -> None:
+    users_of = {"CHRISTMAS__ACCESS__TEST_USERS": '{"internal": "known-to-everybody"}'}
+    url = filled.file(tmp_path, 1)
+    with serving(tmp_path, url, **users_of) as server:
+        token = server.sign_in(("test-internal", "known-to-everybody"))
+        assert server.ask("/operations", cookie=token).status == 200
+    with serving(tmp_path, url) as server:
+        assert server.ask("/operations", cookie=token).status == 303
+        assert server.ask("/api/v1/jobs", key=("test-internal", "known-to-everybody")).status == 401
