@@ -30,7 +30,7 @@ def main() -> None:
         # A small crawl is mostly its start, which says nothing about the goal.
         "overhead": lambda: overhead.measure(600, 1, None) if quick else overhead.measure(4_000, 5),
         "serving": lambda: (
-            serving.measure(20_000, 100_000, 3, ("SQLite",), rates=False)
+            serving.measure(5_000, 20_000, 3, ("SQLite",), rates=False)
             if quick
             else serving.measure(1_000_000, 5_000_000, 20, ("SQLite", "PostgreSQL"), rates=True)
         ),

@@ -74,7 +74,7 @@ def test_a_revoked_key_ends_at_once_and_with_it_its_session(server: Server) -> N
     answer = server.ask(f"{KEYS}/{key_id}", method="DELETE")
     assert (answer.status, answer.body) == (204, b"")
     assert server.ask(WHOAMI, key=key).status == 401
-    assert server.ask("/sign-out", form={"csrf": ""}, cookie=cookie).status == 401
+    assert server.ask("/sign-out", form={"csrf": ""}, cookie=cookie).status == 303
     assert server.ask(f"{KEYS}/{key_id}", method="DELETE").status == 404
     line = server.access_log()[0]
     assert (line.resource, line.action, line.allowed) == ("access", "write", True)
@@ -132,7 +132,7 @@ def test_a_removed_user_is_gone_with_keys_and_sessions(server: Server) -> None:
     assert server.ask("/api/v1/users/leo", method="DELETE").status == 204
     assert roles(server, "leo") is None
     assert server.ask(WHOAMI, key=key).status == 401
-    assert server.ask("/sign-out", form={"csrf": ""}, cookie=cookie).status == 401
+    assert server.ask("/sign-out", form={"csrf": ""}, cookie=cookie).status == 303
     assert server.ask("/api/v1/users/leo", method="DELETE").status == 404
     assert not [one for one in listed(server) if one["user"] == "leo"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.server.running import Server
 
-EXAMPLES, SECONDS = 12, 200
+EXAMPLES, SECONDS = 8, 200
 # 422 also says what no schema can: that there is no such job, or that two bounds do not fit together. 413 is about the
 # body as a whole.
 SETTINGS = """
