@@ -113,20 +113,37 @@ def piece_page(
 ) -> PiecePage:  # fmt: skip
     """Give ``size`` of the pieces from ``start`` on, of at most ``limit`` products, and how many pieces there are.
 
-    Only the products of these are read.
+    The filters choose the pieces and their order; what is told of a piece is of all its offers that may be seen.
     """
     chosen = _chosen(connection, filters, sort, limit)
     if chosen is None:
         return PiecePage([], 0, more=False)
-    statement = _ordered(chosen.of(_P.release_year, _P.piece, _P.key_id), sort, None).limit(limit + 1)
-    found = connection.execute(statement).all()
-    groups: dict[tuple[int | None, str], list[int]] = {}
-    for year, name, key_id in found[:limit]:
-        groups.setdefault((year, name), []).append(key_id)
-    shown = list(groups.values())[start : None if size is None else start + size]
-    rows = _by_key(connection, [key_id for group in shown for key_id in group])
-    grouped = [_piece([rows[key_id] for key_id in group if key_id in rows]) for group in shown]
-    return PiecePage([one for one in grouped if one], len(groups), more=len(found) > limit or chosen.is_cut)
+    statement = _ordered(chosen.of(_P.release_year, _P.piece), sort, None).limit(limit + 1)
+    found = [(row[0], row[1]) for row in connection.execute(statement)]
+    named = list(dict.fromkeys(found[:limit]))
+    shown = named[start : None if size is None else start + size]
+    rows = _all_offers(connection, shown, filters)
+    grouped = [_piece(rows[one]) for one in shown if one in rows]
+    return PiecePage([one for one in grouped if one], len(named), more=len(found) > limit or chosen.is_cut)
+
+
+def _all_offers(
+    connection: Connection, shown: Sequence[tuple[int | None, str]], filters: Filters
+) -> dict[tuple[int | None, str], list[ProductRow]]:
+    """Give what all vendors that may be seen sell of these pieces, whatever else the filters say, by vendor."""
+    found: dict[tuple[int | None, str], list[ProductRow]] = {one: [] for one in shown}
+    years = {year for year, _ in shown}
+    known = sorted(year for year in years if year is not None)
+    of_years = [_P.release_year.in_(known)] * bool(known) + [_P.release_year.is_(None)] * (None in years)
+    wanted = [_P.piece.in_(any_of(connection, [name for _, name in shown], Text))]
+    wanted += [] if filters.vendors is None else [_P.vendor.in_(filters.vendors)]
+    wanted += [] if filters.gone else [keys.c.gone_since.is_(None)]
+    for years_of in of_years:
+        chosen = _Chosen(connection, [years_of, *wanted], _BY_YEAR)
+        for values in connection.execute(chosen.of(*COLUMNS).order_by(_P.vendor, _P.key_id)):
+            row = ProductRow(*values)
+            found.get((row.release_year, row.piece), []).append(row)
+    return found
 
 
 def walk(connection: Connection, filters: Filters, after: int | None, limit: int) -> list[ProductRow]:
@@ -274,12 +291,6 @@ def _ordered(query: Select[Any], sort: str, after: tuple[Any, ...] | None) -> Se
         position = tuple_(*values)
         query = query.where(tuple_(*columns) < position if is_descending else tuple_(*columns) > position)
     return query.order_by(*(column.desc() if is_descending else column for column in columns))
-
-
-def _by_key(connection: Connection, ids: Sequence[int]) -> dict[int, ProductRow]:
-    chosen = _Chosen(connection, [_P.key_id.in_(any_of(connection, ids, BigInteger))], _BY_KEY)
-    rows = (ProductRow(*row) for row in connection.execute(chosen.of(*COLUMNS)))
-    return {row.key_id: row for row in rows}
 
 
 def _piece(rows: list[ProductRow]) -> Piece | None:

@@ -217,7 +217,7 @@ def _in_one_row(connection: Connection, statement: Select[Any]) -> list[int]:
     """Give the one column of a query; a row for each id would cost more than finding them."""
     (identity,) = statement.subquery().c
     if connection.dialect.name == "sqlite":
-        return [int(one) for one in json.loads(connection.scalar(select(func.json_group_array(identity))))]
+        return [int(one) for one in json.loads(connection.scalar(select(func.json_group_array(identity))) or "[]")]
     return list(connection.scalar(select(func.array_agg(identity))) or ())
 
 

@@ -8,9 +8,10 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Text, bindparam, delete, insert, select, update
 
 from christmas.catalog.binding import binds
+from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import api_keys, role_bindings, sessions, users
 
 if TYPE_CHECKING:
@@ -139,9 +140,7 @@ def list_users(connection: Connection, after: str = "", limit: int | None = None
     names = select(users.c.name).where(users.c.name > after).order_by(users.c.name).limit(limit)
     found: dict[str, list[str]] = {name: [] for name in connection.scalars(names)}
     columns = role_bindings.c
-    bound = select(columns.user, columns.role).where(
-        columns.user.between(min(found, default=""), max(found, default=""))
-    )
+    bound = select(columns.user, columns.role).where(columns.user.in_(any_of(connection, list(found), Text)))
     for user, role in connection.execute(bound.order_by(columns.role)):
         found.get(user, []).append(role)
     return list(found.items())

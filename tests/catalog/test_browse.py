@@ -123,7 +123,12 @@ def test_pieces_are_in_the_order_of_their_first_product(shelf: Connection, sort:
         expected.setdefault((row.release_year, row.piece), []).append(row)
     found, more = browse.pieces(shelf, filters, sort)
     assert [(one.release_year, one.piece) for one in found] == list(expected)
-    assert [one.offers for one in found] == list(expected.values())
+    # What is told of a piece is of all its offers, not only of those that passed.
+    for one in found:
+        named = [row for row in everything(shelf) if (row.release_year, row.piece) == (one.release_year, one.piece)]
+        listed = [row for row in named if row.gone_since is None]
+        assert one.offers == sorted(listed, key=lambda row: (row.vendor, row.key_id))
+        assert one.shops == list(dict.fromkeys(row.vendor for row in one.offers))
     assert not more
     assert browse.piece_page(shelf, filters, sort, start=2, size=3) == browse.PiecePage(found[2:5], len(found), False)
 
@@ -131,11 +136,11 @@ def test_pieces_are_in_the_order_of_their_first_product(shelf: Connection, sort:
 def test_more_products_than_are_looked_at(shelf: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     found, more = browse.pieces(shelf, Filters(), "changed", limit=10)
     assert more
-    assert sum(len(one.offers) for one in found) == 10
+    assert 0 < len(found) <= 10
     monkeypatch.setattr(browse, "CANDIDATES", 10)
     found, more = browse.pieces(shelf, Filters(query=exactly("frosty")), "price")
     assert more
-    assert 0 < sum(len(one.offers) for one in found) <= 10
+    assert 0 < len(found) <= 10
 
 
 def test_a_position_of_any_number_is_after_or_before_all(shelf: Connection) -> None:
@@ -205,11 +210,11 @@ def test_what_is_told_of_a_piece(connection: Connection) -> None:
     assert not more
     assert (later.release_year, later.piece, later.name) == (1986, "QX4822", "Frosty Friends")
     assert (bell.piece, bell.best, bell.sku) == (stored(connection, "6").id.hex, None, None)
-    assert (one.name, one.series, one.series_number, one.sku) == ("Amis", "Frosty Friends", 6, "QX4822")
+    assert (one.name, one.series, one.series_number, one.sku) == ("Frosty", "Frosty Friends", 6, "QX4822")
     assert one.image_url == "https://i.example"
-    assert one.shops == ["other_example", "bells_example"]
+    assert one.shops == ["bells_example", "other_example"]
     assert one.best == stored(connection, "3", "other_example")
-    assert [row.key for row in one.offers] == ["4", "3", "2", "1"]
+    assert [row.key for row in one.offers] == ["1", "2", "3", "4"]
 
 
 def test_what_is_gone_is_no_best_price(connection: Connection) -> None:

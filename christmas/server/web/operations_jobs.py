@@ -51,7 +51,7 @@ class Line:
 
 @router.get("")
 def list_jobs(
-    request: Request, caller: Viewer, state: State | None = None,
+    request: Request, caller: Viewer, state: State | Literal[""] | None = None,
     vendor: Annotated[str | None, Query(pattern=VENDOR_PATTERN + "|^$")] = None,
     before: Annotated[str | None, Query(max_length=500)] = None, done: Done | None = None,
 ) -> Response:  # fmt: skip

@@ -25,10 +25,13 @@ def form(request: Request, next: str = "/", token: str | None = None) -> Respons
     if token is None:
         return render.page(request, None, "sign_in.html", target=_local(next), problem=None, user="")
     state = states.of(request)
-    now = datetime.now(UTC)
+    address = request.client.host if request.client else ""
     with state.begin() as connection:
-        session = sessions.redeem(connection, token, now, _lifetime(state))
+        session = sessions.redeem(connection, token, datetime.now(UTC), _lifetime(state))
+    reason = None if session else "a link that was used, is too old, or never was"
+    guard.record(state, address, None, "session", "create", reason=reason)
     if session is None:
+        state.throttle.failed(address)
         problem = "This link was used already, or is too old: `christmas sign-in` prints another."
         return render.page(request, None, "sign_in.html", 403, target="/", problem=problem, user="")
     return _signed_in(request, state, session, _local(next))
