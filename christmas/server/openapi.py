@@ -19,7 +19,7 @@ DESCRIPTION = """A price guide for collectible ornaments.
 Send a key as `Authorization: Bearer KEY`, or user name and key as HTTP Basic. Amounts are decimal strings in the
 currency beside them, times are UTC. Lists are given in pages: `next` is the cursor of the page that follows, `null` at
 the end. Errors are problem details (RFC 9457). Answers have an `ETag`; `If-None-Match` with it gives 304 while nothing
-has changed. Every answer says how many requests are left in this minute (`RateLimit`).
+has changed. Answers say how many requests are left in this minute (`RateLimit`).
 """
 SECURITY = {
     "basic": {"type": "http", "scheme": "basic", "description": "user name and key"},
