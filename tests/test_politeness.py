@@ -60,6 +60,7 @@ def test_the_configured_delay_and_concurrency(site: Sites) -> None:
     assert sum(gaps(here)) / len(gaps(here)) >= 0.25
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_pauses_the_whole_shop(status: int, form: str, site: Sites) -> None:

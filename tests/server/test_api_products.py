@@ -361,6 +361,7 @@ def test_who_may_read_no_products_is_refused(shared: Server) -> None:
     assert shared.ask(PRODUCTS, anonymous=True).status == 200  # server.public is on
 
 
+@pytest.mark.serial
 def test_a_list_of_fifty_costs_little(shared: Server) -> None:
     with database.read(shared.engine) as connection:
         rows = browse.page(connection, browse.Filters(), "changed", None, 50)
