@@ -98,6 +98,8 @@ def _start(vendor: str, arguments: Mapping[str, object], environment: Mapping[st
 def _watch(engine: Engine, crawls: list[Crawl], console: Console) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from christmas.catalog import jobs
+
     with Progress(
         TextColumn("{task.description:22}"),
         BarColumn(bar_width=20),
@@ -114,7 +116,7 @@ def _watch(engine: Engine, crawls: list[Crawl], console: Console) -> None:
             alive = bool([one for one in crawls if one.process.poll() is None])
             for one in crawls:
                 _look(engine, one)
-                pages, planned = _pages(one)
+                pages, planned = jobs.pages_of(one.outcome)
                 ended = one.process.poll() is not None
                 products = one.outcome.get("store_new_products", 0) or one.outcome.get("store_entries", 0)
                 progress.update(
@@ -127,12 +129,6 @@ def _watch(engine: Engine, crawls: list[Crawl], console: Console) -> None:
             if not alive:
                 return
             time.sleep(LOOK_SECONDS)
-
-
-def _pages(crawl: Crawl) -> tuple[int, int | None]:
-    tried = sum(crawl.outcome.get(f"pages_{name}", 0) for name in ("read", "unreadable", "blocked", "failed"))
-    planned = crawl.outcome.get("pages_planned", 0)
-    return tried, max(planned, tried) if planned else None
 
 
 def _look(engine: Engine, crawl: Crawl) -> None:

@@ -56,7 +56,7 @@ _BY_VENDOR_YEAR = "ix_products_vendor_release_year"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One normal form of SKU and year with its offers; what is told of it is of the first offer that has it.
+    """One normal form of SKU and year with its offers; what is told of it is of the first offer that has it, by vendor.
 
     ``best`` is the lowest price of what can be bought, in the currency that most offers have.
     """
@@ -188,8 +188,8 @@ def year_page(
     return [one for _, group in grouped if (one := _piece(list(group)))]
 
 
-def years(connection: Connection, vendors: Sequence[str] | None = None) -> list[tuple[int | None, int | None]]:
-    """Give the years that there are products of, the newest first, None at the end; how many there are is not counted.
+def years(connection: Connection, vendors: Sequence[str] | None = None) -> list[int | None]:
+    """Give the years that there are products of, the newest first, None at the end.
 
     One look-up for each year, and each vendor in ``vendors`` where given.
     """
@@ -200,7 +200,7 @@ def years(connection: Connection, vendors: Sequence[str] | None = None) -> list[
         _Chosen(connection, unknown, index).of(_P.key_id, source=products).limit(1)
     ).first()
     found: list[int | None] = sorted({year for year in known if year is not None}, reverse=True)
-    return [(year, None) for year in (found if has_unknown is None else [*found, None])]
+    return found if has_unknown is None else [*found, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,16 +302,26 @@ def _piece(rows: list[ProductRow]) -> Piece | None:
     return Piece(
         first.piece, first.release_year, first.name, in_series.series, in_series.series_number,
         next((row.sku for row in rows if row.sku), None), next((row.image_url for row in rows if row.image_url), None),
-        list(dict.fromkeys(row.vendor for row in rows)), _best(rows), rows,
+        list(dict.fromkeys(row.vendor for row in rows)), best(rows), rows,
     )  # fmt: skip
 
 
-def _best(rows: Iterable[ProductRow]) -> ProductRow | None:
-    priced = [row for row in rows if row.price_minor is not None and row.currency]
-    currencies = [row.currency or "" for row in priced]
-    usual = max(sorted(set(currencies)), key=currencies.count, default="")
-    can = (row for row in priced if row.currency == usual and row.availability in BUYABLE and row.gone_since is None)
+def best(rows: Iterable[ProductRow]) -> ProductRow | None:
+    """Give the cheapest that can be bought, in the currency that most offers have; None where there is none."""
+    rows = list(rows)
+    usual = currency_of(rows)
+    can = (
+        row
+        for row in rows
+        if row.price_minor is not None and row.currency == usual and row.availability in BUYABLE and not row.gone_since
+    )
     return min(can, key=lambda row: (row.price_minor or 0, row.vendor, row.key_id), default=None)
+
+
+def currency_of(rows: Iterable[ProductRow]) -> str:
+    """Give the currency that most offers have a price in (ISO 4217); US dollars where none has."""
+    found = [row.currency for row in rows if row.currency and row.price_minor is not None]
+    return max(sorted(set(found)), key=found.count, default="USD")
 
 
 def _distinct_years(connection: Connection, vendors: Sequence[str] | None) -> Select[Any]:

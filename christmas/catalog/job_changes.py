@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 class JobChange:
     """One change with its product; amounts are decimal strings under the field's plain name."""
 
-    vendor: str
     name: str
     release_year: int | None
     piece: str
@@ -29,7 +28,6 @@ class JobChange:
     new: str | None
     currency: str | None
     at: datetime
-    url: str
 
 
 def find(connection: Connection, job_ids: Sequence[str], since: datetime, limit: int) -> list[JobChange]:
@@ -38,8 +36,8 @@ def find(connection: Connection, job_ids: Sequence[str], since: datetime, limit:
     Looked for by time, which has an index: the changes since then are those of a few runs.
     """
     columns = (
-        products.c.vendor, products.c.name, products.c.release_year, products.c.piece, changes.c.field, changes.c.old,
-        changes.c.new, changes.c.currency, changes.c.at, changes.c.url,
+        products.c.name, products.c.release_year, products.c.piece, changes.c.field, changes.c.old,
+        changes.c.new, changes.c.currency, changes.c.at,
     )  # fmt: skip
     query = (
         select(*columns)
@@ -50,8 +48,8 @@ def find(connection: Connection, job_ids: Sequence[str], since: datetime, limit:
     )
     return [
         JobChange(
-            vendor, name, year, piece, field.removesuffix("_minor"), shown(field, old, currency),
-            shown(field, new, currency), currency, at, url,
+            name, year, piece, field.removesuffix("_minor"), shown(field, old, currency), shown(field, new, currency),
+            currency, at,
         )
-        for vendor, name, year, piece, field, old, new, currency, at, url in connection.execute(query)
+        for name, year, piece, field, old, new, currency, at in connection.execute(query)
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from christmas.catalog.binding import binds
 from christmas.catalog.tables import job_children, jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 OPEN = ("queued", "running")
@@ -57,6 +57,14 @@ class Child:
 
     job: JobRow
     completed_at: datetime | None
+
+
+def pages_of(outcome: Mapping[str, Any] | None) -> tuple[int, int | None]:
+    """Give how many pages a run has tried, and how many there will be as far as it is known; None while it is not."""
+    outcome = outcome or {}
+    tried = sum(outcome.get(f"pages_{name}", 0) for name in ("read", "unreadable", "blocked", "failed"))
+    planned = outcome.get("pages_planned", 0)
+    return tried, max(planned, tried) if planned else None  # a listing's further pages come unplanned
 
 
 def get(connection: Connection, job_id: str) -> JobRow | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +11,7 @@ from twisted.internet import threads
 from twisted.web import resource, server
 from twisted.web.util import DeferredResource
 
-from christmas.access import keys, policy
+from christmas.access import keys, policy, requests
 from christmas.access.throttle import Throttle
 from christmas.catalog import access_log, database, users
 from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
@@ -173,27 +172,11 @@ def _check_vendors(request: Request, identity: Identity, resource_name: str, act
 
 
 def _credentials(request: Request) -> tuple[str, str | None]:
-    header = _header(request, "Authorization") or ""
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return "", None
-    try:
-        user, colon, key = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except ValueError:  # no base64, no ASCII, or no UTF-8
-        return "", None
-    return user, key if colon else None
+    return requests.basic(_header(request, "Authorization") or "") or ("", None)
 
 
 def _refuse_other_sites(request: Request) -> None:
-    """Refuse what a page of another site makes a signed-in browser ask; following a link to here is all right."""
-    site, origin, host = (_header(request, name) for name in ("Sec-Fetch-Site", "Origin", "Host"))
-    followed = (
-        request.method == b"GET"
-        and _header(request, "Sec-Fetch-Mode") == "navigate"
-        and _header(request, "Sec-Fetch-Dest") in {None, "document"}  # and not a frame
-    )
-    foreign = origin is not None and (not host or origin.partition("://")[2] != host)
-    if (site not in {None, "same-origin", "none"} and not followed) or foreign:
+    if requests.is_of_another_site(request.method.decode("latin-1"), lambda name: _header(request, name)):
         raise AccessDenied("Requests from pages of other sites are refused.")
 
 

@@ -1,6 +1,5 @@
 """Who asks, whether that is allowed, and how often: the dependency of every route that is not open to everybody."""
 
-import base64
 import hashlib
 import hmac
 import logging
@@ -13,7 +12,7 @@ from fastapi.dependencies.utils import get_flat_params
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from christmas.access import keys
+from christmas.access import keys, requests
 from christmas.access.keys import Identity
 from christmas.access.policy import PUBLIC
 from christmas.catalog import access_log, sessions, users
@@ -128,6 +127,21 @@ def allow(state: State, caller: Caller, permission: str, *, all_vendors: bool = 
         raise AccessDenied(f"The key is for {', '.join(caller.vendors)} only; this needs one for all vendors.")
 
 
+def require(state: State, caller: Caller, permission: str, *, all_vendors: bool = False) -> None:
+    """Refuse, and record, what a route itself needs behind the guard; raises AccessDenied."""
+    try:
+        allow(state, caller, permission, all_vendors=all_vendors)
+    except AccessDenied as error:
+        refused(state, caller, permission, error)
+        raise
+
+
+def refused(state: State, caller: Caller, permission: str, error: AccessDenied) -> None:
+    """Record what was refused behind the guard."""
+    resource, _, action = permission.rpartition(".")
+    record(state, caller.address, caller, resource, action, reason=str(error))
+
+
 def may(request: Request, caller: Caller, permission: str) -> bool:
     """Say whether a page is to show what needs a permission."""
     resource, _, action = permission.rpartition(".")
@@ -219,28 +233,14 @@ def _credentials(header: str) -> tuple[str | None, str | None]:
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer" and value.strip():
         return None, value.strip()
-    if scheme.lower() != "basic":
-        return None, None
-    try:
-        user, colon, key = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-    except ValueError:  # no base64, no ASCII, or no UTF-8
-        return None, None
-    return user, key if colon else None
+    return requests.basic(header) or (None, None)
 
 
 def refuse_other_sites(request: Request) -> None:
-    """Refuse what a page of another site makes a browser ask; following a link to here is all right."""
-    headers = request.headers
-    site, origin, host = headers.get("sec-fetch-site"), headers.get("origin"), headers.get("host")
-    if origin is not None and origin in states.of(request).config.server.cors_origins:
+    """Refuse what a page of another site makes a browser ask, but for the origins that are configured."""
+    if request.headers.get("origin") in states.of(request).config.server.cors_origins:
         return
-    followed = (
-        request.method == "GET"
-        and headers.get("sec-fetch-mode") == "navigate"
-        and headers.get("sec-fetch-dest") in {None, "document"}  # and not a frame
-    )
-    foreign = origin is not None and (not host or origin.partition("://")[2] != host)
-    if (site not in {None, "same-origin", "none"} and not followed) or foreign:
+    if requests.is_of_another_site(request.method, request.headers.get):
         raise AccessDenied("Requests from pages of other sites are refused.")
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from christmas.access import policy
 from christmas.access.throttle import Throttle
-from christmas.catalog import database
+from christmas.catalog import database, sessions
 from christmas.catalog.search import Vocabulary
+from christmas.errors import ChristmasError
 from christmas.server.limits import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Engine
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
     from christmas.access.policy import Policy
     from christmas.config import Config
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -63,13 +68,16 @@ def make(config: Config) -> State:
     )
 
 
+def forget_old_sessions(state: State) -> None:
+    """Remove the sessions that have expired, of users who never came back as well."""
+    try:
+        with state.begin() as connection:
+            sessions.prune(connection, datetime.now(UTC))
+    except ChristmasError as error:  # they are valid no longer, whether they are there or not
+        logger.warning("Old sessions could not be removed: %s", error)
+
+
 def of(request: Request) -> State:
     """Give the state; a dependency of the routes."""
     found: State = request.app.state.christmas
     return found
-
-
-def connection(request: Request) -> Iterator[Connection]:
-    """Give a connection for reading to a route."""
-    with of(request).read() as found:
-        yield found

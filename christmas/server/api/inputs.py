@@ -4,14 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
-from starlette.requests import Request
 
-from christmas.errors import AccessDenied, ArgumentError
+from christmas.errors import ArgumentError
 from christmas.jobs import registry
 from christmas.platforms.arguments import VENDOR_PATTERN
-from christmas.server import guard
-from christmas.server import state as states
-from christmas.server.guard import Caller
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
 # Of a job's argument, and of how many a list may have.
@@ -86,13 +82,6 @@ Arguments = Annotated[
     dict[ArgumentName, Argument],
     Field(max_length=20, description="as `GET /job-definitions` says", examples=[{"vendor": "ornament_shop_com"}]),
 ]
-
-
-def refused(request: Request, caller: Caller, permission: str, error: AccessDenied) -> AccessDenied:
-    """Record what a route itself refuses, behind the guard, and give the error back."""
-    resource, _, action = permission.rpartition(".")
-    guard.record(states.of(request), caller.address, caller, resource, action, reason=str(error))
-    return error
 
 
 def check_job(name: str) -> None:

@@ -14,12 +14,12 @@ from christmas.catalog import queue
 from christmas.catalog.jobs import JobRow
 from christmas.errors import AccessDenied
 from christmas.jobs import client, wake
-from christmas.server import paging
+from christmas.server import guard, paging, seen
 from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.api.job_models import Job, JobList, JobTree, JobWithChildren, NewJob
 from christmas.server.guard import Caller, needs
-from christmas.server.problems import NotFound, responses
+from christmas.server.problems import responses
 from christmas.server.state import State
 
 router = APIRouter(tags=["jobs"])
@@ -72,7 +72,8 @@ def submit(
             priority=body.priority, allowed_vendors=caller.vendors,
         )  # fmt: skip
     except AccessDenied as error:
-        raise inputs.refused(request, caller, "jobs.submit", error) from error
+        guard.refused(state, caller, "jobs.submit", error)
+        raise
     response.status_code = 201 if row.id == job_id else 200
     response.headers["Location"] = f"{request.url.path}/{row.id}"
     return Job.of(row)
@@ -82,7 +83,7 @@ def submit(
 def get_job(request: Request, job_id: inputs.JobPath, caller: Reader) -> JobWithChildren:
     """Give a job, its children of the first generation, and when each of them completed."""
     with states.of(request).read() as connection:
-        row = visible(store.get(connection, job_id), job_id, caller)
+        row = seen.job(connection, caller, job_id)
         children = [one for one in store.children(connection, job_id) if caller.sees(one.job.vendor)]
     return JobWithChildren.of_family(row, children)
 
@@ -98,24 +99,17 @@ def cancel(request: Request, job_id: inputs.JobPath, caller: Annotated[Caller, D
     """Cancel a job and what it has started, on whatever node it runs; one that is running ends some seconds later."""
     state = states.of(request)
     with state.begin() as connection:
-        row = visible(store.get(connection, job_id), job_id, caller)
+        row = seen.job(connection, caller, job_id)
         if queue.cancel(connection, job_id, datetime.now(UTC)) is None:
             raise HTTPException(409, f"The job {job_id} has ended: it {row.state}.")
-        row = visible(store.get(connection, job_id), job_id, caller)
+        row = seen.job(connection, caller, job_id)
     wake.nodes(state.config)
     return Job.of(row)
 
 
-def visible(row: JobRow | None, job_id: str, caller: Caller) -> JobRow:
-    """Give a job; raises NotFound where there is none, or it is of a vendor that the caller may not see."""
-    if row is None or not caller.sees(row.vendor):
-        raise NotFound(f"There is no job {job_id!r}; GET /api/v1/jobs lists them.")
-    return row
-
-
 def tree(state: State, job_id: str, caller: Caller) -> list[JobRow]:
-    """Give a job and what is below it, the job first; raises NotFound as ``visible``."""
+    """Give a job and what is below it, the job first; raises NotFound."""
     with state.read() as connection:
+        seen.job(connection, caller, job_id)
         rows = store.tree(connection, job_id)
-    visible(rows[0] if rows else None, job_id, caller)
     return [row for row in rows if caller.sees(row.vendor)]

@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from christmas.catalog import schedules as store
 from christmas.catalog.schedules import FiringRow, ScheduleRow
-from christmas.errors import AccessDenied
 from christmas.jobs import client
 from christmas.jobs import schedule_changes as changes
 from christmas.server import guard, paging
@@ -171,10 +170,7 @@ def resume(request: Request, name: Name, caller: Writer) -> Schedule:
 def run(request: Request, response: Response, name: Name, caller: Writer) -> Job:
     """Submit a schedule's job now, whatever the time; needs the permission jobs.submit as well."""
     state = states.of(request)
-    try:
-        guard.allow(state, caller, "jobs.submit")
-    except AccessDenied as error:
-        raise inputs.refused(request, caller, "jobs.submit", error) from error
+    guard.require(state, caller, "jobs.submit")
     with state.begin() as connection:
         row = _existing(state, connection, name)
     job_id = uuid4().hex

@@ -16,7 +16,7 @@ from christmas.durations import PATTERN
 from christmas.jobs import client
 from christmas.metrics import report
 from christmas.metrics.report import Point
-from christmas.server import guard
+from christmas.server import guard, seen
 from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.guard import Caller, needs
@@ -127,7 +127,7 @@ def get_metrics(
     """Give durations with their percentiles, counts, and the steps of time to first byte and latency."""
     state, window = states.of(request), report.window(since)
     with state.read() as connection:
-        _check(connection, caller, vendor)
+        seen.check_vendor(connection, caller, vendor)
     found = report.read(state.config, window, [vendor])
     series = found.series[0] if found.series else None
     return VendorMetrics(
@@ -146,27 +146,16 @@ def accept(
 ) -> Vendor:
     """Take a vendor as it is now for the usual: later runs are compared with those from now on."""
     with states.of(request).begin() as connection:
-        _check(connection, caller, vendor)
+        seen.check_vendor(connection, caller, vendor)
         if not health_store.accept(connection, vendor, datetime.now(UTC)):
             raise NotFound(f"Nothing is known of the health of {vendor} yet: no run has shown it.")
         return _one(connection, request, caller, vendor)
 
 
 def _one(connection: Connection, request: Request, caller: Caller, vendor: str) -> Vendor:
-    _check(connection, caller, vendor)
+    seen.check_vendor(connection, caller, vendor)
     (found,) = _find(connection, request, caller, [vendor])
     return found
-
-
-def _check(connection: Connection, caller: Caller, vendor: str) -> None:
-    """Raise NotFound where there is no such vendor, or the caller may not see it."""
-    known = caller.sees(vendor) and (
-        vendor in client.known_vendors(connection, None)
-        or products.count(connection, vendor) > 0
-        or health_store.get(connection, vendor) is not None
-    )
-    if not known:
-        raise NotFound(f"There is no vendor {vendor!r}; GET /api/v1/vendors lists them.")
 
 
 def _find(connection: Connection, request: Request, caller: Caller, vendors: Collection[str] | None) -> list[Vendor]:

@@ -17,7 +17,6 @@ from christmas.server.web import render
 router = APIRouter()
 
 SHOWN = 50
-_TRIED = ("pages_read", "pages_unreadable", "pages_blocked", "pages_failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,4 @@ def readings(connection: Connection, vendors: list[str] | None) -> list[Reading]
 
 
 def _reading(row: JobRow) -> Reading:
-    outcome = row.outcome or {}
-    read = sum(outcome.get(name, 0) for name in _TRIED)
-    planned = outcome.get("pages_planned", 0)
-    return Reading(row.vendor or row.name, row.state == "queued", read, max(planned, read) if planned else None)
+    return Reading(row.vendor or row.name, row.state == "queued", *jobs.pages_of(row.outcome))

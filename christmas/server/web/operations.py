@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Query
-from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -21,6 +20,7 @@ from christmas.metrics import gauges, report
 from christmas.metrics.report import Report
 from christmas.metrics.store import Series
 from christmas.platforms.arguments import VENDOR_PATTERN
+from christmas.server import seen
 from christmas.server import state as states
 from christmas.server.guard import Caller, may, needs
 from christmas.server.problems import NotFound
@@ -72,7 +72,7 @@ def overview(
     state = states.of(request)
     with state.read() as connection:
         known = {row.vendor: row for row in health.find(connection, caller.vendors)}
-        counts = {row.vendor: row for row in products.count_by_vendor(connection)}
+        counts = {row.vendor: row for row in products.count_by_vendor(connection, caller.vendors)}
         names = [name for name in {*known, *counts, *client.known_vendors(connection, None)} if caller.sees(name)]
         names.sort(key=lambda name: (name not in known or known[name].state == "healthy", name))
         shown = names[(page - 1) * PER_PAGE : page * PER_PAGE]
@@ -101,7 +101,7 @@ def vendor_page(
     """Show one vendor: its health, its last runs, and how fast it answers."""
     state = states.of(request)
     with state.read() as connection:
-        _check_vendor(connection, caller, vendor)
+        seen.check_vendor(connection, caller, vendor)
         found = health.get(connection, vendor)
         runs = jobs.find(connection, vendors=[vendor], limit=10)
         number = products.count(connection, vendor)
@@ -178,16 +178,6 @@ def _now(state: State, caller: Caller) -> dict[str, Any]:
         "gauges": gauges.read(state.engine, datetime.now(UTC), caller.vendors),
         "slots": measured.slots if measured else None,
     }
-
-
-def _check_vendor(connection: Connection, caller: Caller, vendor: str) -> None:
-    known = caller.sees(vendor) and (
-        vendor in client.known_vendors(connection, None)
-        or health.get(connection, vendor) is not None
-        or products.count(connection, vendor) > 0
-    )
-    if not known:
-        raise NotFound(f"There is no vendor {vendor}.")
 
 
 render.templates.filters.update(took=took, clock=clock)

@@ -14,10 +14,10 @@ from christmas.catalog.jobs import JobRow
 from christmas.errors import ArgumentError
 from christmas.jobs import wake
 from christmas.platforms.arguments import VENDOR_PATTERN
+from christmas.server import seen
 from christmas.server import state as states
 from christmas.server.guard import Caller, needs
 from christmas.server.paging import cursor, position
-from christmas.server.problems import NotFound
 from christmas.server.web import render
 from christmas.server.web.operations import Done, back
 
@@ -27,7 +27,6 @@ router = APIRouter(prefix="/operations/jobs")
 ROOTS_MAX, LINES_MAX = 20, 200
 PER_PAGE = 50
 CHANGES_SHOWN = 100
-TRIED = ("read", "unreadable", "blocked", "failed")
 TOLD = {
     "pages_read": "pages", "store_new_keys": "new keys", "store_new_products": "new products",
     "store_changes": "changes", "children": "jobs",
@@ -97,24 +96,16 @@ def cancel(
     """Cancel a job and what it has started."""
     state = states.of(request)
     with state.begin() as connection:
-        visible(connection, caller, job_id)
+        seen.job(connection, caller, job_id)
         if queue.cancel(connection, job_id, datetime.now(UTC)) is None:
             raise ArgumentError(f"The job {job_id} has ended already: there is nothing to cancel.")
     wake.nodes(state.config)
     return back(f"/operations/jobs/{job_id}", "cancelled")
 
 
-def visible(connection: Connection, caller: Caller, job_id: str) -> JobRow:
-    """Give a job; raises NotFound where there is none that the caller may see."""
-    job = jobs.get(connection, job_id)
-    if job is None or not caller.sees(job.vendor):
-        raise NotFound(f"There is no job {job_id}; the list of jobs shows those there are.")
-    return job
-
-
 def _details(request: Request, caller: Caller, job_id: str) -> dict[str, Any]:
     with states.of(request).read() as connection:
-        job = visible(connection, caller, job_id)
+        job = seen.job(connection, caller, job_id)
         rows = [row for row in jobs.tree(connection, job_id) if caller.sees(row.vendor)]
         children = [one for one in jobs.children(connection, job_id) if caller.sees(one.job.vendor)]
         changes = job_changes.find(connection, [row.id for row in rows], job.queued_at, CHANGES_SHOWN)
@@ -150,10 +141,7 @@ def _progress(row: JobRow, rows: list[JobRow]) -> tuple[int, int | None, str]:
     if row.consumer is None:
         below = [one for one in rows if one.parent_id == row.id]
         return sum(one.state not in jobs.OPEN for one in below), len(below) or None, "jobs"
-    outcome = row.outcome or {}
-    tried = sum(outcome.get(f"pages_{name}", 0) for name in TRIED)
-    planned = outcome.get("pages_planned", 0)
-    return tried, max(planned, tried) if planned else None, "pages"  # a listing's further pages come unplanned
+    return *jobs.pages_of(row.outcome), "pages"
 
 
 def result(job: JobRow) -> str:

@@ -15,10 +15,11 @@ from christmas.logs import reading
 from christmas.logs.lines import as_text
 from christmas.logs.reading import Line, Wanted
 from christmas.platforms.arguments import VENDOR_PATTERN
+from christmas.server import seen
 from christmas.server import state as states
 from christmas.server.guard import Caller, needs
 from christmas.server.web import render
-from christmas.server.web.operations_jobs import JobId, visible
+from christmas.server.web.operations_jobs import JobId
 
 router = APIRouter(prefix="/operations")
 
@@ -70,10 +71,10 @@ def more_logs(
 def job_logs(request: Request, caller: Viewer, job_id: JobId, after: After = None) -> Response:
     """Give a job's lines and those of the jobs below it: the newest, or those that have come since."""
     with states.of(request).read() as connection:
-        job = visible(connection, caller, job_id)
+        job = seen.job(connection, caller, job_id)
         below = {row.id for row in jobs.tree(connection, job_id)}
     ended = job.finished_at is not None and datetime.now(UTC) - job.finished_at > LAST_LINES
-    wanted = Seen(jobs=below, sees=caller.sees)
+    wanted = Seen(jobs=below, since=job.queued_at, sees=caller.sees)
     lines, reached = _newest(request, wanted) if after is None else _after(request, wanted, after)
     more = f"/operations/jobs/{job_id}/logs?after={reached}"
     return render.page(request, caller, "_operations_lines.html", lines=lines, more=more, ended=ended)

@@ -13,7 +13,7 @@ from christmas.catalog.schedules import ScheduleRow
 from christmas.errors import ArgumentError
 from christmas.jobs import client, schedule_changes
 from christmas.server import state as states
-from christmas.server.guard import Caller, allow, needs, read_form
+from christmas.server.guard import Caller, needs, read_form, require
 from christmas.server.state import State
 from christmas.server.web import render
 from christmas.server.web.operations import Done, back
@@ -56,7 +56,7 @@ def resume(request: Request, caller: Changer, form: Form) -> Response:
 def run_now(request: Request, caller: Changer, form: Form) -> Response:
     """Submit a schedule's job now, whatever the time; leads to the job."""
     state = states.of(request)
-    allow(state, caller, "jobs.submit", all_vendors=True)
+    require(state, caller, "jobs.submit", all_vendors=True)
     with state.read() as connection:
         row = schedule_changes.existing(connection, _name(form))
     by = f"schedule {row.name}, by {caller.user}"

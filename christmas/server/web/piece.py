@@ -84,7 +84,7 @@ def piece(
     series = next((one for one in shown if one.series), named)
     return render.page(
         request, caller, "piece.html", year=number, piece=name, offers=shown, named=named, series=series, past=past,
-        best=best(shown), skus=sorted({one.sku for one in offers if one.sku}), newest=CHANGES_SHOWN,
+        best=browse.best(shown), skus=sorted({one.sku for one in offers if one.sku}), newest=CHANGES_SHOWN,
     )  # fmt: skip
 
 
@@ -98,22 +98,9 @@ def in_order(offers: Sequence[ProductRow]) -> list[ProductRow]:
     return sorted(offers, key=rank)
 
 
-def best(offers: Sequence[ProductRow]) -> ProductRow | None:
-    """Give the cheapest that can be bought, in the currency that most shops have; None where there is none."""
-    most = currency_of(offers)
-    can = [one for one in offers if words.is_available(one) and one.price_minor is not None and one.currency == most]
-    return min(can, key=lambda one: (one.price_minor or 0, one.vendor), default=None)
-
-
-def currency_of(offers: Sequence[ProductRow]) -> str:
-    """Give the currency that most offers have."""
-    found = [one.currency for one in offers if one.currency and one.price_minor is not None]
-    return max(sorted(set(found)), key=found.count, default=filters.CURRENCY)
-
-
 def _past(connection: Connection, offers: Sequence[ProductRow], may_see_jobs: bool) -> Past:
     steps = price_history.of_products(connection, offers)
-    currency = currency_of(offers)
+    currency = browse.currency_of(offers)
     by_id = {one.id: one for one in offers}
     ended = {one.id: one.gone_since for one in offers if one.gone_since}
     lowest = price_history.lowest(steps, currency)

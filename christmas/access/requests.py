@@ -1,0 +1,33 @@
+"""What the head of an HTTP request says of who asks; headers as texts, whatever server has read them."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def basic(value: str) -> tuple[str, str] | None:
+    """Read user name and key of an ``Authorization`` header; None where it is no HTTP Basic authentication."""
+    scheme, _, encoded = value.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, key = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except ValueError:  # no base64, no ASCII, or no UTF-8
+        return None
+    return (user, key) if colon else None
+
+
+def is_of_another_site(method: str, header: Callable[[str], str | None]) -> bool:
+    """Say whether a page of another site makes a browser ask; following a link to here is all right."""
+    site, origin, host = header("Sec-Fetch-Site"), header("Origin"), header("Host")
+    followed = (
+        method == "GET"
+        and header("Sec-Fetch-Mode") == "navigate"
+        and header("Sec-Fetch-Dest") in {None, "document"}  # and not a frame
+    )
+    foreign = origin is not None and (not host or origin.partition("://")[2] != host)
+    return (site not in {None, "same-origin", "none"} and not followed) or foreign
