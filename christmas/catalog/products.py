@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, case, delete, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, or_, select
 
 from christmas.catalog import resolve
 from christmas.catalog.binding import binds
@@ -67,6 +67,9 @@ _OWN = tuple(products.c[name] for name in ProductRow.__annotations__ if name in 
 # What a ProductRow is made of.
 COLUMNS = (*_OWN, keys.c.key, keys.c.url, keys.c.gone_since)
 WITH_KEY = products.join(keys, keys.c.id == products.c.key_id)
+_ALL = select(*COLUMNS).select_from(WITH_KEY)
+# Made once: building it would take longer than the database needs.
+_BETWEEN = _ALL.where(products.c.id.between(bindparam("first"), bindparam("last"))).limit(2)
 
 
 def find(
@@ -118,25 +121,23 @@ def find(
 
 def get(connection: Connection, name: str) -> ProductRow | None:
     """Give one product by its id, by the first characters of its id where they are unique, or by ``vendor:key``."""
-    query = select(*COLUMNS).select_from(WITH_KEY).where(_named(name)).limit(2)
-    rows = connection.execute(query).all()
+    vendor, colon, key = name.partition(":")
+    digits = name.replace("-", "").lower()
+    if colon:
+        query = _ALL.where(products.c.key_id.in_(resolve.named(vendor, [key]))).limit(2)
+        rows = connection.execute(query).all()
+    elif _ID_START.fullmatch(digits):
+        first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+        rows = connection.execute(_BETWEEN, {"first": first, "last": last}).all()
+    else:
+        return None
     return ProductRow(*rows[0]) if len(rows) == 1 else None
 
 
 def sample(connection: Connection, vendor: str, size: int) -> list[ProductRow]:
     """Give so many products of a vendor by chance, of those that are not gone."""
-    query = select(*COLUMNS).select_from(WITH_KEY).where(products.c.vendor == vendor, keys.c.gone_since.is_(None))
+    query = _ALL.where(products.c.vendor == vendor, keys.c.gone_since.is_(None))
     return [ProductRow(*row) for row in connection.execute(query.order_by(func.random()).limit(size))]
-
-
-def _named(name: str) -> ColumnElement[bool]:
-    vendor, colon, key = name.partition(":")
-    if colon:
-        return products.c.key_id.in_(resolve.named(vendor, [key]))
-    digits = name.replace("-", "").lower()
-    if not _ID_START.fullmatch(digits):
-        return false()
-    return products.c.id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f")))
 
 
 @binds("products", "delete")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Text, case, cast, func, literal, select, update
 
 from christmas.catalog.binding import binds
-from christmas.catalog.tables import UtcDateTime, job_children, jobs
+from christmas.catalog.tables import job_children, jobs
+from christmas.catalog.times import UtcDateTime
 
 if TYPE_CHECKING:
     from datetime import datetime

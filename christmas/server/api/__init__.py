@@ -22,8 +22,12 @@ from christmas.server.api import (
 PREFIX = "/api/v1"
 
 router = APIRouter(prefix=PREFIX)
+# A request tries one after the other: what is asked for most comes first.
 for module in (
+    products,
+    offers,
     changes,
+    vendors,
     definitions,
     export,
     held,
@@ -31,11 +35,8 @@ for module in (
     keys,
     logs,
     me,
-    offers,
-    products,
     schedule,
     statistics,
     users,
-    vendors,
 ):
     router.include_router(module.router)

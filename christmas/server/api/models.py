@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -44,6 +45,14 @@ Box = Annotated[str | None, Field(description="the condition of the box, as the 
 Url = Annotated[str, Field(description="the page of the shop", examples=["https://ornament-shop.example/9001.html"])]
 
 
+_PLAIN = (
+    "id", "vendor", "key", "sku", "piece", "gtin", "name", "brand", "release_year", "series", "series_number",
+    "box", "currency", "availability", "url", "image_url", "first_seen", "last_changed", "read_at", "gone_since",
+)  # fmt: skip
+_plain_of = attrgetter(*_PLAIN)
+_AMOUNTS = ("price", "price_min", "price_max", "list_price")
+
+
 class Product(BaseModel):
     """What one vendor sells under one key."""
 
@@ -72,17 +81,11 @@ class Product(BaseModel):
     read_at: datetime = Field(description="when the shop was last read on it with news")
     gone_since: datetime | None = Field(description="since when the shop no longer lists it", examples=[None])
 
-    PLAIN: ClassVar[tuple[str, ...]] = (
-        "id", "vendor", "key", "sku", "piece", "gtin", "name", "brand", "release_year", "series", "series_number",
-        "box", "currency", "availability", "url", "image_url", "first_seen", "last_changed", "read_at", "gone_since",
-    )  # fmt: skip
-    AMOUNTS: ClassVar[tuple[str, ...]] = ("price", "price_min", "price_max", "list_price")
-
     @classmethod
     def of(cls, row: ProductRow) -> Self:
         """Make it of a row of the catalog."""
-        values: dict[str, Any] = {name: getattr(row, name) for name in cls.PLAIN}
-        for name in cls.AMOUNTS:
+        values = dict(zip(_PLAIN, _plain_of(row), strict=True))
+        for name in _AMOUNTS:
             values[name] = amount(getattr(row, f"{name}_minor"), row.currency)
         return cls.model_construct(**values)  # what is in the catalog has been checked; this is half of the time
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from christmas.catalog.tables import UtcDateTime
+from christmas.catalog.times import UtcDateTime
 
 revision = "0001"
 down_revision = None

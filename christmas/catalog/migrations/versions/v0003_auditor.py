@@ -6,7 +6,8 @@ Written against the tables as they were then; later changes get migrations of th
 import sqlalchemy as sa
 from alembic import op
 
-from christmas.catalog.tables import Id, UtcDateTime
+from christmas.catalog.tables import Id
+from christmas.catalog.times import UtcDateTime
 
 revision = "0003"
 down_revision = "0002"

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 
 from christmas.catalog import pieces
-from christmas.catalog.tables import Id, UtcDateTime
+from christmas.catalog.tables import Id
+from christmas.catalog.times import UtcDateTime
 
 revision = "0004"
 down_revision = "0003"
