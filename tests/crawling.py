@@ -19,7 +19,7 @@ from christmas.catalog.products import ProductRow
 from christmas.demo.shops import Shop
 
 ROOT = Path(__file__).parent.parent
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 180
 
 
 @dataclass

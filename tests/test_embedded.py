@@ -302,6 +302,7 @@ def test_a_wrong_address_is_named_without_its_password(url: str, shown: str, tmp
     assert "hunter2" not in str(raised.value)
 
 
+@pytest.mark.serial
 def test_a_wrong_address_fails_at_once(tmp_path: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(RedisUnavailable):

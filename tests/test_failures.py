@@ -113,7 +113,7 @@ def test_redis_killed_in_the_middle_of_a_crawl(site: Sites) -> None:
     listed = subprocess.run(["pgrep", "-f", name], capture_output=True, text=True, check=True)
     for pid in listed.stdout.split():
         os.kill(int(pid), signal.SIGKILL)
-    _, log = process.communicate(timeout=60)
+    _, log = process.communicate(timeout=180)
     assert process.returncode == 0, log
     assert here.differences() == []
 
@@ -134,7 +134,7 @@ def test_a_database_locked_for_a_while_is_waited_for(site: Sites) -> None:
     time.sleep(4)  # long enough for the crawl to meet the lock, shorter than it waits
     holder.execute("ROLLBACK")
     holder.close()
-    _, log = process.communicate(timeout=60)
+    _, log = process.communicate(timeout=180)
     assert process.returncode == 0, log
     assert here.differences() == []
 
@@ -151,7 +151,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_stored(site: Sites) -> None
     )
     job = uuid4().hex
     command = [sys.executable, "-c", script, *here.command(job, stage="products", which="all")[3:]]
-    done = subprocess.run(command, env=here.environment(), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=here.environment(), cwd=ROOT, capture_output=True, text=True, timeout=180)
     assert "Nothing more is fetched; what was stored before stands." in done.stderr, done.stderr
     assert "'store/lost'" in done.stderr
     assert len(here.products()) == 10
@@ -167,7 +167,7 @@ def test_a_damaged_database_is_named_and_left_alone(content: bytes, site: Sites)
     path.write_bytes(content)
     job = uuid4().hex
     done = subprocess.run(
-        here.command(job), env=here.environment(), cwd=ROOT, capture_output=True, text=True, timeout=60
+        here.command(job), env=here.environment(), cwd=ROOT, capture_output=True, text=True, timeout=180
     )
     assert str(path) in done.stderr
     assert "no SQLite database" in done.stderr
@@ -189,7 +189,7 @@ def test_a_wrong_command_fails_before_the_first_request(arguments: list[str], wo
     here = site("ornament_shop_com")
     done = subprocess.run(
         [sys.executable, "-m", "scrapy", "crawl", *arguments],
-        env=here.environment(), cwd=ROOT, capture_output=True, text=True, timeout=60,
+        env=here.environment(), cwd=ROOT, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
     assert words in done.stderr + done.stdout
     assert done.returncode != 0
@@ -200,7 +200,7 @@ def test_a_real_shop_is_not_read_without_a_contact(tmp_path: Path) -> None:
     variables = {key: value for key, value in os.environ.items() if not key.startswith("CHRISTMAS__")}
     done = subprocess.run(
         [sys.executable, "-m", "scrapy", "crawl", "ornament_shop_com"],
-        env=variables | {"CHRISTMAS__VAR_PATH": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True, timeout=60,
+        env=variables | {"CHRISTMAS__VAR_PATH": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
     assert "CHRISTMAS__CONTACT_URL" in done.stderr
     assert done.returncode != 0

@@ -22,7 +22,7 @@ FIELDS = [
     "release_year", "series", "series_number", "box", "source",
 ]  # fmt: skip
 COMMAND = Path(sys.executable).with_name("christmas")
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 90
 
 
 @pytest.fixture(scope="module")

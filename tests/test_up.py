@@ -48,7 +48,7 @@ def asked(url: str, cookie: str = "") -> tuple[int, dict[str, str]]:
     """Give the status and the headers of what a browser is answered."""
     request = urllib.request.Request(url, headers={"Cookie": cookie} if cookie else {})
     try:
-        with urllib.request.build_opener(Unfollowed).open(request, timeout=30) as answer:
+        with urllib.request.build_opener(Unfollowed).open(request, timeout=90) as answer:
             return answer.status, {name.lower(): value for name, value in answer.headers.items()}
     except urllib.error.HTTPError as error:
         with error:

@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-SECONDS = 30
+SECONDS = 90
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_a_spider_with_a_login_of_its_own_reads_a_shop_and_no_key(farm: Farm) ->
         env=farm.environment(CHRISTMAS__DATABASE__URL=url),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert [job.state for job in farm.jobs() if job.vendor == "hookedonhallmark_com"] == ["succeeded"], done.stderr

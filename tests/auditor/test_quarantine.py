@@ -46,7 +46,7 @@ def of_state(site: Site, state: str = "held") -> list[HeldRow]:
 def christmas(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "christmas", *arguments],
-        env=site.environment(), cwd=ROOT, capture_output=True, text=True, timeout=60,
+        env=site.environment(), cwd=ROOT, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
 
 

@@ -126,7 +126,7 @@ def _held(engine: Engine) -> Iterator[Callable[[], None]]:
 
 
 def _ended(holder: subprocess.Popen[str]) -> None:
-    holder.communicate(timeout=30)
+    holder.communicate(timeout=90)
     assert holder.returncode == 0
 
 
@@ -146,7 +146,7 @@ def test_a_writer_waits_for_another(sqlite: Engine) -> None:
         writing = executor.submit(_write, sqlite)
         assert not wait([writing], timeout=0.3).done
         let_go()
-        writing.result(timeout=30)
+        writing.result(timeout=90)
     with database.read(sqlite) as connection:
         assert len(rows(connection)["keys"]) == 1
 

@@ -156,13 +156,13 @@ def test_of_two_who_follow_a_link_one_is_signed_in(engine: Engine) -> None:
     both = Barrier(2)
 
     def follow(link: str) -> str | None:
-        both.wait(timeout=30)
+        both.wait(timeout=90)
         with database.begin(engine) as connection:
             return sessions.redeem(connection, link, at(1), DAY)
 
     with ThreadPoolExecutor(2) as threads:
         for link in links:
-            told = [one.result(timeout=30) for one in [threads.submit(follow, link) for _ in range(2)]]
+            told = [one.result(timeout=90) for one in [threads.submit(follow, link) for _ in range(2)]]
             assert told.count(None) == 1
     with database.read(engine) as connection:
         assert count(connection) == len(links)

@@ -66,7 +66,7 @@ def test_up_to_date_is_left_alone_without_alembic(engine: Engine) -> None:
         before = rows(connection)
     program = UPGRADE + "; assert 'alembic' not in sys.modules"
     url = engine.url.render_as_string(hide_password=False)
-    subprocess.run([sys.executable, "-c", program, url], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program, url], check=True, timeout=180)
     with database.read(engine) as connection:
         assert rows(connection) == before
 
@@ -74,7 +74,7 @@ def test_up_to_date_is_left_alone_without_alembic(engine: Engine) -> None:
 def test_several_processes_at_once(empty_url: str) -> None:
     programs = [subprocess.Popen([sys.executable, "-c", UPGRADE, empty_url], stderr=subprocess.PIPE) for _ in range(3)]
     try:
-        errors = [program.communicate(timeout=60)[1] for program in programs]
+        errors = [program.communicate(timeout=180)[1] for program in programs]
     finally:
         for program in programs:
             program.kill()
@@ -92,7 +92,7 @@ def test_from_a_zipped_package(tmp_path: Path) -> None:
                 egg.write(path, Path("christmas") / path.relative_to(PACKAGE))
     program = f"import sys; sys.path.insert(0, {str(archive)!r}); {UPGRADE}; assert '.egg' in database.__file__"
     url = f"sqlite:///{tmp_path / 'catalog.db'}"
-    subprocess.run([sys.executable, "-c", program, url], check=True, timeout=60, cwd=tmp_path)
+    subprocess.run([sys.executable, "-c", program, url], check=True, timeout=180, cwd=tmp_path)
     with closing(sqlite3.connect(tmp_path / "catalog.db")) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (database.HEAD,)
     migrations = zipfile.Path(archive, "christmas/catalog/migrations/")

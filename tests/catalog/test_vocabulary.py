@@ -146,6 +146,6 @@ def test_a_second_writer_of_new_words_waits_for_the_first(engine: Engine) -> Non
                 assert not other.done()
             assert not other.done()
             vocabulary.write(connection, ["b d vshop"])
-        other.result(timeout=30)
+        other.result(timeout=90)
     with database.read(engine) as connection:
         assert known(connection) == ["a", "b", "d", "c"]

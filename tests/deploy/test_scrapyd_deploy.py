@@ -44,7 +44,7 @@ def deploy(copy: Path, node: Node, *options: str, key: Key | None = None) -> sub
     variables = {"HOME": str(home), "CHRISTMAS_DEPLOY_USER": user, "CHRISTMAS_DEPLOY_KEY": secret}
     return subprocess.run(
         [BIN / "scrapyd-deploy", "node", *options],
-        env={**os.environ, **variables}, cwd=copy, capture_output=True, text=True, timeout=120,
+        env={**os.environ, **variables}, cwd=copy, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 

@@ -27,7 +27,14 @@ def test_a_crawl_of_a_vendor_that_is_taken_says_by_whom_and_stops(farm: Farm) ->
     until(lambda: farm.job(taken_by).process, what="the start")
     asked = shop.asked
     job_id = uuid4().hex
-    done = subprocess.run(command(job_id), env=farm.environment(), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command(job_id),
+        env=farm.environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
     assert f"{VENDOR} is being read by job {taken_by} (integrator.sync_links) on node-{node.port}" in done.stderr
     assert "Spider closed (vendor_taken)" in done.stderr
     assert "'downloader/request_count'" not in done.stderr
@@ -65,6 +72,6 @@ def test_the_next_run_takes_the_vendor_from_a_crawl_that_was_killed(farm: Farm) 
     crawl.kill()
     crawl.wait(10)
     farm.server.shops[VENDOR].delay_seconds = 0.0
-    subprocess.run(command(following), env=farm.environment(), cwd=ROOT, capture_output=True, timeout=60)
+    subprocess.run(command(following), env=farm.environment(), cwd=ROOT, capture_output=True, timeout=180)
     assert [farm.job(one).state for one in (killed, following)] == ["failed", "succeeded"]
     assert "died without a report" in (farm.job(killed).outcome or {})["error"]

@@ -47,7 +47,7 @@ def crawl(farm: Farm, *options: str, **variables: str) -> tuple[str, str]:
     job_id = uuid4().hex
     command = [sys.executable, "-m", "scrapy", "crawl", VENDOR, "-a", "stage=links", "-a", f"_job={job_id}", *options]
     done = subprocess.run(
-        command, env=farm.environment(**variables), cwd=ROOT, capture_output=True, text=True, timeout=60
+        command, env=farm.environment(**variables), cwd=ROOT, capture_output=True, text=True, timeout=180
     )
     return job_id, done.stderr
 

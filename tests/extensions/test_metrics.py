@@ -33,7 +33,7 @@ def crawl(farm: Farm, *options: str, **variables: str) -> tuple[dict[str, int], 
     """Crawl once without a node; gives Scrapy's statistics that are whole numbers, and what was printed."""
     command = [sys.executable, "-m", "scrapy", "crawl", VENDOR, "-a", f"_job={uuid4().hex}", *options]
     done = subprocess.run(
-        command, env=farm.environment(**variables), cwd=ROOT, capture_output=True, text=True, timeout=60
+        command, env=farm.environment(**variables), cwd=ROOT, capture_output=True, text=True, timeout=180
     )
     found = {name: int(value) for name, value in re.findall(r"'([\w/-]+)': (\d+)[,}]", done.stderr)}
     return found, done.stderr
@@ -84,7 +84,7 @@ def test_a_spider_that_is_no_integration_is_left_alone(farm: Farm, tmp_path: Pat
     spider.write_text("import scrapy\n\nclass Other(scrapy.Spider):\n    name = 'other'\n", encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "scrapy", "runspider", str(spider)],
-        env=farm.environment(), cwd=ROOT, capture_output=True, text=True, timeout=60,
+        env=farm.environment(), cwd=ROOT, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
     assert "Spider closed (finished)" in done.stderr
     with closing(embedded.connect(farm.config)) as client:

@@ -252,7 +252,7 @@ hooks.run_post(database.of(config), config)
 
 def dies(config: Config, called: Path) -> None:
     variables = {"CHRISTMAS__VAR_PATH": str(config.var_path), "CHRISTMAS__DATABASE__URL": config.database_url}
-    done = subprocess.run([sys.executable, "-c", DYING, str(called)], env=variables, cwd=ROOT, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", DYING, str(called)], env=variables, cwd=ROOT, check=False, timeout=180)
     assert done.returncode == 9
 
 

@@ -110,7 +110,7 @@ def test_a_process_that_dies_prints_none(where: str, tmp_path: Path) -> None:
         f"def fail(): raise ValueError('redis://:' + os.environ['HIDDEN'] + '@host')\n{call}\n"
     )
     command = [sys.executable, str(program)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env={"HIDDEN": "hidden"}, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, env={"HIDDEN": "hidden"}, cwd=tmp_path)
     assert "ValueError: redis://***@host" in done.stderr
     assert "hidden@" not in done.stderr
     assert done.returncode == (0 if where else 1)

@@ -104,7 +104,7 @@ def test_plain_scrapyd_prints_json_and_sends_it(farm: Farm) -> None:
 def on_a_terminal(environment: dict[str, str]) -> str:
     ours, its = pty.openpty()
     try:
-        subprocess.run([sys.executable, "-c", PROGRAM], stdout=its, env=environment, cwd=ROOT, check=True, timeout=30)
+        subprocess.run([sys.executable, "-c", PROGRAM], stdout=its, env=environment, cwd=ROOT, check=True, timeout=90)
         return os.read(ours, 10_000).decode()
     finally:
         os.close(ours)
@@ -114,7 +114,7 @@ def on_a_terminal(environment: dict[str, str]) -> str:
 def in_a_pipe(environment: dict[str, str]) -> str:
     command = [sys.executable, "-c", PROGRAM]
     return subprocess.run(
-        command, env=environment, cwd=ROOT, check=True, timeout=30, capture_output=True, text=True
+        command, env=environment, cwd=ROOT, check=True, timeout=90, capture_output=True, text=True
     ).stdout
 
 
@@ -147,7 +147,7 @@ def full() -> Iterator[int]:
 def test_an_output_that_takes_nothing_is_told_and_ends_nothing(full: int, tmp_path: Path) -> None:
     environment = {**os.environ, "CHRISTMAS__VAR_PATH": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, cwd=ROOT, timeout=30, stdout=full, stderr=subprocess.PIPE
+        [sys.executable, "-c", PROGRAM], env=environment, cwd=ROOT, timeout=90, stdout=full, stderr=subprocess.PIPE
     )
     assert b"a log line could not be written: [Errno 28] No space left on device" in done.stderr
     assert b"Traceback" not in done.stderr

@@ -119,6 +119,7 @@ def deaf() -> Any:
         yield listener.getsockname()[1]
 
 
+@pytest.mark.serial
 def test_nobody_waits_for_a_redis_that_does_not_answer(
     deaf: int, tmp_path: Path, handler: Handlers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +140,7 @@ def run(folder: Path, how: str, **variables: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, how],
         env={**os.environ, "CHRISTMAS__VAR_PATH": str(folder), "CHRISTMAS__LOGS__FORMAT": "text", **variables},
-        cwd=ROOT, capture_output=True, text=True, timeout=30,
+        cwd=ROOT, capture_output=True, text=True, timeout=90,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.rpartition(" ")[2] for line in done.stdout.splitlines()][-1] == "last"

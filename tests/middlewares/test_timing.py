@@ -103,7 +103,7 @@ def server(context: ssl.SSLContext | None = None) -> Iterator[str]:
 
 def measured(url: str, how: str, count: int = REQUESTS) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), url, str(count), how], cwd=ROOT, capture_output=True, text=True, timeout=100
+        [sys.executable, str(SCRIPT), url, str(count), how], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

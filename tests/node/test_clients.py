@@ -37,7 +37,7 @@ def node(farm: Farm) -> Node:
 
 @pytest.fixture
 def api(node: Node) -> Iterator[scrapyd_api.ScrapydAPI]:
-    api = scrapyd_api.ScrapydAPI(node.url, auth=node.key, timeout=60)
+    api = scrapyd_api.ScrapydAPI(node.url, auth=node.key, timeout=180)
     yield api
     api.client.close()
 
@@ -54,7 +54,7 @@ def scrapyd_client(
     target = [] if command == "targets" else ["-t", "here"]
     return subprocess.run(
         [BIN / "scrapyd-client", command, *target, *arguments],
-        env={**os.environ, **variables}, cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env={**os.environ, **variables}, cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 
@@ -128,7 +128,7 @@ def test_python_scrapyd_api_raises_what_is_wrong(node: Node, api: scrapyd_api.Sc
         api.schedule("christmas", VENDOR, settings={"USER_AGENT": "x"}, stage="links")
     with pytest.raises(ScrapydResponseError, match="cannot be read"):
         api.add_version("christmas", "1", io.BytesIO(b"no egg"))
-    stranger = scrapyd_api.ScrapydAPI(node.url, auth=("tester", "wrong"), timeout=60)
+    stranger = scrapyd_api.ScrapydAPI(node.url, auth=("tester", "wrong"), timeout=180)
     with pytest.raises(ScrapydResponseError, match="401"):
         stranger.list_projects()
     stranger.client.close()

@@ -61,7 +61,7 @@ def test_promtool_accepts_the_files(tmp_path: Path) -> None:
         shutil.copy(file, tmp_path)
     (tmp_path / "prometheus.key").write_text("key", encoding="utf-8")
     for command in (["rules", ALERTS.name], ["config", CONFIG.name]):
-        done = subprocess.run(["promtool", "check", *command], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(["promtool", "check", *command], cwd=tmp_path, capture_output=True, text=True, timeout=90)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -37,7 +37,7 @@ def submit(node: Node, numbers: itertools.count[int]) -> int:
         "Authorization": "Basic " + base64.b64encode(":".join(node.key).encode()).decode(),
         "Content-Type": "application/x-www-form-urlencoded",
     }
-    connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=180)
     refused = 0
     while (number := next(numbers)) < JOBS:
         form = {"project": "christmas", "spider": VENDOR, "stage": "products", "keys": str(number)}

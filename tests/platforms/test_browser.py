@@ -41,7 +41,7 @@ def test_a_mix_in_reads_pages_that_only_a_browser_can(site: Callable[[str], Site
     done = subprocess.run(
         [sys.executable, "-m", "scrapy", "runspider", str(file), "-a", "stage=products", "-a", "limit=3",
          "-a", "which=all"],
-        env=here.environment() | {"PYTHONWARNINGS": "default"}, cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env=here.environment() | {"PYTHONWARNINGS": "default"}, cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
     assert len(here.products()) == 3, done.stderr

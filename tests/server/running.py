@@ -23,7 +23,7 @@ from christmas.catalog import access_log, database, users
 from christmas.catalog.access_log import AccessRow
 from tests.farm import ROOT, Key, free_port, until
 
-START_SECONDS = 30
+START_SECONDS = 90
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Server:
         if form is not None:
             body = urllib.parse.urlencode(form).encode()
             sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
         try:
             connection.request(method or ("GET" if body is None else "POST"), path, body, sent)
             answer = connection.getresponse()

@@ -133,7 +133,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def started(server: Server, kind: str) -> http.client.HTTPResponse:
     """Ask for an export, and read nothing of it yet."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=180)
     token = b64encode(":".join(server.admin).encode()).decode()
     headers = {"Authorization": f"Basic {token}", "Connection": "close"}
     connection.request("GET", f"{EXPORT}?format={kind}&vendor={BIG}", headers=headers)

@@ -368,7 +368,7 @@ def test_a_list_of_fifty_costs_little(shared: Server) -> None:
         assert products.get(connection, str(rows[0].id)) == rows[0]
     assert len(rows) == 50
     best = min(_seconds(rows) for _ in range(30))
-    assert best < 0.002
+    assert best < 0.005  # 1.3 ms (measured 2026-11), on a machine that others slow down several times that
 
 
 def _seconds(rows: list[Any]) -> float:
