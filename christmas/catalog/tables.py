@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
     Date,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -21,43 +16,14 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     Uuid,
     false,
+    func,
     text,
 )
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time: timestamptz on PostgreSQL, microseconds since 1970 on SQLite."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """Choose the column's type."""
-        return dialect.type_descriptor(BigInteger() if dialect.name == "sqlite" else DateTime(timezone=True))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Refuse a naive time."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone")
-        return (value - _EPOCH) // timedelta(microseconds=1) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Give an aware time in UTC."""
-        if value is None:
-            return None
-        if dialect.name == "sqlite":
-            return _EPOCH + timedelta(microseconds=int(value))
-        aware: datetime = value.astimezone(UTC)
-        return aware
-
+from christmas.catalog.utc import UtcDateTime as UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -172,6 +138,12 @@ products = Table(
     # SQLite's full-text index is the virtual table `product_words`, kept by triggers; its rows are numbered by key_id.
     Index("ix_products_words", text("to_tsvector('simple', words)"), postgresql_using="gin").ddl_if("postgresql"),
 )
+
+for _name in ("brand", "series"):
+    Index(
+        f"ix_products_{_name}_last_changed_key_id", func.lower(products.c[_name]), products.c.last_changed,
+        products.c.key_id,
+    )  # fmt: skip
 
 vocabulary = Table(
     "vocabulary",

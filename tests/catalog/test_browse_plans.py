@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from christmas.catalog import browse, database, search
+from christmas.catalog import browse, database, search, ways
 from christmas.catalog.browse import SORTS, Filters
 from christmas.catalog.search import Query, Vocabulary
 from tests.catalog import shelves
@@ -25,7 +25,7 @@ CHOICES: tuple[tuple[dict[str, Any], ...], ...] = (
     ({}, {"price_min_minor": 600}),
     ({}, {"changed_since": at(20)}),
     ({}, {"availability": ("in_stock",)}),
-    ({}, {"series": "Frosty Friends"}, {"query": Query(("santa",), ("qx",), "qxi7109")}),
+    ({}, {"series": "Frosty Friends"}, {"brand": "Hallmark"}, {"query": Query(("santa",), ("qx",), "qxi7109")}),
 )
 READS: dict[str, Callable[[Connection], object]] = {
     "walk": lambda connection: browse.walk(connection, Filters(), 7, 10),
@@ -81,12 +81,12 @@ def check(connection: Connection, read: Callable[[], object], seen: set[str]) ->
 @pytest.mark.parametrize("sort", SORTS)
 def test_no_list_reads_a_whole_table(shelf: Connection, sort: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # As if many products passed every filter: so it is where it matters.
-    monkeypatch.setattr(browse, "FEW", 0)
+    monkeypatch.setattr(ways, "FEW", 0)
     seen: set[str] = set()
-    first = browse.position(browse.page(shelf, Filters(), sort, None, 1)[0], sort)
+    first = browse.position(browse.page(shelf, Filters(), sort, None, 1).rows[0], sort)
     for number, chosen in enumerate(combinations(*CHOICES)):
         filters = Filters(**{name: value for some in chosen for name, value in some.items()})
-        after = (None, first)[number % 2]  # as the last filter has three choices, each of the others is seen with both
+        after = (None, first)[(number + number // 4) % 2]  # each choice of the last filter is seen with both
         check(shelf, lambda filters=filters, after=after: browse.page(shelf, filters, sort, after, 5), seen)
     assert len(seen) > 100
 
@@ -97,10 +97,11 @@ def test_a_filter_that_few_products_pass_is_where_a_read_begins(shelf: Connectio
     for filters, column in (
         (Filters(year=1985), "release_year"), (Filters(price_min_minor=2000), "currency"),
         (Filters(changed_since=at(30)), "last_changed"), (Filters(vendors=VENDORS[2:]), "vendor"),
-        (Filters(availability=("low_stock",)), "availability"),
+        (Filters(availability=("low_stock",)), "availability"), (Filters(brand="hallmark"), "<expr>"),
+        (Filters(series="tin locomotive"), "<expr>"),
     ):  # fmt: skip
         with collected(shelf) as statements:
-            assert browse.page(shelf, filters, sort, None, 5)
+            assert browse.page(shelf, filters, sort, None, 5).rows
         statement, parameters = statements[-1]
         plan = [row[3] for row in shelf.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
         assert re.match(rf"SEARCH products USING INDEX \w+ \({column}[=><]", plan[0]), (sort, plan)

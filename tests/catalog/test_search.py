@@ -76,7 +76,7 @@ def of_words(*found: str) -> Vocabulary:
 def found(connection: Connection, text: str) -> set[str]:
     """Give the keys of what a text finds."""
     query = refreshed(connection).understood(text)
-    return {row.key for row in browse.page(connection, Filters(query=query), "changed", None, 1000)}
+    return {row.key for row in browse.page(connection, Filters(query=query), "changed", None, 1000).rows}
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_any_text_is_answered(shelf: Connection, texts: list[str]) -> None:
     vocabulary = refreshed(shelf)
     for text in texts:
         query = vocabulary.understood(text)
-        rows = browse.page(shelf, Filters(query=query), "changed", None, 1000)
+        rows = browse.page(shelf, Filters(query=query), "changed", None, 1000).rows
         assert query.is_empty == (not pieces.tokens(text))
         assert not (query.nothing and rows)
         vocabulary.suggest(text)
@@ -160,9 +160,9 @@ def test_every_product_is_found_by_each_of_its_words(connection: Connection, nam
     write(connection, *(product(key, name=name) for key, name in zip(keys, names, strict=True)))
     for name in names:
         for word in pieces.tokens(name):
-            rows = browse.page(connection, Filters(query=search.exactly(word)), "changed", None, 1000)
+            rows = browse.page(connection, Filters(query=search.exactly(word)), "changed", None, 1000).rows
             assert name in {row.name for row in rows}, word
-            rows = browse.page(connection, Filters(query=Query(prefixes=(word[:3],))), "changed", None, 1000)
+            rows = browse.page(connection, Filters(query=Query(prefixes=(word[:3],))), "changed", None, 1000).rows
             assert name in {row.name for row in rows}, word
 
 

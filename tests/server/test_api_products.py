@@ -143,6 +143,11 @@ def test_filters_are_those_of_a_plain_model(shared: Server) -> None:
         assert {one["id"] for one in items(shared, limit=200, **query)} == expected, query
 
 
+def test_a_page_says_whether_all_products_were_looked_at(shared: Server) -> None:
+    for query in ({}, {"series": "Frosty Friends"}, {"text": "frosty"}):
+        assert ask(shared, limit=1, **query).json["more"] is False
+
+
 def test_prices_are_compared_within_one_currency(shared: Server) -> None:
     assert items(shared, price_min="0.01", currency="EUR") == []
     assert items(shared, sort="price", currency="EUR") == []
@@ -364,7 +369,7 @@ def test_who_may_read_no_products_is_refused(shared: Server) -> None:
 @pytest.mark.serial
 def test_a_list_of_fifty_costs_little(shared: Server) -> None:
     with database.read(shared.engine) as connection:
-        rows = browse.page(connection, browse.Filters(), "changed", None, 50)
+        rows = browse.page(connection, browse.Filters(), "changed", None, 50).rows
         assert products.get(connection, str(rows[0].id)) == rows[0]
     assert len(rows) == 50
     best = min(_seconds(rows) for _ in range(30))

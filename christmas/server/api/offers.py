@@ -78,7 +78,7 @@ def _rows(connection: Connection, piece: str, year: int | None, caller: Caller) 
     # Without a year the index of years and pieces is of no use; the full text has every normal form as a word.
     query = search.exactly(piece.lower())
     filters = browse.Filters(vendors=caller.vendors, query=query, gone=True)
-    return [row for row in browse.page(connection, filters, "changed", None, MOST) if row.piece == piece]
+    return [row for row in browse.page(connection, filters, "changed", None, MOST).rows if row.piece == piece]
 
 
 def _is_offer(row: ProductRow, currency: str) -> bool:

@@ -66,17 +66,21 @@ class SuggestionQuery(BaseModel):
 
 @router.get("/products", summary="Products by filters, in pages", responses=responses())
 def find(request: Request, query: Annotated[ProductQuery, Query()], caller: Reader) -> models.ProductPage:
-    """Give a page of products; `next` is the cursor of the page that follows."""
+    """Give a page of products; `next` is the cursor of the page that follows.
+
+    `more` where more products have the words of `text` than are looked at: then no page has the others.
+    """
     state = states.of(request)
     after = paging.position(query.cursor, *_POSITIONS[query.sort])
     with state.read() as connection:
         filters = query.filters(state, connection, caller)
         # One more than is shown tells whether there is another page.
-        rows = browse.page(connection, filters, query.sort, after, query.limit + 1)
-    shown = rows[: query.limit]
+        found = browse.page(connection, filters, query.sort, after, query.limit + 1)
+    shown = found.rows[: query.limit]
     return models.ProductPage(
         items=[models.Product.of(row) for row in shown],
-        next=paging.cursor(browse.position(shown[-1], query.sort)) if len(rows) > len(shown) else None,
+        next=paging.cursor(browse.position(shown[-1], query.sort)) if len(found.rows) > len(shown) else None,
+        more=found.more,
         understood=models.Understood.of(filters.query) if filters.query is not None else None,
     )
 
