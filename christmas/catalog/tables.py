@@ -165,6 +165,7 @@ changes = Table(
     Column("job_id", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("source", Text, nullable=False),
+    Index("ix_changes_field_at_id", "field", "at", "id"),
 )
 
 kept_pages = Table(
