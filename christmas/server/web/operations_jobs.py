@@ -108,7 +108,7 @@ def _details(request: Request, caller: Caller, job_id: str) -> dict[str, Any]:
         job = seen.job(connection, caller, job_id)
         rows = [row for row in jobs.tree(connection, job_id) if caller.sees(row.vendor)]
         children = [one for one in jobs.children(connection, job_id) if caller.sees(one.job.vendor)]
-        changes = job_changes.find(connection, [row.id for row in rows], job.queued_at, CHANGES_SHOWN)
+        changes = job_changes.find(connection, [row.id for row in rows], job.queued_at, job.finished_at, CHANGES_SHOWN)
     lines = lines_of(rows)
     return {"job": job, "line": lines[0], "children": children, "changes": changes, "shown": CHANGES_SHOWN,
             "open": job.state in jobs.OPEN}  # fmt: skip
