@@ -72,7 +72,7 @@ def page(connection: Connection, filters: Filters, sort: str, after: tuple[Any, 
 
     A sort by price is within the filters' currency; by price or year leaves out what has none.
     """
-    chosen = ways.choose(connection, filters, sort, limit)
+    chosen = ways.choose(connection, filters, sort, limit, after)
     if chosen is None:
         return ProductPage([], more=False)
     statement = ways.ordered(chosen.of(*COLUMNS), sort, after).limit(limit)

@@ -30,6 +30,9 @@ CANDIDATES = 1_000
 CANDIDATES_FILTERED = 4_000
 # A filter that no more products pass is where a read of up to a hundred begins, whatever the order; of more, the more.
 FEW = 2_000
+# For a page of up to a hundred, so much of an order's index is walked; where that is not enough for a page, the read
+# begins at the filter that the fewest products pass.
+WALKED = 10_000
 # More vendors than these are not put into a full-text query.
 VENDORS_IN_WORDS = 20
 
@@ -65,14 +68,19 @@ class Chosen:
         return indexed.select(products, self.index, *columns).select_from(source).where(*self.conditions)
 
 
-def choose(connection: Connection, filters: Filters, sort: str, limit: int) -> Chosen | None:
-    """Choose where a read of so many products in an order begins; None where nothing can be found."""
+def choose(
+    connection: Connection, filters: Filters, sort: str, limit: int, after: tuple[Any, ...] | None = None
+) -> Chosen | None:
+    """Choose where a read of so many products in an order begins; None where nothing can be found.
+
+    ``after`` is the position behind which it goes on.
+    """
     if filters.is_impossible:
         return None
     wanted = conditions(filters, sort)
     if not filters.is_text:
-        index = _index(connection, filters, sort.lstrip("-"), limit) if connection.dialect.name == "sqlite" else ""
-        return Chosen(wanted, index)
+        is_told = connection.dialect.name == "sqlite"
+        return Chosen(wanted, _index(connection, filters, sort, after, limit, wanted) if is_told else "")
     most = CANDIDATES_FILTERED if filters.availability or filters.is_priced or filters.changed_since else CANDIDATES
     ids = with_words(connection, filters, most)
     wanted.append(_P.key_id.in_(any_of(connection, ids, BigInteger)))
@@ -110,36 +118,77 @@ def position(row: Any, sort: str) -> tuple[Any, ...]:
     return tuple(getattr(row, column.name) for column in _ORDERS[sort][0])
 
 
-def _index(connection: Connection, filters: Filters, order: str, limit: int) -> str:
+def _index(
+    connection: Connection, filters: Filters, sort: str, after: tuple[Any, ...] | None, limit: int,
+    wanted: Sequence[ColumnElement[bool]],
+) -> str:  # fmt: skip
     """Give the index that leads to the products by the shortest way."""
-    sellers = filters.sellers
+    order, sellers = sort.lstrip("-"), filters.sellers
     is_one = sellers is not None and len(sellers) == 1
     if is_one and filters.year is not None:
         return BY_VENDOR_YEAR
-    direct = _direct(filters, order, is_one)
-    narrow: list[tuple[str, Sequence[ColumnElement[bool]]]] = []
+    index = _direct(filters, order, is_one) or {"changed": _BY_CHANGE, "price": _BY_PRICE, "year": BY_YEAR}[order]
+    narrow = _narrow(filters, order)
+    began = narrow.pop(index, [])
+    hundreds = max(limit // 100, 1)
+    for other, condition in narrow.items():
+        if _count(connection, Chosen(condition, other), FEW * hundreds + 1) <= FEW * hundreds:
+            return other
+    if not narrow or _is_short(
+        connection, Chosen([*began, *_in_order(filters, order)], index), wanted, sort, after, limit
+    ):
+        return index
+    return min(narrow, key=lambda other: _count(connection, Chosen(narrow[other], other), None))
+
+
+def _narrow(filters: Filters, order: str) -> dict[str, list[ColumnElement[bool]]]:
+    """Give the conditions by which fewer products are read, by index; those that the order has anyway are left out."""
+    found: dict[str, list[ColumnElement[bool]]] = {}
     if filters.is_priced and order != "price":
-        narrow.append((_BY_PRICE, of_price(filters)))
+        found[_BY_PRICE] = of_price(filters)
     if filters.changed_since is not None and order != "changed":
-        narrow.append((_BY_CHANGE, [_P.last_changed >= filters.changed_since]))
-    if sellers is not None:
-        narrow.append((_BY_VENDOR_CHANGE, [_P.vendor.in_(sellers)]))
+        found[_BY_CHANGE] = [_P.last_changed >= filters.changed_since]
+    if filters.sellers is not None:
+        found[_BY_VENDOR_CHANGE] = [_P.vendor.in_(filters.sellers)]
     if filters.series is not None:
-        narrow.append((_BY_SERIES, [of_name(_P.series, filters.series)]))
+        found[_BY_SERIES] = [of_name(_P.series, filters.series)]
     if filters.brand is not None:
-        narrow.append((_BY_BRAND, [of_name(_P.brand, filters.brand)]))
+        found[_BY_BRAND] = [of_name(_P.brand, filters.brand)]
     if filters.availability:
-        narrow.append((_BY_STOCK, [_P.availability.in_(filters.availability)]))
+        found[_BY_STOCK] = [_P.availability.in_(filters.availability)]
     if filters.year is not None and order != "year":
-        narrow.append((BY_YEAR, of_year(filters.year, None)))
-    few = FEW * max(limit // 100, 1)
-    for index, wanted in narrow:
-        if index == direct:
-            continue
-        some = Chosen(wanted, index).of(literal(1), source=products).limit(few + 1).subquery()
-        if (connection.scalar(select(func.count()).select_from(some)) or 0) <= few:
-            return index
-    return direct or {"changed": _BY_CHANGE, "price": _BY_PRICE, "year": BY_YEAR}[order]
+        found[BY_YEAR] = of_year(filters.year, None)
+    return found
+
+
+def _in_order(filters: Filters, order: str) -> list[ColumnElement[bool]]:
+    """Give the conditions of all that stands in an order's index."""
+    if order == "changed":
+        return [] if filters.changed_since is None else [_P.last_changed >= filters.changed_since]
+    if order == "price":
+        return of_price(filters)
+    return [_P.release_year.is_not(None)] if filters.year is None else of_year(filters.year, None)
+
+
+def _is_short(
+    connection: Connection, walk: Chosen, wanted: Sequence[ColumnElement[bool]], sort: str,
+    after: tuple[Any, ...] | None, limit: int,
+) -> bool:  # fmt: skip
+    """Say whether so many products that pass are found within a part of the order's index, or the part is all of it.
+
+    Filters that exclude each other would let all of it be read, however many products pass each of them.
+    """
+    most = WALKED * max(limit // 100, 1)
+    part = ordered(walk.of(_P.key_id, source=products), sort, after).limit(most)
+    if (connection.scalar(select(func.count()).select_from(part.subquery())) or 0) < most:
+        return True
+    return _count(connection, Chosen([*wanted, _P.key_id.in_(part)], BY_KEY), limit, WITH_KEY) == limit
+
+
+def _count(connection: Connection, chosen: Chosen, most: int | None, source: Any = products) -> int:
+    """Give how many products these are, counting no more than ``most``."""
+    some = chosen.of(literal(1), source=source).limit(most).subquery()
+    return connection.scalar(select(func.count()).select_from(some)) or 0
 
 
 def _direct(filters: Filters, order: str, is_one: bool) -> str | None:

@@ -52,10 +52,11 @@ def shelf(filled: Engine) -> Iterator[Connection]:
         yield connection
 
 
-@pytest.fixture(params=[0, ways.FEW], ids=["many", "few"])
+@pytest.fixture(params=[(0, ways.WALKED), (0, 20), (ways.FEW, ways.WALKED)], ids=["many", "walked in vain", "few"])
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every filter be passed by many, so that the order's index is read; or by few."""
-    monkeypatch.setattr(ways, "FEW", request.param)
+    """Let every filter be passed by many, so that the order's index is read, all or a part of it; or by few."""
+    for name, value in zip(("FEW", "WALKED"), request.param, strict=True):
+        monkeypatch.setattr(ways, name, value)
 
 
 def walked(connection: Connection, filters: Filters, sort: str, limit: int = 7) -> list[ProductRow]:
