@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Text, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, Connection, FromClause, Text, and_, func, literal, select
 
 from christmas.catalog import ways
 from christmas.catalog.changes import BUYABLE
 from christmas.catalog.filters import Filters as Filters
 from christmas.catalog.filters import conditions, of_year
-from christmas.catalog.products import COLUMNS, ProductRow
+from christmas.catalog.products import COLUMNS, WITH_KEY, ProductRow
 from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import keys, products
 from christmas.catalog.ways import BY_KEY, BY_VENDOR_YEAR, BY_YEAR, CANDIDATES, VENDORS_IN_WORDS, Chosen
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
 
+# A piece has one offer, or two, in each shop.
+OFFERS_MAX = 1_000
 # Keys looked at in one statement of a walk.
 STRIDE = 5_000
 
@@ -110,18 +112,31 @@ def _all_offers(
 ) -> dict[tuple[int | None, str], list[ProductRow]]:
     """Give what all vendors that may be seen sell of these pieces, whatever else the filters say, by vendor."""
     found: dict[tuple[int | None, str], list[ProductRow]] = {one: [] for one in shown}
-    years = {year for year, _ in shown}
-    known = sorted(year for year in years if year is not None)
-    of_years = [_P.release_year.in_(known)] * bool(known) + [_P.release_year.is_(None)] * (None in years)
-    wanted = [_P.piece.in_(any_of(connection, [name for _, name in shown], Text))]
-    wanted += [] if filters.vendors is None else [_P.vendor.in_(filters.vendors)]
-    wanted += [] if filters.gone else [keys.c.gone_since.is_(None)]
-    for years_of in of_years:
-        chosen = Chosen([years_of, *wanted], BY_YEAR)
-        for values in connection.execute(chosen.of(*COLUMNS).order_by(_P.vendor, _P.key_id)):
+    seen = [] if filters.vendors is None else [_P.vendor.in_(filters.vendors)]
+    seen += [] if filters.gone else [keys.c.gone_since.is_(None)]
+    pairs, year, name = _pairs(connection, [(year, piece) for year, piece in shown if year is not None])
+    dated = pairs.join(products, and_(_P.release_year == year, _P.piece == name)).join(keys, keys.c.id == _P.key_id)
+    undated = any_of(connection, [piece for year, piece in shown if year is None], Text)
+    for wanted, source in (
+        (seen, dated),
+        ([_P.release_year.is_(None), _P.piece.in_(undated), *seen], WITH_KEY),
+    ):
+        chosen = Chosen(wanted, BY_YEAR).of(*COLUMNS, source=source)
+        for values in connection.execute(chosen.order_by(_P.vendor, _P.key_id)):
             row = ProductRow(*values)
-            found.get((row.release_year, row.piece), []).append(row)
+            found[row.release_year, row.piece].append(row)
     return found
+
+
+def _pairs(connection: Connection, values: Sequence[tuple[int, str]]) -> tuple[FromClause, Any, Any]:
+    """Give years and pieces, however many, as a table of one or two parameters, and its two columns."""
+    if connection.dialect.name == "sqlite":
+        table: FromClause = func.json_each(json.dumps(values)).table_valued("value")
+        return table, func.json_extract(table.c.value, "$[0]"), func.json_extract(table.c.value, "$[1]")
+    years, names = [year for year, _ in values], [piece for _, piece in values]
+    both = func.unnest(literal(years, ARRAY(BigInteger)), literal(names, ARRAY(Text)))
+    table = both.table_valued("year", "piece").render_derived()
+    return table, table.c.year, table.c.piece
 
 
 def walk(connection: Connection, filters: Filters, after: int | None, limit: int) -> list[ProductRow]:
@@ -140,11 +155,13 @@ def walk(connection: Connection, filters: Filters, after: int | None, limit: int
 
 
 def offers(
-    connection: Connection, piece: str, year: int | None, vendors: Sequence[str] | None = None
-) -> list[ProductRow]:
-    """Give the products that are one piece of a year, of None for an unknown year, by vendor."""
+    connection: Connection, piece: str, year: int | None, vendors: Sequence[str] | None = None, *,
+    limit: int = OFFERS_MAX,
+) -> list[ProductRow]:  # fmt: skip
+    """Give at most so many products that are one piece of a year, of None for an unknown year, by vendor."""
     chosen = Chosen([*of_year(year, vendors), _P.piece == piece], BY_YEAR)
-    return [ProductRow(*row) for row in connection.execute(chosen.of(*COLUMNS).order_by(_P.vendor, _P.key_id))]
+    query = chosen.of(*COLUMNS).order_by(_P.vendor, _P.key_id).limit(limit)
+    return [ProductRow(*row) for row in connection.execute(query)]
 
 
 def year_page(

@@ -6,11 +6,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, cast, exists, func, or_, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from christmas.catalog import indexed
+from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import changes, products
 from christmas.errors import ArgumentError
 from christmas.items import Availability
@@ -67,8 +84,16 @@ def of_products(connection: Connection, ids: Collection[UUID], fields: Collectio
     """Give the changes of some fields (columns of products) of some products, the oldest first; [] for none."""
     if not ids:
         return []
-    query = _query().where(changes.c.product_id.in_(ids), changes.c.field.in_(fields))
-    return [_row(row) for row in connection.execute(query.order_by(changes.c.at, changes.c.id))]
+    column = changes.c.product_id
+    is_one: ColumnElement[bool]
+    if connection.dialect.name == "sqlite":
+        is_one = column.in_(any_of(connection, list(ids), Uuid))
+    else:
+        is_one = column == any_(literal(list(ids), ARRAY(Uuid)))  # which is planned by the number of ids
+    query = (
+        _query("ix_changes_product_id").where(is_one, changes.c.field.in_(fields)).order_by(changes.c.at, changes.c.id)
+    )
+    return [_row(row) for row in connection.execute(query)]
 
 
 def latest(
@@ -113,8 +138,7 @@ def feed(
         at, id_ = before
         # The first half alone is what the index on `at` can begin with.
         conditions.append(and_(changes.c.at <= at, or_(changes.c.at < at, changes.c.id < id_)))
-    query = indexed.select(changes, index, *_COLUMNS).join(products, products.c.id == changes.c.product_id)
-    query = query.where(*conditions).order_by(changes.c.at.desc(), changes.c.id.desc()).limit(limit)
+    query = _query(index).where(*conditions).order_by(changes.c.at.desc(), changes.c.id.desc()).limit(limit)
     return [_row(row) for row in connection.execute(query)]
 
 
@@ -159,8 +183,9 @@ def _another_currency() -> ColumnElement[bool]:
     )
 
 
-def _query() -> Select[Any]:
-    return select(*_COLUMNS).join(products, products.c.id == changes.c.product_id)
+def _query(index: str | None = None) -> Select[Any]:
+    columns = select(*_COLUMNS) if index is None else indexed.select(changes, index, *_COLUMNS)
+    return columns.join(products, products.c.id == changes.c.product_id)
 
 
 def _row(row: Any) -> ChangeRow:

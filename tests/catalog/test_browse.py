@@ -20,6 +20,7 @@ from christmas.items import Availability
 from tests.catalog import shelves
 from tests.catalog.conftest import SERVERS
 from tests.catalog.making import at, product, stored, write
+from tests.catalog.plans import collected
 from tests.catalog.shelves import VENDORS, everything, passing
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -132,6 +133,25 @@ def test_pieces_are_in_the_order_of_their_first_product(shelf: Connection, sort:
         assert one.shops == list(dict.fromkeys(row.vendor for row in one.offers))
     assert not more
     assert browse.piece_page(shelf, filters, sort, start=2, size=3) == browse.PiecePage(found[2:5], len(found), False)
+
+
+def test_the_offers_of_pieces_are_read_in_two_statements(shelf: Connection) -> None:
+    shelf.execute(text("SELECT 1"))  # SQLite's transaction has begun
+    with collected(shelf) as statements:
+        found, _ = browse.pieces(shelf, Filters(), "changed")
+    assert len({one.release_year for one in found}) > 4
+    assert len(statements) == 3
+    if shelf.dialect.name == "sqlite":
+        for statement, parameters in statements[1:]:
+            plan = [row[3] for row in shelf.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            assert "(release_year=? AND piece=?)" in " ".join(plan)
+            assert not any(step.startswith("SCAN products") for step in plan)
+
+
+def test_of_the_offers_of_a_piece_so_many_are_given(shelf: Connection) -> None:
+    found = browse.offers(shelf, "QX4822", 1985)
+    assert len(found) > 2
+    assert browse.offers(shelf, "QX4822", 1985, limit=2) == found[:2]
 
 
 def test_more_products_than_are_looked_at(shelf: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

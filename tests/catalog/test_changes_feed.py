@@ -146,6 +146,15 @@ def test_a_kind_that_is_none_is_refused(connection: Connection) -> None:
         changes.feed(connection, kind="vanished", limit=9)
 
 
+def test_the_changes_of_more_products_than_a_statement_has_parameters(full: Connection) -> None:
+    ids = [product_id(VENDOR, str(number)) for number in range(70_000)]
+    with collected(full) as statements:
+        found = changes.of_products(full, ids, ["price_minor", "availability"])
+    [(_, parameters)] = statements
+    assert len(parameters) < 10
+    assert [row.product_id for row in found] == [product_id(VENDOR, str(number)) for number in range(1, 101)]
+
+
 SCOPES: tuple[dict[str, Any], ...] = ({}, {"vendor": VENDOR}, {"vendors": [VENDOR, "x"]})
 BOUNDS: dict[str, dict[str, Any]] = {
     "SCAN changes USING INDEX ix_changes_at": {},

@@ -248,6 +248,7 @@ class Offers(BaseModel):
     lowest_ever: Lowest | None
     usual_range: UsualRange | None
     items: list[Product]
+    more: bool = Field(description="whether there are more offers than were looked at; give the year")
 
 
 class Suggestions(BaseModel):
