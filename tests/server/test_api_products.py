@@ -359,6 +359,16 @@ def test_suggestions_go_on_with_known_words(shared: Server) -> None:
     assert shared.ask("/api/v1/suggestions").status == 422
 
 
+def test_suggestions_have_no_words_of_other_vendors(shared: Server, scoped: Key) -> None:
+    path, text = "/api/v1/suggestions", "1295qx48"
+    assert items(shared, path, text=text) == ["1295qx4822"]
+    assert items(shared, path, scoped, text=text) == []
+    assert items(shared, path, scoped, text="qx482") == ["qx4822", "qx4822nb"]
+    assert "1295qx4822" in shared.ask(f"/suggestions?q={text}").text
+    assert "1295qx4822" not in shared.ask(f"/suggestions?q={text}", key=scoped).text
+    assert ask(shared, key=scoped, text="1295qx4822").json["understood"]["words"] != ["1295qx4822"]
+
+
 def test_who_may_read_no_products_is_refused(shared: Server) -> None:
     monitor = shared.key("monitor", user="watching")
     for path in (PRODUCTS, f"{PRODUCTS}/x", f"{PRODUCTS}/x/history", "/api/v1/pieces", "/api/v1/suggestions?text=a"):

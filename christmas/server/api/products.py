@@ -12,6 +12,7 @@ from starlette.responses import Response
 from christmas import export
 from christmas.catalog import browse, changes, price_history, products
 from christmas.catalog.products import ProductRow
+from christmas.catalog.search import Scope
 from christmas.server import paging
 from christmas.server import state as states
 from christmas.server.api import models
@@ -101,11 +102,12 @@ def pieces(request: Request, query: Annotated[PieceQuery, Query()], caller: Read
 
 @router.get("/suggestions", summary="How a text may go on", responses=responses())
 def suggestions(request: Request, query: Annotated[SuggestionQuery, Query()], caller: Reader) -> models.Suggestions:
-    """Give at most 10 words of the catalog that go on where the text ends."""
+    """Give at most 10 words of the products that go on where the text ends."""
     state = states.of(request)
     with state.read() as connection:
         state.vocabulary.refresh(connection)
-    return models.Suggestions(items=state.vocabulary.suggest(query.text)[:SUGGESTIONS])
+        found = state.vocabulary.suggest(query.text, Scope.of(connection, caller.vendors))
+    return models.Suggestions(items=found[:SUGGESTIONS])
 
 
 @router.get(
