@@ -1,8 +1,4 @@
-"""Products by filters, in an order, page by page; and the same grouped to pieces.
-
-What is asked for decides where a read begins: at the words of a text, in the index of a filter that few products pass,
-or in the index that has the order. PostgreSQL plans by itself, SQLite has no statistics and is told.
-"""
+"""Products by filters, in an order, page by page; and the same grouped to pieces."""
 
 from __future__ import annotations
 
@@ -11,47 +7,30 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Text, func, literal, select, tuple_
+from sqlalchemy import ARRAY, BigInteger, Connection, FromClause, Text, and_, func, literal, select
 
-from christmas.catalog import indexed, search
+from christmas.catalog import ways
 from christmas.catalog.changes import BUYABLE
 from christmas.catalog.filters import Filters as Filters
-from christmas.catalog.filters import conditions, of_price, of_year
+from christmas.catalog.filters import conditions, of_year
 from christmas.catalog.products import COLUMNS, WITH_KEY, ProductRow
 from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import keys, products
+from christmas.catalog.ways import BY_KEY, BY_VENDOR_YEAR, BY_YEAR, CANDIDATES, VENDORS_IN_WORDS, Chosen
+from christmas.catalog.ways import SORTS as SORTS
+from christmas.catalog.ways import position as position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Select
 
-SORTS = ("changed", "price", "-price", "year", "-year")
-# Of the products that have the words of a text, so many are looked at; more where further filters leave some out.
-CANDIDATES = 1_000
-CANDIDATES_FILTERED = 4_000
-# A filter that no more products pass is where a read of up to a hundred begins, whatever the order; of more, the more.
-FEW = 2_000
+# A piece has one offer, or two, in each shop.
+OFFERS_MAX = 1_000
 # Keys looked at in one statement of a walk.
 STRIDE = 5_000
-# More vendors than these are not put into a full-text query.
-_VENDORS_IN_WORDS = 20
 
 _P = products.c
-_ORDERS: dict[str, tuple[tuple[Any, ...], bool]] = {
-    "changed": ((_P.last_changed, _P.key_id), True),
-    "price": ((_P.price_minor, _P.key_id), False),
-    "-price": ((_P.price_minor, _P.key_id), True),
-    "year": ((_P.release_year, _P.piece, _P.key_id), False),
-    "-year": ((_P.release_year, _P.piece, _P.key_id), True),
-}
-_BY_KEY = "sqlite_autoindex_products_2"  # of UNIQUE (key_id)
-_BY_CHANGE = "ix_products_last_changed_key_id"
-_BY_PRICE = "ix_products_currency_price_minor_key_id"
-_BY_STOCK = "ix_products_availability_last_changed"
-_BY_YEAR = "ix_products_release_year_piece"
-_BY_VENDOR_CHANGE = "ix_products_vendor_last_changed"
-_BY_VENDOR_YEAR = "ix_products_vendor_release_year"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +53,14 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductPage:
+    """Some of the products that were found; ``more`` where there are more than were looked at."""
+
+    rows: list[ProductRow]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PiecePage:
     """Some of the pieces that were found; ``more`` where there are more products than were looked at."""
 
@@ -82,23 +69,16 @@ class PiecePage:
     more: bool
 
 
-def page(
-    connection: Connection, filters: Filters, sort: str, after: tuple[Any, ...] | None, limit: int
-) -> list[ProductRow]:
+def page(connection: Connection, filters: Filters, sort: str, after: tuple[Any, ...] | None, limit: int) -> ProductPage:
     """Give at most so many products, those that follow ``after``: the ``position`` of the last one of the page before.
 
     A sort by price is within the filters' currency; by price or year leaves out what has none.
     """
-    chosen = _chosen(connection, filters, sort, limit)
+    chosen = ways.choose(connection, filters, sort, limit, after)
     if chosen is None:
-        return []
-    statement = _ordered(chosen.of(*COLUMNS), sort, after).limit(limit)
-    return [ProductRow(*row) for row in connection.execute(statement)]
-
-
-def position(row: ProductRow, sort: str) -> tuple[Any, ...]:
-    """Give where a product stands in an order."""
-    return tuple(getattr(row, column.name) for column in _ORDERS[sort][0])
+        return ProductPage([], more=False)
+    statement = ways.ordered(chosen.of(*COLUMNS), sort, after).limit(limit)
+    return ProductPage([ProductRow(*row) for row in connection.execute(statement)], more=chosen.is_cut)
 
 
 def pieces(connection: Connection, filters: Filters, sort: str, *, limit: int = CANDIDATES) -> tuple[list[Piece], bool]:
@@ -115,10 +95,10 @@ def piece_page(
 
     The filters choose the pieces and their order; what is told of a piece is of all its offers that may be seen.
     """
-    chosen = _chosen(connection, filters, sort, limit)
+    chosen = ways.choose(connection, filters, sort, limit)
     if chosen is None:
         return PiecePage([], 0, more=False)
-    statement = _ordered(chosen.of(_P.release_year, _P.piece), sort, None).limit(limit + 1)
+    statement = ways.ordered(chosen.of(_P.release_year, _P.piece), sort, None).limit(limit + 1)
     found = [(row[0], row[1]) for row in connection.execute(statement)]
     named = list(dict.fromkeys(found[:limit]))
     shown = named[start : None if size is None else start + size]
@@ -132,18 +112,31 @@ def _all_offers(
 ) -> dict[tuple[int | None, str], list[ProductRow]]:
     """Give what all vendors that may be seen sell of these pieces, whatever else the filters say, by vendor."""
     found: dict[tuple[int | None, str], list[ProductRow]] = {one: [] for one in shown}
-    years = {year for year, _ in shown}
-    known = sorted(year for year in years if year is not None)
-    of_years = [_P.release_year.in_(known)] * bool(known) + [_P.release_year.is_(None)] * (None in years)
-    wanted = [_P.piece.in_(any_of(connection, [name for _, name in shown], Text))]
-    wanted += [] if filters.vendors is None else [_P.vendor.in_(filters.vendors)]
-    wanted += [] if filters.gone else [keys.c.gone_since.is_(None)]
-    for years_of in of_years:
-        chosen = _Chosen(connection, [years_of, *wanted], _BY_YEAR)
-        for values in connection.execute(chosen.of(*COLUMNS).order_by(_P.vendor, _P.key_id)):
+    seen = [] if filters.vendors is None else [_P.vendor.in_(filters.vendors)]
+    seen += [] if filters.gone else [keys.c.gone_since.is_(None)]
+    pairs, year, name = _pairs(connection, [(year, piece) for year, piece in shown if year is not None])
+    dated = pairs.join(products, and_(_P.release_year == year, _P.piece == name)).join(keys, keys.c.id == _P.key_id)
+    undated = any_of(connection, [piece for year, piece in shown if year is None], Text)
+    for wanted, source in (
+        (seen, dated),
+        ([_P.release_year.is_(None), _P.piece.in_(undated), *seen], WITH_KEY),
+    ):
+        chosen = Chosen(wanted, BY_YEAR).of(*COLUMNS, source=source)
+        for values in connection.execute(chosen.order_by(_P.vendor, _P.key_id)):
             row = ProductRow(*values)
-            found.get((row.release_year, row.piece), []).append(row)
+            found[row.release_year, row.piece].append(row)
     return found
+
+
+def _pairs(connection: Connection, values: Sequence[tuple[int, str]]) -> tuple[FromClause, Any, Any]:
+    """Give years and pieces, however many, as a table of one or two parameters, and its two columns."""
+    if connection.dialect.name == "sqlite":
+        table: FromClause = func.json_each(json.dumps(values)).table_valued("value")
+        return table, func.json_extract(table.c.value, "$[0]"), func.json_extract(table.c.value, "$[1]")
+    years, names = [year for year, _ in values], [piece for _, piece in values]
+    both = func.unnest(literal(years, ARRAY(BigInteger)), literal(names, ARRAY(Text)))
+    table = both.table_valued("year", "piece").render_derived()
+    return table, table.c.year, table.c.piece
 
 
 def walk(connection: Connection, filters: Filters, after: int | None, limit: int) -> list[ProductRow]:
@@ -154,9 +147,7 @@ def walk(connection: Connection, filters: Filters, after: int | None, limit: int
         ids = _next_keys(connection, filters, last)
         if not ids:
             break
-        chosen = _Chosen(
-            connection, [*conditions(filters), _P.key_id.in_(any_of(connection, ids, BigInteger))], _BY_KEY
-        )
+        chosen = Chosen([*conditions(filters), _P.key_id.in_(any_of(connection, ids, BigInteger))], BY_KEY)
         statement = chosen.of(*COLUMNS).order_by(_P.key_id).limit(limit - len(found))
         found += [ProductRow(*row) for row in connection.execute(statement)]
         last = ids[-1]
@@ -164,11 +155,13 @@ def walk(connection: Connection, filters: Filters, after: int | None, limit: int
 
 
 def offers(
-    connection: Connection, piece: str, year: int | None, vendors: Sequence[str] | None = None
-) -> list[ProductRow]:
-    """Give the products that are one piece of a year, of None for an unknown year, by vendor."""
-    chosen = _Chosen(connection, [*of_year(year, vendors), _P.piece == piece], _BY_YEAR)
-    return [ProductRow(*row) for row in connection.execute(chosen.of(*COLUMNS).order_by(_P.vendor, _P.key_id))]
+    connection: Connection, piece: str, year: int | None, vendors: Sequence[str] | None = None, *,
+    limit: int = OFFERS_MAX,
+) -> list[ProductRow]:  # fmt: skip
+    """Give at most so many products that are one piece of a year, of None for an unknown year, by vendor."""
+    chosen = Chosen([*of_year(year, vendors), _P.piece == piece], BY_YEAR)
+    query = chosen.of(*COLUMNS).order_by(_P.vendor, _P.key_id).limit(limit)
+    return [ProductRow(*row) for row in connection.execute(query)]
 
 
 def year_page(
@@ -178,11 +171,11 @@ def year_page(
     wanted = of_year(year, vendors)
     if after is not None:
         wanted.append(_P.piece > after)
-    names = _Chosen(connection, wanted, _BY_YEAR).of(_P.piece, source=products)
+    names = Chosen(wanted, BY_YEAR).of(_P.piece, source=products)
     names = names.distinct().order_by(_P.piece).limit(limit)
     if not (found := connection.scalars(names).all()):
         return []
-    chosen = _Chosen(connection, [*wanted, _P.piece.between(found[0], found[-1])], _BY_YEAR)
+    chosen = Chosen([*wanted, _P.piece.between(found[0], found[-1])], BY_YEAR)
     rows = connection.execute(chosen.of(*COLUMNS).order_by(_P.piece, _P.vendor, _P.key_id))
     grouped = groupby((ProductRow(*row) for row in rows), lambda row: row.piece)
     return [one for _, group in grouped if (one := _piece(list(group)))]
@@ -195,102 +188,22 @@ def years(connection: Connection, vendors: Sequence[str] | None = None) -> list[
     """
     known = connection.scalars(_distinct_years(connection, vendors))
     unknown = [_P.release_year.is_(None), *([] if vendors is None else [_P.vendor.in_(vendors)])]
-    index = _BY_YEAR if vendors is None else _BY_VENDOR_YEAR
-    has_unknown = connection.scalars(
-        _Chosen(connection, unknown, index).of(_P.key_id, source=products).limit(1)
-    ).first()
+    index = BY_YEAR if vendors is None else BY_VENDOR_YEAR
+    has_unknown = connection.scalars(Chosen(unknown, index).of(_P.key_id, source=products).limit(1)).first()
     found: list[int | None] = sorted({year for year in known if year is not None}, reverse=True)
     return found if has_unknown is None else [*found, None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """Which products, and the index in which SQLite looks for them; ``is_cut`` where there may be more than these."""
-
-    connection: Connection
-    conditions: Sequence[ColumnElement[bool]]
-    index: str
-    is_cut: bool = False
-
-    def of(self, *columns: Any, source: Any = WITH_KEY) -> Select[Any]:
-        """Give the query for columns of these products."""
-        return indexed.select(products, self.index, *columns).select_from(source).where(*self.conditions)
-
-
-def _chosen(connection: Connection, filters: Filters, sort: str, limit: int) -> _Chosen | None:
-    """Choose where a read begins; None where nothing can be found."""
-    if filters.is_impossible:
-        return None
-    wanted = conditions(filters, sort)
-    if not filters.is_text:
-        index = _index(connection, filters, sort.lstrip("-"), limit) if connection.dialect.name == "sqlite" else ""
-        return _Chosen(connection, wanted, index)
-    most = CANDIDATES_FILTERED if filters.availability or filters.is_priced or filters.changed_since else CANDIDATES
-    ids = _with_words(connection, filters, most)
-    wanted.append(_P.key_id.in_(any_of(connection, ids, BigInteger)))
-    return _Chosen(connection, wanted, _BY_KEY, is_cut=len(ids) == most)
-
-
-def _with_words(connection: Connection, filters: Filters, limit: int, after: int | None = None) -> list[int]:
-    sellers = filters.sellers or []
-    return search.candidates(
-        connection,
-        filters.query or search.Query(),
-        also=[*filters.words, *([] if filters.year is None else [str(filters.year)])],
-        vendors=sellers if len(sellers) <= _VENDORS_IN_WORDS else [],
-        limit=limit,
-        after=after,
-    )
-
-
 def _next_keys(connection: Connection, filters: Filters, after: int) -> list[int]:
     """Give the next key ids, in order, among which products may pass; [] at the end."""
-    if filters.is_text:
-        return _with_words(connection, filters, STRIDE, after)
+    if filters.is_text or filters.words:
+        return ways.with_words(connection, filters, STRIDE, after)
     sellers = filters.sellers or []
-    if 0 < len(sellers) <= _VENDORS_IN_WORDS:
+    if 0 < len(sellers) <= VENDORS_IN_WORDS:
         query = select(keys.c.id).where(keys.c.vendor.in_(sellers), keys.c.id > after).order_by(keys.c.id)
     else:
-        query = _Chosen(connection, [_P.key_id > after], _BY_KEY).of(_P.key_id, source=products).order_by(_P.key_id)
+        query = Chosen([_P.key_id > after], BY_KEY).of(_P.key_id, source=products).order_by(_P.key_id)
     return list(connection.scalars(query.limit(STRIDE)))
-
-
-def _index(connection: Connection, filters: Filters, order: str, limit: int) -> str:
-    """Give the index that leads to the products by the shortest way."""
-    sellers = filters.sellers
-    is_one = sellers is not None and len(sellers) == 1
-    if is_one and filters.year is not None:
-        return _BY_VENDOR_YEAR
-    direct = {"changed": _BY_VENDOR_CHANGE, "year": _BY_VENDOR_YEAR}.get(order) if is_one else None
-    narrow: list[tuple[str, Sequence[ColumnElement[bool]]]] = []
-    if filters.is_priced and order != "price":
-        narrow.append((_BY_PRICE, of_price(filters)))
-    if filters.changed_since is not None and order != "changed":
-        narrow.append((_BY_CHANGE, [_P.last_changed >= filters.changed_since]))
-    if sellers is not None and direct is None:
-        narrow.append((_BY_VENDOR_CHANGE, [_P.vendor.in_(sellers)]))
-    if filters.availability:
-        narrow.append((_BY_STOCK, [_P.availability.in_(filters.availability)]))
-    if filters.year is not None and order != "year":
-        narrow.append((_BY_YEAR, of_year(filters.year, None)))
-    few = FEW * max(limit // 100, 1)
-    for index, wanted in narrow:
-        some = _Chosen(connection, wanted, index).of(literal(1), source=products).limit(few + 1).subquery()
-        if (connection.scalar(select(func.count()).select_from(some)) or 0) <= few:
-            return index
-    return direct or {"changed": _BY_CHANGE, "price": _BY_PRICE, "year": _BY_YEAR}[order]
-
-
-def _ordered(query: Select[Any], sort: str, after: tuple[Any, ...] | None) -> Select[Any]:
-    columns, is_descending = _ORDERS[sort]
-    if after is not None:
-        values = (
-            literal(value, BigInteger if isinstance(value, int) else one.type)
-            for one, value in zip(columns, after, strict=True)
-        )
-        position = tuple_(*values)
-        query = query.where(tuple_(*columns) < position if is_descending else tuple_(*columns) > position)
-    return query.order_by(*(column.desc() if is_descending else column for column in columns))
 
 
 def _piece(rows: list[ProductRow]) -> Piece | None:

@@ -6,10 +6,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, cast, exists, func, or_, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
+from christmas.catalog import indexed
+from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import changes, products
 from christmas.errors import ArgumentError
 from christmas.items import Availability
@@ -27,6 +45,7 @@ KINDS = ("fell", "rose", "back", "sold_out")
 # The changes of so many products are sorted at once; of more, in a catalog of a million, 50 changes are found among
 # the newest 50,000 where no vendor changes more often than others.
 FEW_PRODUCTS = 1000
+_COLUMNS = (*changes.c, products.c.vendor, products.c.name, products.c.piece, products.c.release_year)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +84,16 @@ def of_products(connection: Connection, ids: Collection[UUID], fields: Collectio
     """Give the changes of some fields (columns of products) of some products, the oldest first; [] for none."""
     if not ids:
         return []
-    query = _query().where(changes.c.product_id.in_(ids), changes.c.field.in_(fields))
-    return [_row(row) for row in connection.execute(query.order_by(changes.c.at, changes.c.id))]
+    column = changes.c.product_id
+    is_one: ColumnElement[bool]
+    if connection.dialect.name == "sqlite":
+        is_one = column.in_(any_of(connection, list(ids), Uuid))
+    else:
+        is_one = column == any_(literal(list(ids), ARRAY(Uuid)))  # which is planned by the number of ids
+    query = (
+        _query("ix_changes_product_id").where(is_one, changes.c.field.in_(fields)).order_by(changes.c.at, changes.c.id)
+    )
+    return [_row(row) for row in connection.execute(query)]
 
 
 def latest(
@@ -101,7 +128,7 @@ def feed(
         scope.append(lambda column: column == vendor)
     if vendors is not None:
         scope.append(lambda column: column.in_(vendors))
-    index, of_vendor = _way(connection, [condition(products.c.vendor) for condition in scope])
+    index, of_vendor = _way(connection, [condition(products.c.vendor) for condition in scope], kind)
     conditions = [condition(of_vendor) for condition in scope]
     if kind is not None:
         conditions.append(_meaning(kind))
@@ -111,20 +138,17 @@ def feed(
         at, id_ = before
         # The first half alone is what the index on `at` can begin with.
         conditions.append(and_(changes.c.at <= at, or_(changes.c.at < at, changes.c.id < id_)))
-    query = (
-        _query()
-        .with_hint(changes, f"INDEXED BY {index}", "sqlite")
-        .where(*conditions)
-        .order_by(changes.c.at.desc(), changes.c.id.desc())
-        .limit(limit)
-    )
+    query = _query(index).where(*conditions).order_by(changes.c.at.desc(), changes.c.id.desc()).limit(limit)
     return [_row(row) for row in connection.execute(query)]
 
 
-def _way(connection: Connection, of_vendors: list[ColumnElement[bool]]) -> tuple[str, ColumnElement[str]]:
+def _way(
+    connection: Connection, of_vendors: list[ColumnElement[bool]], kind: str | None
+) -> tuple[str, ColumnElement[str]]:
     """Give the index of changes that SQLite is to take, and the vendor's column; PostgreSQL knows the numbers itself.
 
-    It walks back in time, but among all changes those of a few products would be sought for long.
+    It walks back in time, of a kind among the changes of its field; but among all changes those of a few products
+    would be sought for long.
     """
     if connection.dialect.name != "sqlite":
         return "", products.c.vendor
@@ -133,7 +157,8 @@ def _way(connection: Connection, of_vendors: list[ColumnElement[bool]]) -> tuple
         if (connection.scalar(select(func.count()).select_from(some)) or 0) <= FEW_PRODUCTS:
             return "ix_changes_product_id", products.c.vendor
     # The sign keeps it from beginning with the vendor's products, whose changes it would have to sort.
-    return "ix_changes_at", UnaryExpression(products.c.vendor, operator=custom_op("+"))
+    index = "ix_changes_at" if kind is None else "ix_changes_field_at_id"
+    return index, UnaryExpression(products.c.vendor, operator=custom_op("+"))
 
 
 def _meaning(kind: str) -> ColumnElement[bool]:
@@ -152,18 +177,15 @@ def _meaning(kind: str) -> ColumnElement[bool]:
 def _another_currency() -> ColumnElement[bool]:
     """Say whether the product's currency changed at the same moment: then its two prices cannot be compared."""
     other = changes.alias("other")
+    found = indexed.select(other, "ix_changes_product_id", other.c.id)  # many were read at one moment
     return exists(
-        select(other.c.id)
-        .with_hint(other, "INDEXED BY ix_changes_product_id", "sqlite")  # many were read at one moment
-        .where(other.c.product_id == changes.c.product_id, other.c.at == changes.c.at, other.c.field == "currency")
+        found.where(other.c.product_id == changes.c.product_id, other.c.at == changes.c.at, other.c.field == "currency")
     )
 
 
-def _query() -> Select[Any]:
-    columns = products.c
-    return select(changes, columns.vendor, columns.name, columns.piece, columns.release_year).join(
-        products, columns.id == changes.c.product_id
-    )
+def _query(index: str | None = None) -> Select[Any]:
+    columns = select(*_COLUMNS) if index is None else indexed.select(changes, index, *_COLUMNS)
+    return columns.join(products, products.c.id == changes.c.product_id)
 
 
 def _row(row: Any) -> ChangeRow:

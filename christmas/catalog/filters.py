@@ -24,7 +24,8 @@ class Filters:
     """Which products; amounts in minor units of ``currency``.
 
     ``vendors`` are those that may be seen, None means all. Without ``gone``, what the shops no longer list is left out.
-    A filter by price leaves out what has none, or one in another currency. A brand or series is found by its words.
+    A filter by price leaves out what has none, or one in another currency. Brand and series are the
+    whole name, in upper or lower case.
     """
 
     vendor: str | None = None
@@ -54,21 +55,19 @@ class Filters:
 
     @property
     def words(self) -> list[str]:
-        """The words that the full text must have besides those of ``query``."""
+        """The words of brand and series, which the full text must have besides those of ``query``."""
         return tokens(f"{self.brand or ''} {self.series or ''}")
 
     @property
     def is_text(self) -> bool:
-        """Whether words are asked for."""
-        return bool(self.words or (self.query and not self.query.is_empty))
+        """Whether a text asks for words."""
+        return self.query is not None and not self.query.is_empty
 
     @property
     def is_impossible(self) -> bool:
         """Whether it is plain that no product passes."""
-        # A name without a letter or digit has no words that it could be found by.
-        wordless = any(name is not None and not tokens(name) for name in (self.brand, self.series))
         odd = any("\0" in name for name in (self.brand, self.series, *(self.sellers or ())) if name)
-        return wordless or odd or self.sellers == [] or bool(self.query and self.query.nothing)
+        return odd or self.sellers == [] or bool(self.query and self.query.nothing)
 
 
 def conditions(filters: Filters, sort: str = "") -> list[ColumnElement[bool]]:
@@ -80,7 +79,7 @@ def conditions(filters: Filters, sort: str = "") -> list[ColumnElement[bool]]:
         found.append(_P.availability.in_(filters.availability))
     for column, name in ((_P.brand, filters.brand), (_P.series, filters.series)):
         if name is not None:
-            found.append(func.lower(column) == func.lower(name))
+            found.append(of_name(column, name))
     if filters.changed_since is not None:
         found.append(_P.last_changed >= filters.changed_since)
     if filters.is_priced or sort.endswith("price"):
@@ -90,6 +89,11 @@ def conditions(filters: Filters, sort: str = "") -> list[ColumnElement[bool]]:
     if not filters.gone:
         found.append(keys.c.gone_since.is_(None))
     return found
+
+
+def of_name(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Give the condition of a brand or series, which an index of the column in lower case answers."""
+    return func.lower(column) == func.lower(name)
 
 
 def of_price(filters: Filters) -> list[ColumnElement[bool]]:

@@ -8,7 +8,7 @@ from sqlalchemy import Select
 from sqlalchemy.ext.compiler import compiles
 
 if TYPE_CHECKING:
-    from sqlalchemy import Table
+    from sqlalchemy import FromClause
 
 
 class _Indexed(Select[Any]):
@@ -24,6 +24,6 @@ def _with_hints(element: _Indexed, compiler: Any, **options: Any) -> str:
     return written
 
 
-def select(table: Table, index: str, *columns: Any) -> Select[Any]:
+def select(table: FromClause, index: str, *columns: Any) -> Select[Any]:
     """Give the query for columns that reads a table by an index: SQLite refuses it where that is not possible."""
     return _Indexed(*columns).with_hint(table, f"INDEXED BY {index}", "sqlite")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Text, select
@@ -14,6 +15,9 @@ from christmas.catalog.tables import changes, products
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+# By how much the clocks of two nodes may differ.
+CLOCKS_APART = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,13 @@ class JobChange:
     at: datetime
 
 
-def find(connection: Connection, job_ids: Sequence[str], since: datetime, limit: int) -> list[JobChange]:
-    """Give what these jobs have changed, the newest first; ``since`` is when the first of them was submitted.
+def find(
+    connection: Connection, job_ids: Sequence[str], since: datetime, until: datetime | None, limit: int
+) -> list[JobChange]:
+    """Give what these jobs have changed, the newest first.
 
-    Looked for by time, which has an index: the changes since then are those of a few runs.
+    ``since`` is when the first of them was submitted, ``until`` when the last one ended, None where one is open. Looked
+    for by time, which has an index: the changes between are those of a few runs.
     """
     columns = (
         products.c.name, products.c.release_year, products.c.piece, changes.c.field, changes.c.old,
@@ -46,6 +53,8 @@ def find(connection: Connection, job_ids: Sequence[str], since: datetime, limit:
         .order_by(changes.c.at.desc(), changes.c.id.desc())
         .limit(limit)
     )
+    if until is not None:
+        query = query.where(changes.c.at <= until + CLOCKS_APART)
     return [
         JobChange(
             name, year, piece, field.removesuffix("_minor"), shown(field, old, currency), shown(field, new, currency),

@@ -47,7 +47,9 @@ def _each(connection: Connection, parameter: Any) -> Any:
 
 
 def _as_list(connection: Connection, values: Sequence[Any]) -> Any:
-    return json.dumps(list(values)) if connection.dialect.name == "sqlite" else list(values)
+    if connection.dialect.name != "sqlite":
+        return list(values)
+    return json.dumps(list(values), default=lambda value: value.hex)  # as SQLite's column of a UUID has it
 
 
 def named(vendor: str, names: Any) -> Any:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
-from sqlalchemy import Connection, Select, column, func, select, table, text
+from sqlalchemy import BigInteger, Connection, Select, column, func, select, table, text
 
 from christmas.catalog import pieces
+from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import products, vocabulary
 from christmas.reading.identity import normal_sku
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 # What is longer than any name is cut: each unknown word costs milliseconds.
 TEXT_MAX = 400
@@ -28,11 +29,13 @@ _BEGINNING_MIN = 3
 _CORRECTED_MIN = 3
 # Words of so many letters may have two mistakes, shorter ones one.
 _TWO_EDITS_FROM = 8
+# So many words that are like one are tried for somebody who may not see all vendors.
+_TRIED = 20
 # More words that begin alike are not listed one by one.
 _ENDINGS_MAX = 100
 # So many new words are put where they belong; more are sorted with those that are there.
 _FEW_WORDS = 100
-# So many words that begin as a text ends are looked at for suggestions.
+# So many words that begin as a text ends are looked at for suggestions, or products of them.
 _LOOKED_AT = 2_000
 _LOADED_AT_ONCE = 10_000
 
@@ -64,6 +67,36 @@ class Query:
 def exactly(word: str) -> Query:
     """Give the query for one word as it is: lower-case letters a to z and digits."""
     return Query(words=(word,))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The vendors that may be seen: of the catalog's words only those of their products are known."""
+
+    connection: Connection
+    vendors: Sequence[str]
+
+    @classmethod
+    def of(cls, connection: Connection, vendors: Sequence[str] | None) -> Scope | None:
+        """Give the scope of these vendors; None, which is no bound, for all of them."""
+        return None if vendors is None else cls(connection, vendors)
+
+    def has(self, word: str) -> bool:
+        """Say whether one of their products has a word."""
+        return bool(self._products(exactly(word), 1))
+
+    def begins(self, start: str) -> bool:
+        """Say whether one of their products has a word that begins so."""
+        return bool(self._products(Query(prefixes=(start,)), 1))
+
+    def beginning(self, start: str) -> list[str]:
+        """Give words that begin so, of some of their products, in alphabetical order."""
+        ids = any_of(self.connection, self._products(Query(prefixes=(start,)), _LOOKED_AT), BigInteger)
+        rows = self.connection.scalars(select(products.c.words).where(products.c.key_id.in_(ids)))
+        return sorted({word for words in rows for word in pieces.known_by(words) if word.startswith(start)})
+
+    def _products(self, query: Query, limit: int) -> list[int]:
+        return candidates(self.connection, query, vendors=self.vendors, limit=limit) if self.vendors else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +154,36 @@ class Vocabulary:
 
     def correct(self, word: str) -> str | None:
         """Give the known word that was most likely meant; a known one is itself; None where none is like it."""
-        return _correct(self._index, word)
+        return word if word in self._index.ids else next(_alike(self._index, word), None)
 
-    def understood(self, text: str) -> Query:
-        """Give what a text asks for. It never fails: what is no letter or digit only separates words."""
+    def understood(self, text: str, scope: Scope | None = None) -> Query:
+        """Give what a text asks for. It never fails: what is no letter or digit only separates words.
+
+        With ``scope`` only its words are known.
+        """
         index = self._index
+
+        def is_known(word: str) -> bool:
+            return word in index.ids and (scope is None or scope.has(word))
+
+        def is_beginning(word: str) -> bool:
+            return next(index.beginning(word), None) is not None and (scope is None or scope.begins(word))
+
+        def correct(word: str) -> str | None:
+            alike = _alike(index, word)
+            return next(alike if scope is None else filter(scope.has, islice(alike, _TRIED)), None)
+
         written = list(dict.fromkeys(pieces.tokens(text[:TEXT_MAX])))[:WORDS_MAX]
-        sku = _sku(index, written)
+        sku = _sku(is_known, written)
         words: list[str] = []
         prefixes: list[str] = []
         corrected: dict[str, str] = {}
         for word in written:
-            if word in index.ids:
+            if is_known(word):
                 words.append(word)
-            elif len(word) >= _BEGINNING_MIN and next(index.beginning(word), None):
+            elif len(word) >= _BEGINNING_MIN and is_beginning(word):
                 prefixes.append(word)
-            elif meant := _correct(index, word):
+            elif meant := correct(word):
                 corrected[word] = meant
                 words.append(meant)
             else:
@@ -147,39 +194,40 @@ class Vocabulary:
         few = {start: found for start, found in endings.items() if len(found) <= _ENDINGS_MAX}
         return Query(tuple(dict.fromkeys(words)), tuple(prefixes), sku, corrected, endings=few)
 
-    def suggest(self, prefix: str) -> list[str]:
-        """Give texts that go on where this one ends: its last word completed, words before SKUs, short ones first."""
+    def suggest(self, prefix: str, scope: Scope | None = None) -> list[str]:
+        """Give texts that go on where this one ends: its last word completed, words before SKUs, short ones first.
+
+        With ``scope`` by its words only.
+        """
         written = pieces.tokens(prefix[:TEXT_MAX])
         if not written or len(written[-1]) < 2 or not pieces.tokens(prefix[:TEXT_MAX][-1:]):
             return []
-        found = islice(self._index.beginning(written[-1]), _LOOKED_AT)
+        known = self._index if scope is None else scope
+        found = islice(known.beginning(written[-1]), _LOOKED_AT)
         best = sorted(found, key=lambda word: (not word.isalpha(), len(word), word))[:SUGGESTIONS_MAX]
         return [" ".join((*written[:-1], word)) for word in best]
 
 
-def _correct(index: _Index, word: str) -> str | None:
-    if word in index.ids:
-        return word
+def _alike(index: _Index, word: str) -> Iterator[str]:
+    """Give the other known words that were meant by a misspelt one, the most likely first."""
     if not word.isalpha() or len(word) < _CORRECTED_MIN:
-        return None
+        return
     most = 2 if len(word) >= _TWO_EDITS_FROM else 1
     found: list[tuple[float, bool, int, str]] = []
     for length in range(len(word) - most, len(word) + most + 1):
         choices = index.by_length.get(length, ())
         like = process.extract(word, choices, scorer=OSA.distance, score_cutoff=most, limit=None)
         found += [(distance, other[0] != word[0], index.ids[other], other) for other, distance, _ in like]
-    return min(found)[3] if found else None
+    yield from (other for *_, other in sorted(found) if other != word)
 
 
-def _sku(index: _Index, written: Sequence[str]) -> str | None:
+def _sku(is_known: Callable[[str], bool], written: Sequence[str]) -> str | None:
     """Give the SKU that the whole text spells, in its normal form; None where the catalog has none like it."""
     compact = "".join(written)
     if len(written) > 1 and not (any(map(str.isalpha, compact)) and any(map(str.isdigit, compact))):
         return None  # 1985 6 is a year and a number
-    normal = normal_sku(compact).lower()
-    return next(
-        (one for one in (normal, compact) if one in index.ids and any(map(str.isdigit, one)) and [one] != written), None
-    )
+    forms = (normal_sku(compact).lower(), compact)
+    return next((one for one in forms if any(map(str.isdigit, one)) and [one] != written and is_known(one)), None)
 
 
 def candidates(

@@ -19,6 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     false,
+    func,
     text,
 )
 
@@ -138,6 +139,12 @@ products = Table(
     Index("ix_products_words", text("to_tsvector('simple', words)"), postgresql_using="gin").ddl_if("postgresql"),
 )
 
+for _name in ("brand", "series"):
+    Index(
+        f"ix_products_{_name}_last_changed_key_id", func.lower(products.c[_name]), products.c.last_changed,
+        products.c.key_id,
+    )  # fmt: skip
+
 vocabulary = Table(
     "vocabulary",
     metadata,
@@ -158,6 +165,7 @@ changes = Table(
     Column("job_id", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("source", Text, nullable=False),
+    Index("ix_changes_field_at_id", "field", "at", "id"),
 )
 
 kept_pages = Table(

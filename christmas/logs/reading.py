@@ -54,18 +54,40 @@ def newest_id(client: Redis) -> str:
 
 
 def read(client: Redis, wanted: Wanted, *, limit: int, until: str = "+") -> list[Line]:
-    """Give the newest lines up to an ID, at most ``limit``, the newest last; raises RedisUnavailable."""
+    """Give the newest lines up to an ID, at most ``limit``, the newest last; raises RedisUnavailable.
+
+    It reads the whole stream where fewer are wanted; ``before`` is for answers that must not take long.
+    """
+    found: list[Line] = []
+    reached: str | None = until
+    while reached is not None and len(found) < limit:
+        some, position = before(client, wanted, limit=limit - len(found), until=reached)
+        found = some + found
+        reached = None if position is None else f"({position}"
+    return found
+
+
+def before(client: Redis, wanted: Wanted, *, limit: int, until: str = "+") -> tuple[list[Line], str | None]:
+    """Give the newest lines up to an ID, ``(ID`` for those before it, the newest last, and before which ID to go on.
+
+    At most ``limit`` lines, of at most ``CHUNKS`` chunks of the stream; None where there are no earlier ones. Raises
+    RedisUnavailable.
+    """
     found: list[Line] = []
     first = "-" if wanted.since is None else str(int(wanted.since.timestamp() * 1000))
-    while len(found) < limit:
+    for _ in range(CHUNKS):
         with _answering():
             chunk = cast("list[Any]", client.xrevrange(STREAM, until, first, count=CHUNK))
-        lines = (_line(fields) for _, fields in chunk)
-        found += [line for line in lines if wanted.has(line)]
+        for number, fields in chunk:
+            line = _line(fields)
+            if wanted.has(line):
+                found.append(line)
+            if len(found) == limit:
+                return found[::-1], number.decode()
         if len(chunk) < CHUNK:
-            break
+            return found[::-1], None
         until = f"({chunk[-1][0].decode()}"
-    return found[:limit][::-1]
+    return found[::-1], until.removeprefix("(")
 
 
 def after(client: Redis, wanted: Wanted, position: str, *, limit: int) -> tuple[list[Line], str]:

@@ -13,6 +13,7 @@ from christmas.access.throttle import Throttle
 from christmas.catalog import database, sessions
 from christmas.catalog.search import Vocabulary
 from christmas.errors import ChristmasError
+from christmas.server.counts import Counts
 from christmas.server.limits import Limits
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class State:
     throttle: Throttle
     limits: Limits
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    counts: Counts = field(default_factory=Counts)
     # Which query parameters each route knows, by the function that answers it.
     query_names: dict[Any, frozenset[str]] = field(default_factory=dict)
     # For what nobody waits for, such as noting that a key was used.

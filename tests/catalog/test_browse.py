@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from christmas.catalog import browse, database
+from christmas.catalog import browse, database, ways
 from christmas.catalog.browse import SORTS, Filters, Piece
 from christmas.catalog.changes import BUYABLE
 from christmas.catalog.products import ProductRow
@@ -20,6 +20,7 @@ from christmas.items import Availability
 from tests.catalog import shelves
 from tests.catalog.conftest import SERVERS
 from tests.catalog.making import at, product, stored, write
+from tests.catalog.plans import collected
 from tests.catalog.shelves import VENDORS, everything, passing
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -52,17 +53,18 @@ def shelf(filled: Engine) -> Iterator[Connection]:
         yield connection
 
 
-@pytest.fixture(params=[0, browse.FEW], ids=["many", "few"])
+@pytest.fixture(params=[(0, ways.WALKED), (0, 20), (ways.FEW, ways.WALKED)], ids=["many", "walked in vain", "few"])
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every filter be passed by many, so that the order's index is read; or by few."""
-    monkeypatch.setattr(browse, "FEW", request.param)
+    """Let every filter be passed by many, so that the order's index is read, all or a part of it; or by few."""
+    for name, value in zip(("FEW", "WALKED"), request.param, strict=True):
+        monkeypatch.setattr(ways, name, value)
 
 
 def walked(connection: Connection, filters: Filters, sort: str, limit: int = 7) -> list[ProductRow]:
     """Give all pages in one list."""
     found: list[ProductRow] = []
     after = None
-    while rows := browse.page(connection, filters, sort, after, limit):
+    while rows := browse.page(connection, filters, sort, after, limit).rows:
         assert len(rows) <= limit
         found += rows
         after = browse.position(rows[-1], sort)
@@ -90,7 +92,7 @@ def test_any_filters_find_what_a_plain_program_finds(shelf: Connection) -> None:
         filters = Filters(**{name: chance.choice(CHOICES[name]) for name in names})
         sort = SORTS[number % len(SORTS)]
         expected = passing(rows, filters, sort)
-        assert browse.page(shelf, filters, sort, None, 1000) == expected, filters
+        assert browse.page(shelf, filters, sort, None, 1000).rows == expected, filters
         if len(expected) < 100:
             assert walked(shelf, filters, sort, 30) == expected, filters
         found[bool(expected)] += 1
@@ -133,20 +135,54 @@ def test_pieces_are_in_the_order_of_their_first_product(shelf: Connection, sort:
     assert browse.piece_page(shelf, filters, sort, start=2, size=3) == browse.PiecePage(found[2:5], len(found), False)
 
 
+def test_the_offers_of_pieces_are_read_in_two_statements(shelf: Connection) -> None:
+    shelf.execute(text("SELECT 1"))  # SQLite's transaction has begun
+    with collected(shelf) as statements:
+        found, _ = browse.pieces(shelf, Filters(), "changed")
+    assert len({one.release_year for one in found}) > 4
+    assert len(statements) == 3
+    if shelf.dialect.name == "sqlite":
+        for statement, parameters in statements[1:]:
+            plan = [row[3] for row in shelf.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            assert "(release_year=? AND piece=?)" in " ".join(plan)
+            assert not any(step.startswith("SCAN products") for step in plan)
+
+
+def test_of_the_offers_of_a_piece_so_many_are_given(shelf: Connection) -> None:
+    found = browse.offers(shelf, "QX4822", 1985)
+    assert len(found) > 2
+    assert browse.offers(shelf, "QX4822", 1985, limit=2) == found[:2]
+
+
 def test_more_products_than_are_looked_at(shelf: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     found, more = browse.pieces(shelf, Filters(), "changed", limit=10)
     assert more
     assert 0 < len(found) <= 10
-    monkeypatch.setattr(browse, "CANDIDATES", 10)
+    monkeypatch.setattr(ways, "CANDIDATES", 10)
     found, more = browse.pieces(shelf, Filters(query=exactly("frosty")), "price")
     assert more
     assert 0 < len(found) <= 10
 
 
+@pytest.mark.parametrize("name", ["brand", "series"])
+def test_a_brand_or_series_of_more_products_than_a_text_may_find(connection: Connection, name: str) -> None:
+    count = ways.CANDIDATES + 50
+    common = {name: "Radko", "price_minor": 500}
+    write(connection, *(product(str(number), number % 7, **common) for number in range(count)))
+    write(connection, product("other", **(common | {name: "Radkos"})))
+    for sort in ("changed", "price"):
+        found = walked(connection, Filters(**{name: "RADKO"}), sort, 200)
+        assert sorted(int(row.key) for row in found) == list(range(count))
+    assert not browse.page(connection, Filters(**{name: "radko"}), "changed", None, 5).more
+    text_page = browse.page(connection, Filters(query=exactly("radko")), "changed", None, 5)
+    assert text_page.more
+    assert not browse.page(connection, Filters(query=exactly("radkos")), "changed", None, 5).more
+
+
 def test_a_position_of_any_number_is_after_or_before_all(shelf: Connection) -> None:
     most = 2**63 - 1
     for sort, after in (("price", (most, most)), ("year", (most, "", most)), ("-year", (-most, "", 0))):
-        assert browse.page(shelf, Filters(), sort, after, 5) == []
+        assert browse.page(shelf, Filters(), sort, after, 5).rows == []
     assert browse.offers(shelf, "QX4822", most) == []
     assert browse.year_page(shelf, most, None, 5) == []
 
@@ -183,7 +219,7 @@ def test_nothing_is_listed_twice_while_prices_change(engine: Engine) -> None:
     after = None
     for hours in range(1, 100):
         with database.read(engine) as connection:
-            rows = browse.page(connection, Filters(), "year", after, 7)
+            rows = browse.page(connection, Filters(), "year", after, 7).rows
         if not rows:
             break
         seen += [row.key for row in rows]
@@ -229,7 +265,7 @@ def test_a_misspelt_text_leads_to_the_product(shelf: Connection) -> None:
     vocabulary = Vocabulary()
     vocabulary.refresh(shelf)
     filters = Filters(query=vocabulary.understood("frosty freinds 1985"))
-    found = browse.page(shelf, filters, "changed", None, 1000)
+    found = browse.page(shelf, filters, "changed", None, 1000).rows
     assert found == passing(everything(shelf), filters, "changed")
     assert {row.release_year for row in found} == {1985}
     assert all("Frosty Friends" in f"{row.name} {row.series}" for row in found)

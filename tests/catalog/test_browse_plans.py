@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from christmas.catalog import browse, database, search
+from christmas.catalog import browse, database, search, ways
 from christmas.catalog.browse import SORTS, Filters
 from christmas.catalog.search import Query, Vocabulary
 from tests.catalog import shelves
 from tests.catalog.conftest import SERVERS
 from tests.catalog.making import at
 from tests.catalog.plans import collected, whole_tables
-from tests.catalog.shelves import VENDORS
+from tests.catalog.shelves import VENDORS, everything, passing
 
 CHOICES: tuple[tuple[dict[str, Any], ...], ...] = (
     ({}, {"vendor": VENDORS[0]}, {"vendors": VENDORS[:2]}),
@@ -25,8 +25,12 @@ CHOICES: tuple[tuple[dict[str, Any], ...], ...] = (
     ({}, {"price_min_minor": 600}),
     ({}, {"changed_since": at(20)}),
     ({}, {"availability": ("in_stock",)}),
-    ({}, {"series": "Frosty Friends"}, {"query": Query(("santa",), ("qx",), "qxi7109")}),
+    ({}, {"series": "Frosty Friends"}, {"brand": "Hallmark"}, {"query": Query(("santa",), ("qx",), "qxi7109")}),
 )
+ORDERED_BY = {
+    "changed": "ix_products_last_changed_key_id", "price": "ix_products_currency_price_minor_key_id",
+    "year": "ix_products_release_year_piece",
+}  # fmt: skip
 READS: dict[str, Callable[[Connection], object]] = {
     "walk": lambda connection: browse.walk(connection, Filters(), 7, 10),
     "walk of a vendor": lambda connection: browse.walk(connection, Filters(vendor=VENDORS[0]), 7, 10),
@@ -81,12 +85,12 @@ def check(connection: Connection, read: Callable[[], object], seen: set[str]) ->
 @pytest.mark.parametrize("sort", SORTS)
 def test_no_list_reads_a_whole_table(shelf: Connection, sort: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # As if many products passed every filter: so it is where it matters.
-    monkeypatch.setattr(browse, "FEW", 0)
+    monkeypatch.setattr(ways, "FEW", 0)
     seen: set[str] = set()
-    first = browse.position(browse.page(shelf, Filters(), sort, None, 1)[0], sort)
+    first = browse.position(browse.page(shelf, Filters(), sort, None, 1).rows[0], sort)
     for number, chosen in enumerate(combinations(*CHOICES)):
         filters = Filters(**{name: value for some in chosen for name, value in some.items()})
-        after = (None, first)[number % 2]  # as the last filter has three choices, each of the others is seen with both
+        after = (None, first)[(number + number // 4) % 2]  # each choice of the last filter is seen with both
         check(shelf, lambda filters=filters, after=after: browse.page(shelf, filters, sort, after, 5), seen)
     assert len(seen) > 100
 
@@ -97,13 +101,42 @@ def test_a_filter_that_few_products_pass_is_where_a_read_begins(shelf: Connectio
     for filters, column in (
         (Filters(year=1985), "release_year"), (Filters(price_min_minor=2000), "currency"),
         (Filters(changed_since=at(30)), "last_changed"), (Filters(vendors=VENDORS[2:]), "vendor"),
-        (Filters(availability=("low_stock",)), "availability"),
+        (Filters(availability=("low_stock",)), "availability"), (Filters(brand="hallmark"), "<expr>"),
+        (Filters(series="tin locomotive"), "<expr>"),
     ):  # fmt: skip
         with collected(shelf) as statements:
-            assert browse.page(shelf, filters, sort, None, 5)
+            assert browse.page(shelf, filters, sort, None, 5).rows
         statement, parameters = statements[-1]
         plan = [row[3] for row in shelf.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
         assert re.match(rf"SEARCH products USING INDEX \w+ \({column}[=><]", plan[0]), (sort, plan)
+
+
+@pytest.mark.parametrize("filled", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("sort", SORTS)
+def test_filters_that_exclude_each_other_do_not_let_an_order_be_read_to_its_end(
+    shelf: Connection, sort: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ways, "FEW", 0)
+    monkeypatch.setattr(ways, "WALKED", 20)
+    rows = everything(shelf)
+    choices: list[dict[str, Any]] = [
+        {"vendors": [VENDORS[3], "unknown_example"]}, {"year": 1985}, {"year": 2001}, {"brand": "Hallmark"},
+        {"series": "Café"}, {"series": "Tin Locomotive"}, {"availability": ("low_stock",)}, {"price_min_minor": 2000},
+    ]  # fmt: skip
+    tried = 0
+    for one, other in combinations(choices, repeat=2):
+        filters = Filters(**one | other)
+        if one.keys() == other.keys() or passing(rows, filters, sort):
+            continue
+        assert all(passing(rows, Filters(**some), sort) for some in (one, other))
+        with collected(shelf) as statements:
+            assert browse.page(shelf, filters, sort, None, 5).rows == []
+        statement, parameters = statements[-1]
+        plan = [row[3] for row in shelf.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+        assert re.match(r"SEARCH products USING INDEX ", plan[0]), (filters, plan)
+        assert f"INDEX {ORDERED_BY[sort.lstrip('-')]} " not in plan[0], (filters, plan)
+        tried += 1
+    assert tried
 
 
 @pytest.mark.parametrize("name", READS)

@@ -12,14 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from christmas.catalog import browse, database, pieces, search
 from christmas.catalog.browse import Filters
 from christmas.catalog.search import Query, Vocabulary
+from christmas.catalog.tables import products as products_table
+from christmas.catalog.tables import vocabulary as known_words
 from tests.catalog import shelves
 from tests.catalog.conftest import SERVERS
-from tests.catalog.making import product, write
+from tests.catalog.making import VENDOR, product, write
 
 FROSTY = {"name": "Frosty Friends #6", "series": "Frosty Friends", "sku": "QX4822", "release_year": 1985}
 SHELF = {
@@ -77,7 +79,7 @@ def of_words(*found: str) -> Vocabulary:
 def found(connection: Connection, text: str) -> set[str]:
     """Give the keys of what a text finds."""
     query = refreshed(connection).understood(text)
-    return {row.key for row in browse.page(connection, Filters(query=query), "changed", None, 1000)}
+    return {row.key for row in browse.page(connection, Filters(query=query), "changed", None, 1000).rows}
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_any_text_is_answered(shelf: Connection, texts: list[str]) -> None:
     vocabulary = refreshed(shelf)
     for text in texts:
         query = vocabulary.understood(text)
-        rows = browse.page(shelf, Filters(query=query), "changed", None, 1000)
+        rows = browse.page(shelf, Filters(query=query), "changed", None, 1000).rows
         assert query.is_empty == (not pieces.tokens(text))
         assert not (query.nothing and rows)
         vocabulary.suggest(text)
@@ -161,9 +163,9 @@ def test_every_product_is_found_by_each_of_its_words(connection: Connection, nam
     write(connection, *(product(key, name=name) for key, name in zip(keys, names, strict=True)))
     for name in names:
         for word in pieces.tokens(name):
-            rows = browse.page(connection, Filters(query=search.exactly(word)), "changed", None, 1000)
+            rows = browse.page(connection, Filters(query=search.exactly(word)), "changed", None, 1000).rows
             assert name in {row.name for row in rows}, word
-            rows = browse.page(connection, Filters(query=Query(prefixes=(word[:3],))), "changed", None, 1000)
+            rows = browse.page(connection, Filters(query=Query(prefixes=(word[:3],))), "changed", None, 1000).rows
             assert name in {row.name for row in rows}, word
 
 
@@ -248,6 +250,31 @@ def test_many_new_words_at_once_and_one_by_one_come_to_the_same() -> None:
 )
 def test_suggestions(words: Vocabulary, text: str, suggested: list[str]) -> None:
     assert words.suggest(text) == suggested
+
+
+@pytest.mark.parametrize("vendors", [["other_example"], [VENDOR, "unknown_example"], [VENDOR, "other_example"], []])
+def test_of_other_vendors_not_even_words_are_known(connection: Connection, vendors: list[str]) -> None:
+    write(
+        connection,
+        product("1", **FROSTY),
+        product("2", name="Nutcracker", sku="QX7109"),
+        product("3", vendor="other_example", name="Frosted Nutcrackers and Friend", sku="3799QX9007"),
+    )
+    rows = [
+        row
+        for row in connection.execute(select(products_table.c.vendor, products_table.c.words))
+        if row.vendor in vendors
+    ]
+    theirs = {word for row in rows for word in pieces.known_by(row.words)}
+    everything = connection.scalars(select(known_words.c.word).order_by(known_words.c.id))
+    alone = of_words(*(word for word in everything if word in theirs)) if theirs else Vocabulary()
+    found, scope = refreshed(connection), search.Scope.of(connection, vendors)
+    for text in (
+        "frosty", "freinds", "frost", "nutcrackre", "nutcrackers", "nutc", "qx 9007", "3799QX9007", "qx90", "qx7109",
+        "and", "frosty 1985", "zzz", "", "friend nutcracker",
+    ):  # fmt: skip
+        assert found.understood(text, scope) == alone.understood(text), text
+        assert found.suggest(text, scope) == alone.suggest(text), text
 
 
 def test_threads_read_while_words_are_learned(engine: Engine) -> None:

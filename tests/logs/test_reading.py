@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,30 @@ def test_the_newest_that_are_wanted_come_last(
 ) -> None:
     expected = [str(number) for number in range(100) if is_wanted(number)][-limit:]
     assert [line["event"] for line in reading.read(hundred.client, wanted, limit=limit)] == expected
+
+
+@pytest.mark.parametrize(("wanted", "is_wanted"), CHOICES)
+@pytest.mark.parametrize("limit", [1, 7, 1000])
+def test_each_part_reads_a_few_chunks_and_all_parts_have_every_line_once(
+    hundred: Valkey, wanted: Wanted, is_wanted: Callable[[int], bool], limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "CHUNKS", 2)
+    found: list[str] = []
+    position: str | None = ""
+    while position is not None:
+        asked = _commands(hundred, "xrevrange")
+        until = f"({position}" if position else "+"
+        lines, position = reading.before(hundred.client, wanted, limit=limit, until=until)
+        assert _commands(hundred, "xrevrange") - asked <= 2
+        assert len(lines) <= limit
+        found = [line["event"] for line in lines] + found
+    assert found == [str(number) for number in range(100) if is_wanted(number)]
+
+
+def _commands(valkey: Valkey, name: str) -> int:
+    """Give how often the server has answered a command."""
+    told: dict[str, Any] = valkey.client.info("commandstats")  # type: ignore[assignment]
+    return int(told.get(f"cmdstat_{name}", {"calls": 0})["calls"])
 
 
 def test_since_and_until_are_bounds(valkey: Valkey) -> None:

@@ -293,6 +293,14 @@ def test_the_newest_lines_of_a_job_and_what_follows(server: Server, stream: Redi
     bad = server.ask(f"/api/v1/jobs/{RUN}/logs?level=WARNING").json["items"]
     assert [line["event"] for line in bad] == ["line 1", "line 11", "line 21", "line 31"]
 
+    earlier = server.ask(f"/api/v1/jobs/{RUN}/logs?limit=2&before={newest['previous']}").json
+    assert [line["event"] for line in earlier["items"]] == ["line 33", "line 35"]
+    seen = [earlier["items"], newest["items"]]
+    while (before := earlier["previous"]) is not None:
+        earlier = server.ask(f"/api/v1/jobs/{RUN}/logs?limit=3&before={before}").json
+        seen.insert(0, earlier["items"])
+    assert [line for some in seen for line in some] == found["items"]
+
     path = f"/api/v1/jobs/{RUN}/logs?after={newest['next']}"
     nothing = server.ask(path).json
     assert nothing["items"] == []
@@ -317,9 +325,16 @@ def test_a_root_has_the_lines_of_those_below_it(server: Server, stream: Redis) -
     assert found["ended"] is False
 
 
-@pytest.mark.parametrize("query", ["after=now", "after=1", f"after={'9' * 19}-1", "level=LOUD", "limit=1001", "x=1"])
+@pytest.mark.parametrize(
+    "query", ["after=now", "after=1", f"after={'9' * 19}-1", "level=LOUD", "limit=1001", "x=1", "before=x"]
+)
 def test_wrong_questions_for_lines_are_refused(server: Server, query: str) -> None:
     assert server.ask(f"/api/v1/jobs/{RUN}/logs?{query}").status == 422
+
+
+def test_lines_are_before_or_after_a_position_not_both(server: Server) -> None:
+    answer = server.ask(f"/api/v1/jobs/{RUN}/logs?after=1-1&before=2-2")
+    assert (answer.status, answer.json["detail"]) == (422, "Give after or before, not both.")
 
 
 def test_without_redis_the_lines_are_away_and_the_jobs_are_not(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def offers(server: Server, query: str, **more: Any) -> dict[str, Any]:
 def test_every_spelling_finds_the_offers_of_all_shops(shared: Server, spelling: str, year: str) -> None:
     found = offers(shared, f"sku={quote(spelling)}{year}")
     assert (found["piece"], found["release_year"], found["name"]) == ("QX4822", 1985, filled.NAME)
+    assert found["more"] is False
     assert [(one["vendor"], one["price"]) for one in found["items"]] == [
         (THIRD, "14.95"), (SECOND, "27.95"), (FIRST, "29.95")
     ]  # fmt: skip

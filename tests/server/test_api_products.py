@@ -143,6 +143,11 @@ def test_filters_are_those_of_a_plain_model(shared: Server) -> None:
         assert {one["id"] for one in items(shared, limit=200, **query)} == expected, query
 
 
+def test_a_page_says_whether_all_products_were_looked_at(shared: Server) -> None:
+    for query in ({}, {"series": "Frosty Friends"}, {"text": "frosty"}):
+        assert ask(shared, limit=1, **query).json["more"] is False
+
+
 def test_prices_are_compared_within_one_currency(shared: Server) -> None:
     assert items(shared, price_min="0.01", currency="EUR") == []
     assert items(shared, sort="price", currency="EUR") == []
@@ -354,6 +359,16 @@ def test_suggestions_go_on_with_known_words(shared: Server) -> None:
     assert shared.ask("/api/v1/suggestions").status == 422
 
 
+def test_suggestions_have_no_words_of_other_vendors(shared: Server, scoped: Key) -> None:
+    path, text = "/api/v1/suggestions", "1295qx48"
+    assert items(shared, path, text=text) == ["1295qx4822"]
+    assert items(shared, path, scoped, text=text) == []
+    assert items(shared, path, scoped, text="qx482") == ["qx4822", "qx4822nb"]
+    assert "1295qx4822" in shared.ask(f"/suggestions?q={text}").text
+    assert "1295qx4822" not in shared.ask(f"/suggestions?q={text}", key=scoped).text
+    assert ask(shared, key=scoped, text="1295qx4822").json["understood"]["words"] != ["1295qx4822"]
+
+
 def test_who_may_read_no_products_is_refused(shared: Server) -> None:
     monitor = shared.key("monitor", user="watching")
     for path in (PRODUCTS, f"{PRODUCTS}/x", f"{PRODUCTS}/x/history", "/api/v1/pieces", "/api/v1/suggestions?text=a"):
@@ -364,7 +379,7 @@ def test_who_may_read_no_products_is_refused(shared: Server) -> None:
 @pytest.mark.serial
 def test_a_list_of_fifty_costs_little(shared: Server) -> None:
     with database.read(shared.engine) as connection:
-        rows = browse.page(connection, browse.Filters(), "changed", None, 50)
+        rows = browse.page(connection, browse.Filters(), "changed", None, 50).rows
         assert products.get(connection, str(rows[0].id)) == rows[0]
     assert len(rows) == 50
     best = min(_seconds(rows) for _ in range(30))

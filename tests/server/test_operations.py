@@ -188,8 +188,12 @@ class TestJobs:
         with database.begin(operator.server.engine) as connection:
             cheaper = filled.the_piece(THIRD, 39.999, price_minor=1395)
             catalog_store.write(connection, [cheaper], job_id=RUNNING, now=filled.NOW)
+            later = filled.NOW + timedelta(minutes=1)  # six after the run that it is said to be of has ended
+            late = filled.the_piece(SECOND, price_minor=1, read_at=later)
+            catalog_store.write(connection, [late], job_id=RUN, now=later)
         found = rows(operator.open(f"/operations/jobs/{RUNNING}/live"), "changes")
         assert [row[:4] for row in found] == [[NAME, "price", "14.95", "13.95 USD"]]
+        assert not operator.open(f"/operations/jobs/{RUN}").xpath("//table[@aria-labelledby='changes']")
         assert operator.open(f"/operations/jobs/{RUNNING}/live").get("hx-trigger") == POLLED
 
     def test_a_root_is_a_tree_and_is_cancelled_as_one(self, operator: Browser, config: Config) -> None:
@@ -227,6 +231,7 @@ class TestLogs:
         ]
         [more] = page.xpath("//*[@hx-trigger]")
         assert more.get("hx-trigger") == POLLED
+        assert not page.xpath("//*[text()='Earlier lines']")
         say(redis, "<b>the second</b>", RUNNING, THIRD)
         page = operator.open(more.get("hx-get"))
         assert [text(line).partition("] ")[2] for line in page.find_class("line")] == ["<b>the second</b>"]
@@ -235,6 +240,18 @@ class TestLogs:
         ended = operator.open(f"/operations/jobs/{RUN}/logs")
         assert not ended.xpath("//*[@hx-trigger]")
         assert "the job has ended" in text(ended)
+
+    def test_what_is_not_among_the_newest_is_on_a_further_page(self, operator: Browser, redis: Redis) -> None:
+        for number in range(210):
+            say(redis, f"line {number}", vendor="many_com", level="CRITICAL")
+        page = operator.open("/operations/logs?vendor=many_com&level=CRITICAL")
+        assert len(page.find_class("line")) == 200
+        [link] = page.xpath("//a[text()='Earlier lines']")
+        assert link.get("href") == link.get("hx-get")
+        page = operator.open(link.get("href"))
+        before = [text(line).partition("] ")[2] for line in page.find_class("line")]
+        assert before == [f"line {number}" for number in range(10)]
+        assert not page.xpath("//*[@hx-get]")
 
     def test_all_are_chosen_by_vendor_and_level(self, operator: Browser, redis: Redis) -> None:
         say(redis, "a small thing", vendor=FIRST)

@@ -195,6 +195,25 @@ def test_the_chart_gets_every_step_with_its_run(shared: Server) -> None:
     assert "$14.95" in newest
 
 
+def test_while_a_shop_asks_in_another_currency_its_line_has_a_gap(tmp_path: Path) -> None:
+    url = filled.file(tmp_path, 1)
+    engine = database.open_engine(url)
+    with database.begin(engine) as connection:
+        for days, values in ((21, {"price_minor": 3000, "currency": "EUR"}), (22, {"price_minor": 3100})):
+            item = filled.the_piece(VENDORS[0], days, **values)
+            store.write(connection, [item], job_id=RUN, now=item.read_at or filled.NOW)
+    engine.dispose()
+    with serving(tmp_path, url, CHRISTMAS__SERVER__PUBLIC="true") as server:
+        data = json.loads(read(server, f"/pieces/{YEAR}/{PIECE}").cssselect("#prices")[0].text)
+        history = server.ask(f"/api/v1/products/{VENDORS[0]}:9001/history").json["steps"]
+    [line] = [line for line in data["lines"] if line["shop"] == "Hallmark Ornaments"]
+    told = [(step["minor"], step["text"]) for step in line["steps"][-3:]]
+    assert told == [(2995, "$29.95"), (None, "€30.00"), (3100, "$31.00")]
+    assert [(one["price"], one["currency"]) for one in history[-3:]] == [
+        ("29.95", "USD"), ("30.00", "EUR"), ("31.00", "USD")
+    ]  # fmt: skip
+
+
 def test_only_who_may_see_runs_gets_links_to_them(shared: Server) -> None:
     collector = shared.key("user")
     for path in (f"/pieces/{YEAR}/{PIECE}", "/changes"):

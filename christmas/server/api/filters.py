@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 from sqlalchemy import Connection
 
 from christmas.catalog import browse
-from christmas.catalog.search import Query
+from christmas.catalog.search import Query, Scope
 from christmas.items import Availability
 from christmas.reading.money import decimals
 from christmas.server.guard import Caller
@@ -152,7 +152,7 @@ class ProductFilters(BaseModel):
             brand=self.brand,
             series=self.series,
             changed_since=self.changed_since,
-            query=understood(state, connection, self.text),
+            query=understood(state, connection, caller, self.text),
             gone=self.gone,
         )
 
@@ -165,12 +165,12 @@ class SortedFilters(ProductFilters):
     )
 
 
-def understood(state: State, connection: Connection, text: str | None) -> Query | None:
-    """Give what a text asks for, by the words that the catalog has now; None where it says nothing."""
+def understood(state: State, connection: Connection, caller: Caller, text: str | None) -> Query | None:
+    """Give what a text asks for, by the words that the caller's vendors have now; None where it says nothing."""
     if text is None or not text.strip():
         return None
     state.vocabulary.refresh(connection)
-    return state.vocabulary.understood(text)
+    return state.vocabulary.understood(text, Scope.of(connection, caller.vendors))
 
 
 def _bound(value: Decimal | None, currency: str, rounding: str) -> int | None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from christmas import embedded
+from christmas.errors import ArgumentError
 from christmas.logs import reading
 from christmas.logs.reading import Wanted
 from christmas.server import state as states
@@ -19,9 +20,8 @@ router = APIRouter(tags=["jobs"])
 
 LINES_MAX, LINES_DEFAULT = 1000, 200
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
-Position = Annotated[
-    str | None, Query(pattern=r"^[0-9]{1,18}-[0-9]{1,18}$", description="`next` of the answer before: what came since")
-]
+POSITION = r"^[0-9]{1,18}-[0-9]{1,18}$"
+Position = Annotated[str | None, Query(pattern=POSITION, description="`next` of the answer before: what came since")]
 
 
 class LogLine(BaseModel):
@@ -47,6 +47,11 @@ class LogLines(BaseModel):
         "never the end while the job is open",
         examples=["1795432530123-0"],
     )
+    previous: str | None = Field(
+        description="give it as `before` for earlier lines: there may be some however few `items` are; null at the "
+        "beginning, and with `after`",
+        examples=["1795432529001-0"],
+    )
     ended: bool = Field(description="whether the job has ended, so that few more lines will come", examples=[True])
 
 
@@ -57,19 +62,28 @@ def get_logs(
     caller: Annotated[Caller, Depends(needs("logs.read"))],
     level: Annotated[Level | None, Query(description="at least so bad")] = None,
     after: Position = None,
+    before: Annotated[
+        str | None, Query(pattern=POSITION, description="`previous` of the answer before: what came earlier")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=LINES_MAX, description="at most so many")] = LINES_DEFAULT,
 ) -> LogLines:
-    """Give the newest lines of a job and of those below it, or with ``after`` the first that came since."""
+    """Give the newest lines of a job and of those below it, with ``after`` the first that came since, or those before.
+
+    Of a long log a part is looked at: fewer lines than asked for, even none, need not be all.
+    """
+    if after is not None and before is not None:
+        raise ArgumentError("Give after or before, not both.")
     state = states.of(request)
     rows = tree(state, job_id, caller)
     wanted = Wanted({row.id for row in rows}, level=level, since=rows[0].queued_at)
-    lines: list[dict[str, Any]]
+    previous: str | None = None
     with embedded.connect(state.config) as client:
-        if after is None:
-            newest = reading.newest_id(client)
-            lines, position = [*reading.read(client, wanted, limit=limit, until=newest)], newest
-        else:
+        if after is not None:
             found, position = reading.after(client, wanted, after, limit=limit)
-            lines = [*found]
+        else:
+            position = before or reading.newest_id(client)
+            until = position if before is None else f"({before}"
+            found, previous = reading.before(client, wanted, limit=limit, until=until)
+    lines: list[dict[str, Any]] = [*found]
     ended = rows[0].finished_at is not None
-    return LogLines(items=[LogLine(**line) for line in lines], next=position, ended=ended)
+    return LogLines(items=[LogLine(**line) for line in lines], next=position, previous=previous, ended=ended)

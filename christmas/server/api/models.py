@@ -40,6 +40,7 @@ NormalForm = Annotated[
         examples=["QX4822"],
     ),
 ]
+More = Annotated[bool, Field(description="whether there are more products than were looked at; narrow the filters")]
 Year = Annotated[int | None, Field(description="when it was released", examples=[1985])]
 Box = Annotated[str | None, Field(description="the condition of the box, as the shop marks it", examples=["NB"])]
 Url = Annotated[str, Field(description="the page of the shop", examples=["https://ornament-shop.example/9001.html"])]
@@ -109,6 +110,7 @@ class ProductPage(BaseModel):
 
     items: list[Product]
     next: Next
+    more: More
     understood: Understood | None = Field(None, description="only where `text` was given")
 
 
@@ -218,7 +220,7 @@ class PieceList(BaseModel):
     """Pieces in the order of their first product."""
 
     items: list[Piece]
-    more: bool = Field(description="whether there are more products than were looked at; narrow the filters")
+    more: More
     understood: Understood | None = Field(None, description="only where `text` was given")
 
 
@@ -249,6 +251,7 @@ class Offers(BaseModel):
     lowest_ever: Lowest | None
     usual_range: UsualRange | None
     items: list[Product]
+    more: bool = Field(description="whether there are more offers than were looked at; give the year")
 
 
 class Suggestions(BaseModel):

@@ -22,9 +22,6 @@ from christmas.server.problems import responses
 
 router = APIRouter(tags=["products"])
 
-# A SKU has one product, or two, in each shop and year.
-MOST = 1000
-
 
 class OffersQuery(BaseModel):
     """Which SKU, in any spelling."""
@@ -54,7 +51,7 @@ def offers(
             f"sku {query.sku!r} has no letter or digit that tells it from others; write it such as QX4822."
         )
     with states.of(request).read() as connection:
-        rows = _rows(connection, piece, query.year, caller)
+        rows, more = _rows(connection, piece, query.year, caller)
         steps = price_history.of_products(connection, rows)
     rows.sort(key=lambda row: _order(row, query.currency))
     best = next(iter(rows), None)
@@ -69,16 +66,21 @@ def offers(
         lowest_ever=_lowest(rows, lowest, query.currency),
         usual_range=_usual(usual, query.currency),
         items=[models.Product.of(row) for row in rows],
+        more=more,
     )
 
 
-def _rows(connection: Connection, piece: str, year: int | None, caller: Caller) -> list[ProductRow]:
+def _rows(connection: Connection, piece: str, year: int | None, caller: Caller) -> tuple[list[ProductRow], bool]:
+    """Give the offers, and whether there are more than are looked at."""
+    most = browse.OFFERS_MAX
     if year is not None:
-        return browse.offers(connection, piece, year, caller.vendors)
+        rows = browse.offers(connection, piece, year, caller.vendors, limit=most + 1)
+        return rows[:most], len(rows) > most
     # Without a year the index of years and pieces is of no use; the full text has every normal form as a word.
     query = search.exactly(piece.lower())
     filters = browse.Filters(vendors=caller.vendors, query=query, gone=True)
-    return [row for row in browse.page(connection, filters, "changed", None, MOST) if row.piece == piece]
+    found = browse.page(connection, filters, "changed", None, most)
+    return [row for row in found.rows if row.piece == piece], found.more
 
 
 def _is_offer(row: ProductRow, currency: str) -> bool:

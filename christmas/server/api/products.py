@@ -12,6 +12,7 @@ from starlette.responses import Response
 from christmas import export
 from christmas.catalog import browse, changes, price_history, products
 from christmas.catalog.products import ProductRow
+from christmas.catalog.search import Scope
 from christmas.server import paging
 from christmas.server import state as states
 from christmas.server.api import models
@@ -66,17 +67,21 @@ class SuggestionQuery(BaseModel):
 
 @router.get("/products", summary="Products by filters, in pages", responses=responses())
 def find(request: Request, query: Annotated[ProductQuery, Query()], caller: Reader) -> models.ProductPage:
-    """Give a page of products; `next` is the cursor of the page that follows."""
+    """Give a page of products; `next` is the cursor of the page that follows.
+
+    `more` where more products have the words of `text` than are looked at: then no page has the others.
+    """
     state = states.of(request)
     after = paging.position(query.cursor, *_POSITIONS[query.sort])
     with state.read() as connection:
         filters = query.filters(state, connection, caller)
         # One more than is shown tells whether there is another page.
-        rows = browse.page(connection, filters, query.sort, after, query.limit + 1)
-    shown = rows[: query.limit]
+        found = browse.page(connection, filters, query.sort, after, query.limit + 1)
+    shown = found.rows[: query.limit]
     return models.ProductPage(
         items=[models.Product.of(row) for row in shown],
-        next=paging.cursor(browse.position(shown[-1], query.sort)) if len(rows) > len(shown) else None,
+        next=paging.cursor(browse.position(shown[-1], query.sort)) if len(found.rows) > len(shown) else None,
+        more=found.more,
         understood=models.Understood.of(filters.query) if filters.query is not None else None,
     )
 
@@ -97,11 +102,12 @@ def pieces(request: Request, query: Annotated[PieceQuery, Query()], caller: Read
 
 @router.get("/suggestions", summary="How a text may go on", responses=responses())
 def suggestions(request: Request, query: Annotated[SuggestionQuery, Query()], caller: Reader) -> models.Suggestions:
-    """Give at most 10 words of the catalog that go on where the text ends."""
+    """Give at most 10 words of the products that go on where the text ends."""
     state = states.of(request)
     with state.read() as connection:
         state.vocabulary.refresh(connection)
-    return models.Suggestions(items=state.vocabulary.suggest(query.text)[:SUGGESTIONS])
+        found = state.vocabulary.suggest(query.text, Scope.of(connection, caller.vendors))
+    return models.Suggestions(items=found[:SUGGESTIONS])
 
 
 @router.get(

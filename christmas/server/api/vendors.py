@@ -1,6 +1,6 @@
 """The vendors: how many products each has, how well it is read, and how fast."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from christmas.catalog import health as health_store
 from christmas.catalog import products
 from christmas.catalog.health import HealthRow
+from christmas.catalog.products import VendorCount
 from christmas.durations import PATTERN
 from christmas.jobs import client
 from christmas.metrics import report
@@ -103,9 +104,11 @@ class VendorMetrics(BaseModel):
 
 @router.get("/vendors", summary="All vendors", responses=responses())
 def list_vendors(request: Request, caller: Reader) -> VendorList:
-    """Give the vendors with their numbers, and their health to whoever may see it."""
-    with states.of(request).read() as connection:
-        return VendorList(items=_find(connection, request, caller, caller.vendors))
+    """Give the vendors with their numbers, as of at most a minute ago, and their health to whoever may see it."""
+    state = states.of(request)
+    with state.read() as connection:
+        counts = state.counts.of(connection, caller.vendors)
+        return VendorList(items=_find(connection, request, caller, caller.vendors, counts))
 
 
 @router.get("/vendors/{vendor}", summary="One vendor", responses=responses(404))
@@ -154,15 +157,20 @@ def accept(
 
 def _one(connection: Connection, request: Request, caller: Caller, vendor: str) -> Vendor:
     seen.check_vendor(connection, caller, vendor)
-    (found,) = _find(connection, request, caller, [vendor])
+    counts = {row.vendor: row for row in products.count_by_vendor(connection, [vendor])}
+    (found,) = _find(connection, request, caller, [vendor], counts)
     return found
 
 
-def _find(connection: Connection, request: Request, caller: Caller, vendors: Collection[str] | None) -> list[Vendor]:
+def _find(
+    connection: Connection,
+    request: Request,
+    caller: Caller,
+    vendors: Collection[str] | None,
+    counts: Mapping[str, VendorCount],
+) -> list[Vendor]:
     """Give these vendors, or all that there are."""
-    seen = None if vendors is None else list(vendors)
-    counts = {row.vendor: row for row in products.count_by_vendor(connection, seen)}
-    states_ = {row.vendor: row for row in health_store.find(connection, seen)}
+    states_ = {row.vendor: row for row in health_store.find(connection, None if vendors is None else list(vendors))}
     names = {*client.known_vendors(connection, None), *counts, *states_} if vendors is None else set(vendors)
     if not guard.may(request, caller, "health.read"):
         states_ = {}

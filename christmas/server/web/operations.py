@@ -72,7 +72,7 @@ def overview(
     state = states.of(request)
     with state.read() as connection:
         known = {row.vendor: row for row in health.find(connection, caller.vendors)}
-        counts = {row.vendor: row for row in products.count_by_vendor(connection, caller.vendors)}
+        counts = state.counts.of(connection, caller.vendors)
         names = [name for name in {*known, *counts, *client.known_vendors(connection, None)} if caller.sees(name)]
         names.sort(key=lambda name: (name not in known or known[name].state == "healthy", name))
         shown = names[(page - 1) * PER_PAGE : page * PER_PAGE]

@@ -1,5 +1,6 @@
 """Jobs: running and queued ones as a tree with their progress, one with what it did, and cancelling."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -108,7 +109,7 @@ def _details(request: Request, caller: Caller, job_id: str) -> dict[str, Any]:
         job = seen.job(connection, caller, job_id)
         rows = [row for row in jobs.tree(connection, job_id) if caller.sees(row.vendor)]
         children = [one for one in jobs.children(connection, job_id) if caller.sees(one.job.vendor)]
-        changes = job_changes.find(connection, [row.id for row in rows], job.queued_at, CHANGES_SHOWN)
+        changes = job_changes.find(connection, [row.id for row in rows], job.queued_at, job.finished_at, CHANGES_SHOWN)
     lines = lines_of(rows)
     return {"job": job, "line": lines[0], "children": children, "changes": changes, "shown": CHANGES_SHOWN,
             "open": job.state in jobs.OPEN}  # fmt: skip
@@ -132,16 +133,18 @@ def _live(connection: Connection, caller: Caller) -> dict[str, Any]:
 def lines_of(rows: list[JobRow]) -> list[Line]:
     """Lay a tree out; its root is the first row, and what another root had submitted before is put below it."""
     depth: dict[str, int] = {}
+    below: Counter[str | None] = Counter()
+    ended: Counter[str | None] = Counter()
     for row in rows:
         depth[row.id] = depth.get(row.parent_id or "", 0) + 1 if depth else 0
-    return [Line(row, depth[row.id], *_progress(row, rows)) for row in rows]
-
-
-def _progress(row: JobRow, rows: list[JobRow]) -> tuple[int, int | None, str]:
-    if row.consumer is None:
-        below = [one for one in rows if one.parent_id == row.id]
-        return sum(one.state not in jobs.OPEN for one in below), len(below) or None, "jobs"
-    return *jobs.pages_of(row.outcome), "pages"
+        below[row.parent_id] += 1
+        ended[row.parent_id] += row.state not in jobs.OPEN
+    return [
+        Line(row, depth[row.id], *jobs.pages_of(row.outcome), "pages")
+        if row.consumer
+        else Line(row, depth[row.id], ended[row.id], below[row.id] or None, "jobs")
+        for row in rows
+    ]
 
 
 def result(job: JobRow) -> str:

@@ -31,7 +31,7 @@ Viewer = Annotated[Caller, Depends(needs("logs.read", page=True))]
 Vendor = Annotated[str | None, Query(pattern=VENDOR_PATTERN + "|^$")]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 # The ID of a line in the stream.
-After = Annotated[str | None, Query(pattern=r"^\d{1,19}-\d{1,19}$")]
+Position = Annotated[str | None, Query(pattern=r"^\d{1,19}-\d{1,19}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,42 +48,66 @@ class Seen(Wanted):
 @router.get("/logs")
 def show_logs(request: Request, caller: Viewer, vendor: Vendor = None, level: Level = "INFO") -> Response:
     """Show the newest lines, and what comes."""
-    lines, after = _newest(request, Seen(vendor=vendor or None, level=level, sees=caller.sees))
+    with embedded.connect(states.of(request).config) as redis:
+        newest = reading.newest_id(redis)
+    wanted = Seen(vendor=vendor or None, level=level, sees=caller.sees)
+    lines, reached = _until(request, wanted, newest)
     return render.page(
         request, caller, "operations_logs.html", lines=lines, levels=reading.LEVELS, level=level, vendor=vendor or "",
-        more=_address(after, vendor or "", level), ended=False, done=None,
+        more=_address("after", newest, vendor or "", level), earlier=_address("before", reached, vendor or "", level),
+        ended=False, done=None,
     )  # fmt: skip
 
 
 @router.get("/logs/more")
 def more_logs(
-    request: Request, caller: Viewer, after: After = None, vendor: Vendor = None, level: Level = "INFO"
-) -> Response:
-    """Give the lines that have come since a page was made."""
+    request: Request, caller: Viewer, after: Position = None, before: Position = None, vendor: Vendor = None,
+    level: Level = "INFO",
+) -> Response:  # fmt: skip
+    """Give the lines that have come since a page was made, or earlier ones."""
     wanted = Seen(vendor=vendor or None, level=level, sees=caller.sees)
-    lines, reached = _after(request, wanted, after or reading.BEGINNING)
-    return render.page(
-        request, caller, "_operations_lines.html", lines=lines, more=_address(reached, vendor or "", level), ended=False
-    )
+    more = earlier = None
+    if before is not None:
+        lines, reached = _until(request, wanted, f"({before}")
+        earlier = _address("before", reached, vendor or "", level)
+    else:
+        lines, position = _after(request, wanted, after or reading.BEGINNING)
+        more = _address("after", position, vendor or "", level)
+    return render.page(request, caller, "_operations_lines.html", lines=lines, more=more, earlier=earlier, ended=False)
 
 
 @router.get("/jobs/{job_id}/logs")
-def job_logs(request: Request, caller: Viewer, job_id: JobId, after: After = None) -> Response:
-    """Give a job's lines and those of the jobs below it: the newest, or those that have come since."""
+def job_logs(
+    request: Request, caller: Viewer, job_id: JobId, after: Position = None, before: Position = None
+) -> Response:
+    """Give a job's lines and those of the jobs below it: the newest, those that have come since, or earlier ones."""
     with states.of(request).read() as connection:
         job = seen.job(connection, caller, job_id)
         below = {row.id for row in jobs.tree(connection, job_id)}
     ended = job.finished_at is not None and datetime.now(UTC) - job.finished_at > LAST_LINES
     wanted = Seen(jobs=below, since=job.queued_at, sees=caller.sees)
-    lines, reached = _newest(request, wanted) if after is None else _after(request, wanted, after)
-    more = f"/operations/jobs/{job_id}/logs?after={reached}"
-    return render.page(request, caller, "_operations_lines.html", lines=lines, more=more, ended=ended)
+    position: str | None = None
+    reached: str | None = None
+    if before is not None:
+        lines, reached = _until(request, wanted, f"({before}")
+    elif after is not None:
+        lines, position = _after(request, wanted, after)
+    else:
+        with embedded.connect(states.of(request).config) as redis:
+            position = reading.newest_id(redis)
+        lines, reached = _until(request, wanted, position)
+    address = f"/operations/jobs/{job_id}/logs"
+    return render.page(
+        request, caller, "_operations_lines.html", lines=lines, ended=ended,
+        more=position and f"{address}?after={position}", earlier=reached and f"{address}?before={reached}",
+    )  # fmt: skip
 
 
-def _newest(request: Request, wanted: Wanted) -> tuple[list[str], str]:
+def _until(request: Request, wanted: Wanted, until: str) -> tuple[list[str], str | None]:
+    """Give the newest lines up to an ID, and before which ID to go on; None at the beginning."""
     with embedded.connect(states.of(request).config) as redis:
-        newest = reading.newest_id(redis)
-        return [as_text(line) for line in reading.read(redis, wanted, limit=LINES_SHOWN, until=newest)], newest
+        lines, reached = reading.before(redis, wanted, limit=LINES_SHOWN, until=until)
+    return [as_text(line) for line in lines], reached
 
 
 def _after(request: Request, wanted: Wanted, position: str) -> tuple[list[str], str]:
@@ -92,5 +116,6 @@ def _after(request: Request, wanted: Wanted, position: str) -> tuple[list[str], 
     return [as_text(line) for line in lines], reached
 
 
-def _address(after: str, vendor: str, level: str) -> str:
-    return f"/operations/logs/more?after={after}&vendor={vendor}&level={level}"
+def _address(way: str, position: str | None, vendor: str, level: str) -> str | None:
+    """Give the address of the lines on one side of a position; None where there are none."""
+    return position and f"/operations/logs/more?{way}={position}&vendor={vendor}&level={level}"

@@ -121,10 +121,14 @@ def _past(connection: Connection, offers: Sequence[ProductRow], may_see_jobs: bo
 
 
 def _chart(events: Sequence[Event], currency: str, may_see_jobs: bool) -> dict[str, Any]:
-    """Give what chart.js draws: for each shop its steps, the oldest first; times in seconds since 1970."""
+    """Give what chart.js draws: for each shop its steps, the oldest first; times in seconds since 1970.
+
+    While a shop asks in another currency its line has a gap; one that never asked in the chart's has no line.
+    """
     lines: dict[UUID, dict[str, Any]] = {}
+    comparable = {one.offer.id for one in events if one.step.currency in {currency, None}}
     for one in reversed(events):
-        if one.step.currency in {currency, None}:
+        if one.offer.id in comparable:
             line = lines.setdefault(one.offer.id, _line(one.offer))
             line["steps"].append(_point(one.step, currency, may_see_jobs))
     return {
@@ -139,8 +143,8 @@ def _point(step: Step, currency: str, may_see_jobs: bool) -> dict[str, Any]:
     return {
         "at": int(step.at.timestamp()),
         "when": words.moment(step.at),
-        "minor": step.price_minor,
-        "text": render.money(step.price_minor, currency),
+        "minor": step.price_minor if step.currency == currency else None,
+        "text": "no price" if step.price_minor is None else render.money(step.price_minor, step.currency or currency),
         "stock": words.stock(step.availability),
         "out": step.availability in NOT_BUYABLE,
         "job": step.job if may_see_jobs else None,

@@ -12,7 +12,7 @@ from christmas.catalog import browse, shops
 from christmas.catalog.browse import Filters, Piece, PiecePage
 from christmas.catalog.changes import BUYABLE
 from christmas.catalog.pieces import tokens
-from christmas.catalog.search import Vocabulary
+from christmas.catalog.search import Scope, Vocabulary
 from christmas.errors import ArgumentError
 from christmas.server import state as states
 from christmas.server.guard import Caller, needs
@@ -74,7 +74,7 @@ def suggestions(
     if q.strip() and len(q) <= filters.TEXT_MAX:
         with state.read() as connection:
             state.vocabulary.refresh(connection)
-        found = state.vocabulary.suggest(q)[:SUGGESTIONS]
+            found = state.vocabulary.suggest(q, Scope.of(connection, caller.vendors))[:SUGGESTIONS]
     return render.page(request, caller, "_suggestions.html", found=found, asked=Asked())
 
 
@@ -83,7 +83,7 @@ def find(connection: Connection, vocabulary: Vocabulary, wanted: Wanted, vendors
     query = None
     if wanted.text:
         vocabulary.refresh(connection)
-        query = vocabulary.understood(wanted.text)
+        query = vocabulary.understood(wanted.text, Scope.of(connection, vendors))
         if query.nothing:
             return NOTHING
     chosen = Filters(

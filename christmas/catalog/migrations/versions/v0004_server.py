@@ -57,6 +57,10 @@ def upgrade() -> None:
     _fill(op.get_bind())
     for name, columns in _INDEXES.items():
         op.create_index(name, "products", columns)
+    for name in ("brand", "series"):
+        lower = sa.text(f"lower({name})")
+        op.create_index(f"ix_products_{name}_last_changed_key_id", "products", [lower, "last_changed", "key_id"])
+    op.create_index("ix_changes_field_at_id", "changes", ["field", "at", "id"])
     if op.get_bind().dialect.name == "postgresql":
         op.create_index(
             "ix_products_words", "products", [sa.text("to_tsvector('simple', words)")], postgresql_using="gin"

@@ -165,7 +165,7 @@
     const [x, y] = position(plot, point, false);
     const left = x + plot.over.offsetLeft;
     const top = y + plot.over.offsetTop;
-    const text = `${point.shop}\n${point.minor === null ? "no price" : point.text}, ${point.stock}\n${point.when}`;
+    const text = `${point.shop}\n${point.text}, ${point.stock}\n${point.when}`;
     tip.textContent = point.job ? `${text}\nopens the run that read it` : text;
     dot.style.left = `${left}px`;
     dot.style.top = `${top}px`;
