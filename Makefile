@@ -17,6 +17,7 @@ run: $(VENV)/.installed ## crawl three sample shops, let prices change, refresh 
 live: $(VENV)/.installed ## read the real shops carefully (needs CHRISTMAS__CONTACT_URL; ARGS="--limit 100")
 	$(BIN)/christmas live $(ARGS)
 
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.installed-test lint ## run all tests (ARGS="-k name" chooses)
 	$(BIN)/coverage erase
 	$(if $(ARGS),$(BIN)/coverage run -m pytest $(ARGS),$(BIN)/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not serial")

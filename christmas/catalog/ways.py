@@ -15,7 +15,7 @@ from christmas.catalog import indexed, search
 from christmas.catalog.filters import conditions, of_name, of_price, of_year
 from christmas.catalog.products import WITH_KEY
 from christmas.catalog.resolve import any_of
-from christmas.catalog.tables import products
+from christmas.catalog.tables import keys, products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +129,7 @@ def _index(
         return BY_VENDOR_YEAR
     index = _direct(filters, order, is_one) or {"changed": _BY_CHANGE, "price": _BY_PRICE, "year": BY_YEAR}[order]
     narrow = _narrow(filters, order)
-    began = narrow.pop(index, [])
+    began = narrow.pop(_BY_VENDOR_CHANGE if index == BY_VENDOR_YEAR else index, [])  # both begin with the vendor
     hundreds = max(limit // 100, 1)
     for other, condition in narrow.items():
         if _count(connection, Chosen(condition, other), FEW * hundreds + 1) <= FEW * hundreds:
@@ -179,10 +179,12 @@ def _is_short(
     Filters that exclude each other would let all of it be read, however many products pass each of them.
     """
     most = WALKED * max(limit // 100, 1)
-    part = ordered(walk.of(_P.key_id, source=products), sort, after).limit(most)
-    if (connection.scalar(select(func.count()).select_from(part.subquery())) or 0) < most:
-        return True
-    return _count(connection, Chosen([*wanted, _P.key_id.in_(part)], BY_KEY), limit, WITH_KEY) == limit
+    for length in (10 * limit, most):  # mostly the beginning is enough
+        part = ordered(walk.of(_P.key_id, source=products), sort, after).limit(length).subquery()
+        source = part.join(products, _P.key_id == part.c.key_id).join(keys, keys.c.id == _P.key_id)
+        if _count(connection, Chosen(wanted, BY_KEY), limit, source) == limit:
+            return True
+    return (connection.scalar(select(func.count()).select_from(part)) or 0) < most
 
 
 def _count(connection: Connection, chosen: Chosen, most: int | None, source: Any = products) -> int:
