@@ -17,6 +17,7 @@ run: $(VENV)/.installed ## crawl three sample shops, let prices change, refresh 
 live: $(VENV)/.installed ## read the real shops carefully (needs CHRISTMAS__CONTACT_URL; ARGS="--limit 100")
 	$(BIN)/christmas live $(ARGS)
 
+# Hundreds of processes that tests start would each compile every module anew.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.installed-test lint ## run all tests (ARGS="-k name" chooses)
 	$(BIN)/coverage erase
