@@ -11,6 +11,7 @@ import pytest
 from christmas.catalog import database, users
 from tests.farm import Key, until
 from tests.server import filled
+from tests.server.browsing import Browser
 from tests.server.running import Server, serving
 
 PATH = "/api/v1/whoami"
@@ -55,7 +56,7 @@ def test_what_is_no_key_is_refused(own: Server, header: str) -> None:
     assert answer.json["status"] == 401
     assert answer.json["instance"] == PATH
     line = own.access_log()[0]
-    assert (line.resource, line.action, line.allowed) == ("products", "read", False)
+    assert (line.resource, line.action, line.allowed) == ("session", "use", False)
 
 
 def test_revoked_expired_unbound_and_anothers(own: Server) -> None:
@@ -96,6 +97,15 @@ def test_a_role_that_may_not(own: Server) -> None:
     assert answer.json["detail"].startswith("carol (user) has no permission jobs.read")
     line = own.access_log()[0]
     assert (line.user, line.role, line.resource, line.action, line.allowed) == ("carol", "user", "jobs", "read", False)
+
+
+def test_a_role_that_may_little_asks_who_it_is_and_signs_out(own: Server) -> None:
+    key = own.key("monitor", user="prometheus")
+    assert own.ask(PATH, key=key).json["permissions"] == ["metrics.read", "node.read"]
+    browser = Browser(own, own.sign_in(key))
+    answer = browser.press("/", "Sign out", 403)
+    assert (answer.status, answer.headers["location"]) == (303, "/")
+    assert own.ask("/", cookie=browser.cookie).status == 303
 
 
 def test_a_write_is_written_down(own: Server) -> None:

@@ -8,6 +8,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from christmas.access.policy import SESSION_USE
 from christmas.catalog import sessions
 from christmas.errors import AccessDenied
 from christmas.server import guard
@@ -65,7 +66,7 @@ def sign_in(request: Request, form: Annotated[FormData, Depends(guard.read_form)
 
 @router.post("/sign-out")
 def sign_out(
-    request: Request, caller: Annotated[guard.Caller, Depends(guard.needs("products.read", page=True))]
+    request: Request, caller: Annotated[guard.Caller, Depends(guard.needs(SESSION_USE, page=True))]
 ) -> Response:
     """End the session."""
     if caller.token is not None:
