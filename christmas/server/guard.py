@@ -16,7 +16,7 @@ from christmas.access import keys, requests
 from christmas.access.keys import Identity
 from christmas.access.policy import PUBLIC
 from christmas.catalog import access_log, sessions, users
-from christmas.errors import AccessDenied, ArgumentError, ChristmasError, DatabaseUnavailable
+from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
 from christmas.server import state as states
 from christmas.server.problems import TooMany, Unauthorised, WrongMediaType
 from christmas.server.state import State
@@ -180,16 +180,13 @@ def identify(state: State, user: str | None, key: str | None, address: str) -> I
         refused.reason = error.reason
         raise refused from error
     if identity.use_is_due(now):
-        state.background.submit(_note_use, state, identity.key_id, now)
+        state.later(f"Noting the use of key {identity.key_id}", _note_use, state, identity.key_id, now)
     return identity
 
 
 def _note_use(state: State, key_id: str, now: datetime) -> None:
-    try:
-        with state.begin() as connection:
-            users.used(connection, key_id, now)
-    except ChristmasError as error:  # nobody waits for it who could be told
-        logger.warning("The use of key %s could not be noted: %s", key_id, error)
+    with state.begin() as connection:
+        users.used(connection, key_id, now)
 
 
 def _count(request: Request, state: State, caller: Caller) -> None:
