@@ -10,10 +10,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from christmas.access import policy
-from christmas.access.throttle import Throttle
 from christmas.catalog import database, sessions
 from christmas.catalog.search import Vocabulary
 from christmas.server.limits import Limits
+from christmas.server.shared import Shared
+from christmas.server.wrong_keys import WrongKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,8 @@ class State:
     config: Config
     engine: Engine
     policy: Policy
-    throttle: Throttle
+    shared: Shared
+    throttle: WrongKeys
     limits: Limits
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     # Which query parameters each route knows, by the function that answers it.
@@ -71,17 +73,19 @@ class State:
     def close(self) -> None:
         """Give back what is held; what nobody waits for and has not begun is left."""
         self.background.shutdown(cancel_futures=True)
-        self.limits.close()
+        self.shared.close()
 
 
 def make(config: Config) -> State:
     """Make the state of a process whose configuration is prepared (see ``access.services``)."""
+    shared = Shared(config)
     return State(
         config,
         database.of(config),
         policy.load(config),
-        Throttle(config.access.failed_logins_per_minute),
-        Limits(config),
+        shared,
+        WrongKeys(config.access.failed_logins_per_minute, shared),
+        Limits(shared),
     )
 
 
