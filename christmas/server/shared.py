@@ -45,9 +45,10 @@ class Shared:
         if not self._may_ask():
             return None
         try:
-            if self._client is None:
-                self._client = embedded.connect(self.config, TIMEOUT_SECONDS)
-            return question(self._client)
+            client = self._client  # another thread may take it away meanwhile
+            if client is None:
+                client = self._client = embedded.connect(self.config, TIMEOUT_SECONDS)
+            return question(client)
         except (RedisError, RedisUnavailable, OSError) as error:
             self._client = None
             self._away_until = time.monotonic() + AWAY_SECONDS

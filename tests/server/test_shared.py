@@ -58,7 +58,7 @@ def config(tmp_path: Path) -> Iterator[Config]:
 def test_while_redis_hangs_one_waits_and_the_others_count_alone(
     silent: Silent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared, "TIMEOUT_SECONDS", 600.0)  # only the test ends the waiting
+    monkeypatch.setattr(shared, "TIMEOUT_SECONDS", 120.0)  # only the test ends the waiting
     monkeypatch.setattr(shared, "AWAY_SECONDS", 0.0)
     port = silent.listener.getsockname()[1]
     connection = Shared(Config(var_path=tmp_path, redis={"url": f"redis://127.0.0.1:{port}"}))  # type: ignore[arg-type]
