@@ -27,21 +27,22 @@ SOCKET_PATH_MAX_BYTES = 100
 # Not TMPDIR: processes with different ones would start two servers on one folder.
 SHORT_FOLDER = Path("/tmp")  # noqa: S108  # the folder made in it is checked to be private
 START_TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 5.0
 
 _users: dict[Path, IO[bytes]] = {}
 
 
-def connect(config: Config) -> Redis:
+def connect(config: Config, timeout_seconds: float = TIMEOUT_SECONDS) -> Redis:
     """Give a client of the configured or the embedded server; raise RedisUnavailable when neither answers."""
     from redis import Redis, RedisError
 
     url = config.redis.url
     try:
         if url:
-            client: Redis = Redis.from_url(url, **_client_options())
+            client: Redis = Redis.from_url(url, **_client_options(timeout_seconds))
             client.ping()
             return client
-        return _embedded(config.var_path / "valkey")
+        return _embedded(config.var_path / "valkey", timeout_seconds)
     except ValueError as error:  # its text may quote a part of the password
         raise RedisUnavailable(
             f"The address of Redis ({_without_password(url)}) cannot be read: "
@@ -54,12 +55,12 @@ def connect(config: Config) -> Redis:
         ) from error
 
 
-def _client_options() -> dict[str, object]:
+def _client_options(timeout_seconds: float = TIMEOUT_SECONDS) -> dict[str, object]:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
     # redis-py retries with pauses by default; "is it up?" must not take seconds.
-    return {"retry": Retry(NoBackoff(), 0), "socket_timeout": 5, "socket_connect_timeout": 2}
+    return {"retry": Retry(NoBackoff(), 0), "socket_timeout": timeout_seconds, "socket_connect_timeout": 2}
 
 
 def _without_password(url: str) -> str:
@@ -68,7 +69,7 @@ def _without_password(url: str) -> str:
     return f"{scheme}//***@{tail}" if at else address
 
 
-def _embedded(folder: Path) -> Redis:
+def _embedded(folder: Path, timeout_seconds: float) -> Redis:
     from filelock import FileLock
     from redis import Redis
 
@@ -76,13 +77,14 @@ def _embedded(folder: Path) -> Redis:
     folder.chmod(0o700)
     path = socket_path(folder)
     client: Redis = Redis(unix_socket_path=str(path), **_client_options())  # type: ignore[arg-type]
-    with FileLock(folder / "start.lock"):
+    with client, FileLock(folder / "start.lock"):
         if folder not in _users:
             _users[folder] = _hold(folder)
             atexit.register(release, folder)
         if not _answers(client):
             _start(folder, path, client)
-    return client
+    # Not the one that was asked: one that is slow is not started a second time because somebody is impatient.
+    return Redis(unix_socket_path=str(path), **_client_options(timeout_seconds))  # type: ignore[arg-type]
 
 
 def socket_path(folder: Path) -> Path:

@@ -28,6 +28,8 @@ m = g(r.sub, p.sub) && (p.obj == "*" || r.obj == p.obj) && (p.act == "*" || r.ac
 SPIDER = "spider"
 # Whoever has no key; no key has this role.
 PUBLIC = "public"
+# To ask who one is, and to sign out: every role of a policy has it, with no line of its own.
+SESSION_USE = "session.use"
 _FIELDS = {"p": 4, "g": 3}
 
 
@@ -49,13 +51,15 @@ class Policy:
                     f"The policy {where} has the line {line!r}: expected p, ROLE, RESOURCE, ACTION or g, ROLE, PARENT."
                 )
             (self._enforcer.add_policy if rule[0] == "p" else self._enforcer.add_grouping_policy)(*rule[1:])
+        self._names = list(dict.fromkeys(rule[1] for rule in self._rules))
         self._known: dict[tuple[str, str, str], bool] = {}
 
     def allows(self, role: str, resource: str, action: str) -> bool:
         """Say whether the role may."""
         asked = (role, resource, action)
         if asked not in self._known:  # the policy does not change while the process lives
-            self._known[asked] = bool(self._enforcer.enforce(*asked))
+            own = f"{resource}.{action}" == SESSION_USE and role in self._names
+            self._known[asked] = own or bool(self._enforcer.enforce(*asked))
         return self._known[asked]
 
     def permissions(self, role: str) -> list[str]:
@@ -65,14 +69,11 @@ class Policy:
 
     def roles(self) -> list[str]:
         """Give every role that a key can have, in the order of the file."""
-        return [role for role in self._named() if role.partition(":")[0] not in {SPIDER, PUBLIC}]
+        return [role for role in self._names if role.partition(":")[0] not in {SPIDER, PUBLIC}]
 
     def subjects(self) -> list[str]:
         """Give those that the database binds: every service, and the spiders of every consumer."""
-        return [role for role in self._named() if ":" in role]
-
-    def _named(self) -> list[str]:
-        return list(dict.fromkeys(rule[1] for rule in self._rules))
+        return [role for role in self._names if ":" in role]
 
 
 def load(config: Config) -> Policy:

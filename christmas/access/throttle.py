@@ -16,6 +16,7 @@ class Throttle:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._told: dict[str, float] = {}  # the oldest failure when an address was last refused
         self._lock = Lock()
 
     def failed(self, address: str, now: float | None = None) -> None:
@@ -25,7 +26,8 @@ class Throttle:
             self._failures.setdefault(address, deque(maxlen=self.limit)).append(now)
             self._failures.move_to_end(address)
             while len(self._failures) > ADDRESSES_MAX:
-                self._failures.popitem(last=False)
+                oldest, _ = self._failures.popitem(last=False)
+                self._told.pop(oldest, None)
 
     def is_closed(self, address: str, now: float | None = None) -> bool:
         """Say whether the address has failed too often within a minute."""
@@ -33,3 +35,13 @@ class Throttle:
         with self._lock:
             times = self._failures.get(address)
             return times is not None and len(times) == self.limit and now - times[0] < WINDOW_SECONDS
+
+    def refused(self, address: str) -> bool:
+        """Note that an address was refused because it is closed; gives whether that is the first time since it is."""
+        with self._lock:
+            times = self._failures.get(address)
+            if times is None:  # forgotten meanwhile, for others
+                return True
+            first = self._told.get(address) != times[0]
+            self._told[address] = times[0]
+            return first

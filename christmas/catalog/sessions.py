@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 TOKEN_BYTES = 32
+# Whoever signs in again and again, such as a script, keeps so many sessions.
+KEPT = 20
 Kind = Literal["session", "link"]
 
 
@@ -47,8 +49,15 @@ def create(
     now: datetime,
     lifetime: timedelta,
 ) -> str:
-    """Make a session, or a link that is exchanged for one; gives its token, 256 bits. The user's expired ones go."""
+    """Make a session, or a link that is exchanged for one; gives its token, 256 bits.
+
+    The user's expired ones go, and of those of the same key, or all without one, all but the newest KEPT.
+    """
     connection.execute(delete(sessions).where(sessions.c.user == user, sessions.c.expires_at <= now))
+    same = (sessions.c.user == user, sessions.c.kind == kind, sessions.c.key_id.is_not_distinct_from(key_id))
+    newest_first = sessions.c.created_at.desc(), sessions.c.hash
+    old = select(sessions.c.hash).where(*same).order_by(*newest_first).offset(KEPT - 1)
+    connection.execute(delete(sessions).where(sessions.c.hash.in_(old)))
     token = secrets.token_urlsafe(TOKEN_BYTES)
     who = {"user": user, "role": role, "vendors": None if vendors is None else list(vendors), "key_id": key_id}
     times = {"created_at": now, "expires_at": now + lifetime}
@@ -67,6 +76,13 @@ def find(connection: Connection, token: str, now: datetime, *, test_users: bool 
     if row is None or ((row.key_id or "").startswith(TEST_ID) and not test_users):
         return None
     return Session(*row)
+
+
+def find_link(connection: Connection, token: str, now: datetime) -> Session | None:
+    """Give whom a link would sign in; None where there is no valid such link."""
+    query = select(*_COLUMNS).where(sessions.c.hash == _hash(token), sessions.c.kind == "link", _valid(now))
+    row = connection.execute(query).first()
+    return None if row is None else Session(*row)
 
 
 @binds("access", "write")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Text, bindparam, delete, insert, select, update
 
+from christmas.catalog import dialects
 from christmas.catalog.binding import binds
 from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import api_keys, role_bindings, sessions, users
@@ -116,10 +117,10 @@ def rotate(connection: Connection, key_id: str, now: datetime) -> NewKey | None:
 @binds("access", "write")
 def bind(connection: Connection, user: str, role: str, now: datetime) -> None:
     """Give a user a role; makes the user where there is none."""
-    if connection.scalar(select(users.c.name).where(users.c.name == user)) is None:
-        connection.execute(insert(users), {"name": user, "created_at": now})
-    if role not in roles(connection, user):
-        connection.execute(insert(role_bindings), {"user": user, "role": role, "bound_at": now})
+    # Not a look and then an insert: two may bind the same user at the same moment.
+    binding = {"user": user, "role": role, "bound_at": now}
+    for table, row in ((users, {"name": user, "created_at": now}), (role_bindings, binding)):
+        connection.execute(dialects.insert(connection, table).values(row).on_conflict_do_nothing())
 
 
 @binds("access", "delete")

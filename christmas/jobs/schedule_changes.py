@@ -43,6 +43,12 @@ def begin(connection: Connection, configured: Mapping[str, ScheduleConfig], now:
         sync(connection, configured, now)
 
 
+def planned(connection: Connection, configured: Mapping[str, ScheduleConfig], now: datetime) -> list[ScheduleRow]:
+    """Give the schedules, the next to fire first and those paused last; the configured where none were ever taken."""
+    rows = schedules.find(connection) or [_row(name, one, now) for name, one in configured.items()]
+    return sorted(rows, key=lambda row: (row.paused, row.next_at, row.name))
+
+
 def add(connection: Connection, name: str, one: ScheduleConfig, now: datetime) -> ScheduleRow:
     """Add a schedule; raises ArgumentError where there is one of that name, or its job or trigger is wrong."""
     if schedules.get(connection, name) is not None:

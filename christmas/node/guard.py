@@ -49,7 +49,11 @@ LOG_VENDOR_PART = 1
 
 
 class TooMany(AccessDenied):
-    """Raised when an address has given too many wrong keys, from this module."""
+    """Raised when an address has given too many wrong keys, from this module; ``first`` is the first since then."""
+
+    def __init__(self, message: str, *, first: bool) -> None:
+        super().__init__(message)
+        self.first = first
 
 
 class Unauthorised(AccessDenied):
@@ -98,7 +102,9 @@ class Guard(resource.Resource):
             _check_vendors(request, identity, resource_name, action)
         except AccessDenied as error:
             logger.warning("%s was refused %s.%s: %s", address, resource_name, action, error)
-            self._record(address, identity, resource_name, action, reason=getattr(error, "reason", None) or str(error))
+            if not isinstance(error, TooMany) or error.first:  # whoever goes on fills no database
+                reason = getattr(error, "reason", None) or str(error)
+                self._record(address, identity, resource_name, action, reason=reason)
             raise
         if {"\0", "\ufffd"} & set("".join(_parts(request))):  # neither is handled where log files are looked up
             raise ArgumentError("A path is UTF-8 without NUL.")
@@ -109,7 +115,8 @@ class Guard(resource.Resource):
 
     def _identify(self, request: Request, address: str) -> Identity:
         if self.throttle.is_closed(address):
-            raise TooMany("Too many wrong keys from this address; wait a minute.")
+            message = "Too many wrong keys from this address; wait a minute."
+            raise TooMany(message, first=self.throttle.refused(address))
         user, key = _credentials(request)
         if key is None:
             raise Unauthorised("A key is needed: user name and key as HTTP Basic authentication.")

@@ -37,7 +37,7 @@ def create(config: Config) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
-        app.state.christmas.background.submit(state.forget_old_sessions, app.state.christmas)
+        app.state.christmas.later("Removing old sessions", state.forget_old_sessions, app.state.christmas)
         yield
         app.state.christmas.close()
 

@@ -3,20 +3,20 @@
 import hashlib
 import hmac
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from fastapi.dependencies.utils import get_flat_params
+from sqlalchemy import Connection
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from christmas.access import keys, requests
-from christmas.access.keys import Identity
 from christmas.access.policy import PUBLIC
 from christmas.catalog import access_log, sessions, users
-from christmas.errors import AccessDenied, ArgumentError, ChristmasError, DatabaseUnavailable
+from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
 from christmas.server import state as states
 from christmas.server.problems import TooMany, Unauthorised, WrongMediaType
 from christmas.server.state import State
@@ -89,24 +89,22 @@ async def read_form(request: Request) -> FormData:
 
 
 def _checked(request: Request, permission: str, *, page: bool, all_vendors: bool) -> Caller:
-    resource, _, action = permission.rpartition(".")
     state = states.of(request)
-    address = request.client.host if request.client else ""
-    caller: Caller | None = None
+    caller = nobody(request)
     try:
-        refuse_other_sites(request)
-        caller = _caller(request, state, address, page=page)
+        caller = _caller(request, state, caller, page=page)
         request.state.caller = caller
-        _count(request, state, caller)
+        count(request, state, caller)
+        refuse_other_sites(request)
         allow(state, caller, permission, all_vendors=all_vendors)
         if caller.token is not None and request.method not in SAFE:
             check_csrf(request, caller.token)
     except AccessDenied as error:
-        reason = getattr(error, "reason", None) or str(error)
-        record(state, address, caller, resource, action, reason=reason)
+        refused(state, caller, permission, error)
         raise
     if request.method not in SAFE:
-        record(state, address, caller, resource, action, reason=None)
+        with state.begin() as connection:  # what cannot be recorded is not done
+            granted(connection, caller, permission)
         if not page:
             _check_media_type(request)
     if not page:
@@ -137,9 +135,19 @@ def require(state: State, caller: Caller, permission: str, *, all_vendors: bool 
 
 
 def refused(state: State, caller: Caller, permission: str, error: AccessDenied) -> None:
-    """Record what was refused behind the guard."""
-    resource, _, action = permission.rpartition(".")
-    record(state, caller.address, caller, resource, action, reason=str(error))
+    """Record a refusal; of those of whoever asks too often, the first within a minute."""
+    if isinstance(error, TooMany) and not error.first:
+        return  # whoever goes on fills no database
+    try:
+        with state.begin() as connection:
+            _record(connection, caller, permission, reason=getattr(error, "reason", None) or str(error))
+    except DatabaseUnavailable as unavailable:
+        logger.error("The access log could not be written: %s", unavailable)
+
+
+def granted(connection: Connection, caller: Caller, permission: str) -> None:
+    """Record that something may be done."""
+    _record(connection, caller, permission, reason=None)
 
 
 def may(request: Request, caller: Caller, permission: str) -> bool:
@@ -148,27 +156,38 @@ def may(request: Request, caller: Caller, permission: str) -> bool:
     return states.of(request).policy.allows(caller.role, resource, action)
 
 
-def _caller(request: Request, state: State, address: str, *, page: bool) -> Caller:
+def nobody(request: Request) -> Caller:
+    """Give who asks as long as nothing is known but the address."""
+    return Caller(None, "", None, None, request.client.host if request.client else "")
+
+
+def _caller(request: Request, state: State, anonymous: Caller, *, page: bool) -> Caller:
     header = request.headers.get("authorization")
     if header is not None:
-        identity = identify(state, *_credentials(header), address)
-        return Caller(identity.user, identity.role, identity.key_id, identity.vendors, address)
+        user, key = _credentials(header)
+        if key is None:
+            count(request, state, anonymous)
+            raise Unauthorised("The Authorization header is not accepted: Basic with user name and key, or Bearer KEY.")
+        return identify(state, user, key, anonymous.address)
     token = request.cookies.get(COOKIE) if page else None
     if token:
         with state.read() as connection:
             found = sessions.find(connection, token, datetime.now(UTC), test_users=bool(state.config.access.test_users))
         if found is not None:
-            return Caller(found.user, found.role, found.key_id, found.vendors, address, token)
-    role = PUBLIC if state.config.server.public else ""
-    return Caller(None, role, None, None, address)
+            return Caller(found.user, found.role, found.key_id, found.vendors, anonymous.address, token)
+    return replace(anonymous, role=PUBLIC) if state.config.server.public else anonymous
 
 
-def identify(state: State, user: str | None, key: str | None, address: str) -> Identity:
-    """Give who a key belongs to; raises Unauthorised, or TooMany where the address has given too many wrong ones."""
+def refuse_closed(state: State, address: str) -> None:
+    """Raise TooMany where an address has given too many wrong keys or links."""
     if state.throttle.is_closed(address):
-        raise TooMany("Too many wrong keys from this address; wait a minute.", 60)
-    if key is None:
-        raise Unauthorised("The Authorization header is not accepted: Basic with user name and key, or Bearer KEY.")
+        message = "Too many wrong keys from this address; wait a minute."
+        raise TooMany(message, 60, first=state.throttle.refused(address))
+
+
+def identify(state: State, user: str | None, key: str, address: str) -> Caller:
+    """Give who a key belongs to; raises Unauthorised, or TooMany where the address has given too many wrong ones."""
+    refuse_closed(state, address)
     now = datetime.now(UTC)
     try:
         with state.read() as connection:
@@ -180,52 +199,34 @@ def identify(state: State, user: str | None, key: str | None, address: str) -> I
         refused.reason = error.reason
         raise refused from error
     if identity.use_is_due(now):
-        state.background.submit(_note_use, state, identity.key_id, now)
-    return identity
+        state.later(f"Noting the use of key {identity.key_id}", _note_use, state, identity.key_id, now)
+    return Caller(identity.user, identity.role, identity.key_id, identity.vendors, address)
 
 
 def _note_use(state: State, key_id: str, now: datetime) -> None:
-    try:
-        with state.begin() as connection:
-            users.used(connection, key_id, now)
-    except ChristmasError as error:  # nobody waits for it who could be told
-        logger.warning("The use of key %s could not be noted: %s", key_id, error)
+    with state.begin() as connection:
+        users.used(connection, key_id, now)
 
 
-def _count(request: Request, state: State, caller: Caller) -> None:
+def count(request: Request, state: State, caller: Caller) -> None:
+    """Count a request; raises TooMany where it is one too many of its key, or of an address without one."""
     server = state.config.server
     anonymous = caller.user is None
     who = f"address:{caller.address}" if anonymous else f"key:{caller.key_id or caller.user}"
     standing = state.limits.count(who, server.public_requests_per_minute if anonymous else server.requests_per_minute)
     request.state.limit = standing
     if standing.exceeded:
-        raise TooMany(
-            f"More than {standing.limit} requests in a minute; wait {standing.reset_seconds} s.", standing.reset_seconds
-        )
+        seconds = standing.reset_seconds
+        message = f"More than {standing.limit} requests in a minute; wait {seconds} s."
+        raise TooMany(message, seconds, first=standing.first_exceeded)
 
 
-def record(
-    state: State, address: str, caller: Caller | None, resource: str, action: str, *, reason: str | None
-) -> None:
-    """Write one line of the access log; ``reason`` None is a grant."""
-    try:
-        with state.begin() as connection:
-            access_log.record(
-                connection,
-                at=datetime.now(UTC),
-                address=address,
-                user=caller.user if caller else None,
-                role=caller.role or None if caller else None,
-                key_id=caller.key_id if caller else None,
-                resource=resource,
-                action=action,
-                allowed=reason is None,
-                reason=reason,
-            )
-    except DatabaseUnavailable as error:
-        if reason is None:
-            raise  # what cannot be recorded is not done
-        logger.error("The access log could not be written: %s", error)
+def _record(connection: Connection, caller: Caller, permission: str, *, reason: str | None) -> None:
+    resource, _, action = permission.rpartition(".")
+    access_log.record(
+        connection, at=datetime.now(UTC), address=caller.address, user=caller.user, role=caller.role or None,
+        key_id=caller.key_id, resource=resource, action=action, allowed=reason is None, reason=reason,
+    )  # fmt: skip
 
 
 def _credentials(header: str) -> tuple[str | None, str | None]:

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from christmas import embedded
-from christmas.errors import RedisUnavailable
-
 if TYPE_CHECKING:
     from redis import Redis
 
-    from christmas.config import Config
-
-logger = logging.getLogger(__name__)
+    from christmas.server.shared import Shared
 
 PREFIX = "christmas:limits"
 WINDOW_SECONDS = 60
-# After a failure Redis is left alone for so long; meanwhile each process counts for itself.
-AWAY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +30,11 @@ class Standing:
         """Whether this request is one too many."""
         return self.used > self.limit
 
+    @property
+    def first_exceeded(self) -> bool:
+        """Whether this is the first request too many within the window."""
+        return self.used == self.limit + 1
+
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Give the fields of draft-ietf-httpapi-ratelimit-headers."""
         left = max(self.limit - self.used, 0)
@@ -50,10 +47,8 @@ class Standing:
 class Limits:
     """Counts requests; safe to use from several threads."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self._client: Redis | None = None
-        self._away_until = 0.0
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
         self._own: Counter[str] = Counter()
         self._own_window = 0
         self._lock = Lock()
@@ -62,30 +57,10 @@ class Limits:
         """Count one request of somebody; ``now`` is in seconds since 1970."""
         now = time.time() if now is None else now
         window = int(now // WINDOW_SECONDS)
-        used = self._shared(who, window)
+        used = self._shared.ask(lambda redis: _count(redis, f"{PREFIX}:{who}:{window}"))
         if used is None:
             used = self._alone(who, window)
         return Standing(limit, used, int((window + 1) * WINDOW_SECONDS - now) + 1)
-
-    def _shared(self, who: str, window: int) -> int | None:
-        """Count in Redis; None where it is away."""
-        from redis import RedisError
-
-        if time.monotonic() < self._away_until:
-            return None
-        try:
-            if self._client is None:
-                self._client = embedded.connect(self.config)
-            name = f"{PREFIX}:{who}:{window}"
-            used: Any = self._client.incr(name)
-            if used == 1:
-                self._client.expire(name, 2 * WINDOW_SECONDS)
-            return int(used)
-        except (RedisError, RedisUnavailable, OSError) as error:
-            self._client = None
-            self._away_until = time.monotonic() + AWAY_SECONDS
-            logger.warning("Requests are counted by each process alone until Redis answers: %s", error)
-            return None
 
     def _alone(self, who: str, window: int) -> int:
         with self._lock:
@@ -94,7 +69,9 @@ class Limits:
             self._own[who] += 1
             return self._own[who]
 
-    def close(self) -> None:
-        """Give the connection back."""
-        if self._client is not None:
-            self._client.close()
+
+def _count(redis: Redis, name: str) -> int:
+    used: Any = redis.incr(name)
+    if used == 1:
+        redis.expire(name, 2 * WINDOW_SECONDS)
+    return int(used)

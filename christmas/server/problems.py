@@ -63,11 +63,12 @@ class Unauthorised(AccessDenied):
 
 
 class TooMany(AccessDenied):
-    """Raised when a key, or an address, asks too often, from ``guard``."""
+    """Raised when a key, or an address, asks too often, from ``guard``; ``first`` is the first one within a minute."""
 
-    def __init__(self, message: str, seconds: int) -> None:
+    def __init__(self, message: str, seconds: int, *, first: bool) -> None:
         super().__init__(message)
         self.seconds = seconds
+        self.first = first
 
 
 class WrongMediaType(ChristmasError):

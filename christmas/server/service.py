@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from christmas.config import is_loopback
 from christmas.errors import ChristmasError, ConfigurationError
 from christmas.leash import watch
 from christmas.server import app
+from christmas.server.helpers import Helpers
 
 if TYPE_CHECKING:
     from christmas.config import Config
@@ -63,24 +63,13 @@ def run(config: Config, *, leash: bool = False, descriptor: int | None = None) -
     # A thread that computes does not keep the one that all requests go through for long.
     sys.setswitchinterval(SWITCH_SECONDS)
     logger.info("The server listens on %s", address(config, listener.getsockname()[1]))
-    helpers = [] if descriptor is not None else [_helper(listener) for _ in range(server.workers - 1)]
+    helpers = Helpers(listener, server.workers - 1 if descriptor is None else 0, stop)
     try:
+        helpers.start()
         running.run([listener])
     finally:
-        for helper in helpers:
-            helper.terminate()
-        ended = [helper.wait() for helper in helpers]
-    if any(ended):
-        raise ChristmasError(f"A process of the server has ended with status {max(ended, key=abs)}; its log says why.")
+        helpers.stop()
     logger.info("The server has stopped")
-
-
-def _helper(listener: socket.socket) -> subprocess.Popen[bytes]:
-    """Start another process on the same socket; it ends with this one, however that ends."""
-    listener.set_inheritable(True)
-    number = listener.fileno()
-    command = [sys.executable, "-m", "christmas", "server", "--until-stdin-closes", "--descriptor", str(number)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=(number,))  # noqa: S603
 
 
 def address(config: Config, port: int) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from christmas.access import policy
-from christmas.access.throttle import Throttle
 from christmas.catalog import database, sessions
 from christmas.catalog.search import Vocabulary
-from christmas.errors import ChristmasError
 from christmas.server.counts import Counts
 from christmas.server.limits import Limits
+from christmas.server.shared import Shared
+from christmas.server.wrong_keys import WrongKeys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Engine
@@ -36,14 +38,16 @@ class State:
     config: Config
     engine: Engine
     policy: Policy
-    throttle: Throttle
+    shared: Shared
+    throttle: WrongKeys
     limits: Limits
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     counts: Counts = field(default_factory=Counts)
     # Which query parameters each route knows, by the function that answers it.
     query_names: dict[Any, frozenset[str]] = field(default_factory=dict)
-    # For what nobody waits for, such as noting that a key was used.
     background: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "background"))
+    _under_way: set[str] = field(default_factory=set)
+    _lock: Lock = field(default_factory=Lock)
 
     def read(self) -> AbstractContextManager[Connection]:
         """Give a connection for reading; raises DatabaseUnavailable."""
@@ -53,30 +57,44 @@ class State:
         """Give a connection in a writing transaction; raises DatabaseUnavailable."""
         return database.begin(self.engine)
 
+    def later(self, what: str, function: Callable[..., None], *arguments: Any) -> None:
+        """Call what nobody waits for; not where the same, by name, is under way. What goes wrong is logged."""
+        with self._lock:
+            if what in self._under_way:
+                return
+            self._under_way.add(what)
+
+        def done(future: Future[None]) -> None:
+            with self._lock:
+                self._under_way.discard(what)
+            if not future.cancelled() and (error := future.exception()) is not None:
+                logger.error("%s could not be done", what, exc_info=error)
+
+        self.background.submit(function, *arguments).add_done_callback(done)
+
     def close(self) -> None:
-        """Give back what is held."""
-        self.background.shutdown()
-        self.limits.close()
+        """Give back what is held; what nobody waits for and has not begun is left."""
+        self.background.shutdown(cancel_futures=True)
+        self.shared.close()
 
 
 def make(config: Config) -> State:
     """Make the state of a process whose configuration is prepared (see ``access.services``)."""
+    shared = Shared(config)
     return State(
         config,
         database.of(config),
         policy.load(config),
-        Throttle(config.access.failed_logins_per_minute),
-        Limits(config),
+        shared,
+        WrongKeys(config.access.failed_logins_per_minute, shared),
+        Limits(shared),
     )
 
 
 def forget_old_sessions(state: State) -> None:
     """Remove the sessions that have expired, of users who never came back as well."""
-    try:
-        with state.begin() as connection:
-            sessions.prune(connection, datetime.now(UTC))
-    except ChristmasError as error:  # they are valid no longer, whether they are there or not
-        logger.warning("Old sessions could not be removed: %s", error)
+    with state.begin() as connection:
+        sessions.prune(connection, datetime.now(UTC))
 
 
 def of(request: Request) -> State:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from christmas.access import policy, rights
-from christmas.access.policy import Policy
+from christmas.access.policy import SESSION_USE, Policy
 from christmas.config import AccessConfig, Config
 from christmas.errors import AccessDenied, ConfigurationError
 
@@ -47,11 +47,19 @@ def test_only_the_auditors_spiders_delete_products() -> None:
     assert [name for name in SHIPPED.subjects() if SHIPPED.allows(name, "products", "delete")] == ["spider:auditor"]
 
 
-def test_nobody_but_internal_and_the_server_makes_keys() -> None:
-    assert [name for name in SHIPPED.roles() if SHIPPED.allows(name, "access", "write")] == [
-        "internal",
-        "service:server",
-    ]
+def test_no_process_but_the_servers_writes_keys_and_no_key_but_internals_opens_their_routes() -> None:
+    may_write = [name for name in SHIPPED.roles() if SHIPPED.allows(name, "access", "write")]
+    assert may_write == ["internal", "service:server"]
+    for action in ("read", "write", "remove"):
+        assert [name for name in SHIPPED.roles() if SHIPPED.allows(name, "accounts", action)] == ["internal"]
+        assert f"accounts.{action}" in SHIPPED.permissions("internal")
+
+
+def test_every_role_may_ask_who_it_is_whatever_the_policy_says(tmp_path: Path) -> None:
+    path = tmp_path / "policy.csv"
+    path.write_text("p, reader, jobs, read\n", encoding="utf-8")
+    for rules, roles in ((policy.load(with_policy(path)), ["reader"]), (SHIPPED, [*SHIPPED.roles(), policy.PUBLIC])):
+        assert [name for name in (*roles, "", "nobody") if rules.allows(name, *SESSION_USE.split("."))] == roles
 
 
 @pytest.mark.parametrize("role", ["", "Internal", "internal ", "service:", "service:other", "users", "*", "g"])

@@ -79,3 +79,12 @@ def test_the_clock_is_the_monotonic_one() -> None:
     found = Throttle(1)
     found.failed("a")
     assert found.is_closed("a")
+
+
+def test_the_first_refusal_of_a_closed_address_is_told_from_the_others() -> None:
+    found = Throttle(2)
+    failed(found, "a", 0, 1)
+    failed(found, "b", 0, 1)
+    assert [found.refused(address) for address in ("a", "b", "a", "a")] == [True, True, False, False]
+    failed(found, "a", 61, 62)  # it was open in between
+    assert [found.refused("a"), found.refused("a"), found.refused("b")] == [True, False, False]

@@ -123,6 +123,29 @@ def test_signing_in_clears_what_has_expired_of_the_same_user(connection: Connect
     assert sessions.find(connection, kept, at(1)) is not None
 
 
+def test_of_one_key_the_newest_sessions_are_kept(connection: Connection) -> None:
+    key, first = signed_in(connection)
+    _, of_other = signed_in(connection)
+    link, by_link = made(connection, kind="link"), made(connection)
+    times = [at(0.01 * number) for number in range(1, sessions.KEPT + 3)]
+    tokens = [first] + [made(connection, key_id=key.id, now=now) for now in times]
+    kept = [token for token in tokens if sessions.find(connection, token, at(1)) is not None]
+    assert kept == tokens[-sessions.KEPT :]
+    assert sessions.find(connection, of_other, at(1)) is not None
+    assert sessions.find(connection, by_link, at(1)) is not None
+    assert sessions.find_link(connection, link, at(1)) is not None
+    assert count(connection) == sessions.KEPT + 3
+
+
+def test_a_link_says_whom_it_would_sign_in(connection: Connection) -> None:
+    link, session = made(connection, kind="link"), made(connection)
+    assert sessions.find_link(connection, link, at(1)) == Session("anna", "internal", None, None, at(24))
+    assert sessions.find_link(connection, session, at(1)) is None
+    assert sessions.find_link(connection, link, at(24)) is None
+    assert sessions.redeem(connection, link, at(1), DAY) is not None
+    assert sessions.find_link(connection, link, at(1)) is None
+
+
 def test_what_has_expired_is_pruned(connection: Connection) -> None:
     made(connection, lifetime=HOUR)
     made(connection, kind="link", lifetime=2 * HOUR)

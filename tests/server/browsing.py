@@ -23,9 +23,9 @@ class Browser:
         assert answer.status == status, (path, answer.text)
         return html.fromstring(answer.text)
 
-    def press(self, path: str, button: str) -> Answer:
+    def press(self, path: str, button: str, status: int = 200) -> Answer:
         """Open a page, and press the one button of that name; gives what is answered to its form."""
-        [found] = [one for one in self.open(path).iter("button") if name_of(one) == button]
+        [found] = [one for one in self.open(path, status).iter("button") if name_of(one) == button]
         form = next(found.iterancestors("form"))
         fields = {name: value for name, value in form.form_values() if value is not None}
         return self.server.ask(found.get("formaction") or form.action, form=fields, cookie=self.cookie)

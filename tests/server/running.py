@@ -137,6 +137,7 @@ def serving(folder: Path, url: str = "", **variables: str) -> Iterator[Server]:
         "CHRISTMAS__DATABASE__URL": url,
         "CHRISTMAS__SERVER__PORT": str(port),
         "CHRISTMAS__SERVER__REQUESTS_PER_MINUTE": "1000000",
+        "CHRISTMAS__SERVER__PUBLIC_REQUESTS_PER_MINUTE": "1000000",
         "CHRISTMAS__ACCESS__FAILED_LOGINS_PER_MINUTE": "100000",
         "CHRISTMAS__LOGS__FORMAT": "text",
         **variables,

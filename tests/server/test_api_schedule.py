@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from christmas.catalog import database, jobs, schedules
 from christmas.catalog.schedules import ScheduleRow
 from christmas.configuration_keys import default_schedules
 from tests.server import filled
+from tests.server.browsing import Browser, buttons
 from tests.server.filled import VENDORS
 from tests.server.running import Answer, Server, serving
 
@@ -44,6 +46,26 @@ def test_the_schedules_are_those_of_the_configuration(server: Server) -> None:
     assert (links["every_seconds"], links["cron"], links["origin"]) == (3600, None, "configuration")
     assert links["next_at"].endswith("Z")
     assert server.ask("/api/v1/schedules/links").json == links
+
+
+def test_looking_writes_nothing_where_no_scheduler_has_ever_run(tmp_path: Path) -> None:
+    with serving(tmp_path) as fresh:
+        browser = Browser(fresh, fresh.sign_in())
+        listed = fresh.ask("/api/v1/schedules").json["items"]
+        assert {one["name"] for one in listed} == set(default_schedules())
+        assert [one["next_at"] for one in listed] == sorted(one["next_at"] for one in listed)
+        assert fresh.ask("/api/v1/schedules/links").json["every_seconds"] == 3600
+        assert fresh.ask("/api/v1/schedules/links/firings").json == {"items": [], "next": None}
+        assert fresh.ask("/api/v1/schedules/none").status == 404
+        assert "Pause links" in buttons(browser.open("/operations/schedule"))
+        with database.read(fresh.engine) as connection:
+            assert schedules.find(connection) == []
+        assert browser.follows(browser.press("/operations/schedule", "Pause links")) == "The schedule is paused."
+        row = stored(fresh, "links")
+        assert row is not None
+        assert row.paused
+        with database.read(fresh.engine) as connection:
+            assert {one.name for one in schedules.find(connection)} == set(default_schedules())
 
 
 def test_a_schedule_is_added_replaced_and_removed(server: Server) -> None:

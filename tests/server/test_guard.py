@@ -11,6 +11,7 @@ import pytest
 from christmas.catalog import database, users
 from tests.farm import Key, until
 from tests.server import filled
+from tests.server.browsing import Browser
 from tests.server.running import Server, serving
 
 PATH = "/api/v1/whoami"
@@ -55,7 +56,7 @@ def test_what_is_no_key_is_refused(own: Server, header: str) -> None:
     assert answer.json["status"] == 401
     assert answer.json["instance"] == PATH
     line = own.access_log()[0]
-    assert (line.resource, line.action, line.allowed) == ("products", "read", False)
+    assert (line.resource, line.action, line.allowed) == ("session", "use", False)
 
 
 def test_revoked_expired_unbound_and_anothers(own: Server) -> None:
@@ -96,6 +97,15 @@ def test_a_role_that_may_not(own: Server) -> None:
     assert answer.json["detail"].startswith("carol (user) has no permission jobs.read")
     line = own.access_log()[0]
     assert (line.user, line.role, line.resource, line.action, line.allowed) == ("carol", "user", "jobs", "read", False)
+
+
+def test_a_role_that_may_little_asks_who_it_is_and_signs_out(own: Server) -> None:
+    key = own.key("monitor", user="prometheus")
+    assert own.ask(PATH, key=key).json["permissions"] == ["metrics.read", "node.read"]
+    browser = Browser(own, own.sign_in(key))
+    answer = browser.press("/", "Sign out", 403)
+    assert (answer.status, answer.headers["location"]) == (303, "/")
+    assert own.ask("/", cookie=browser.cookie).status == 303
 
 
 def test_a_write_is_written_down(own: Server) -> None:
@@ -157,6 +167,8 @@ def test_limits_for_a_key_and_for_the_public(tmp_path: Path) -> None:
         answers = [server.ask(PATH, key=key) for _ in range(11)]
         refused = [one for one in answers if one.status == 429]
         assert 1 <= len(refused) <= 6
+        # Only the first one is written down, of each minute.
+        assert 1 <= sum(line.user == "eve" for line in server.access_log(100)) <= 2
         assert {one.status for one in answers} == {200, 429}
         assert answers[0].headers["ratelimit-policy"] == '"minute";q=5;w=60'
         assert answers[0].headers["ratelimit"].startswith('"minute";r=4;t=')
@@ -167,12 +179,26 @@ def test_limits_for_a_key_and_for_the_public(tmp_path: Path) -> None:
         assert set(public) == {200, 429}
 
 
+def test_no_kind_of_refusal_fills_the_access_log(tmp_path: Path) -> None:
+    with serving(tmp_path, CHRISTMAS__SERVER__PUBLIC_REQUESTS_PER_MINUTE="3") as server:
+        for headers in ({}, {"Authorization": "Digest x"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+            answers = [server.ask(PATH, anonymous=True, headers=headers).status for _ in range(20)]
+            assert 429 in answers, headers
+        # Three and the first beyond, of each of the minutes that this takes.
+        window = {line.at.replace(second=0, microsecond=0) for line in server.access_log(1000)}
+        assert len(server.access_log(1000)) <= 4 * len(window)
+
+
 def test_wrong_keys_close_an_address(tmp_path: Path) -> None:
     with serving(tmp_path, CHRISTMAS__ACCESS__FAILED_LOGINS_PER_MINUTE="3") as server:
         answers = [server.ask(PATH, key=("ann", "wrong")) for _ in range(4)]
         assert [one.status for one in answers] == [401, 401, 401, 429]
         assert answers[-1].headers["retry-after"] == "60"
-        assert server.ask(PATH).status == 429
+        for _ in range(5):
+            assert server.ask(PATH).status == 429
+        assert [line.reason for line in server.access_log(10)] == [
+            "Too many wrong keys from this address; wait a minute.", *["unknown key"] * 3,
+        ]  # fmt: skip
 
 
 def test_a_session_of_a_test_user_ends_where_there_are_none(tmp_path: Path) -> None:

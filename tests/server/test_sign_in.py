@@ -35,11 +35,10 @@ def led_to_sign_in(server: Server, cookie: str) -> bool:
     return (answer.status, answer.headers.get("location")) == (303, "/sign-in?next=%2Foperations")
 
 
-@pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run a server with short sessions, and that is soon closed to whoever guesses keys."""
-    variables = {"CHRISTMAS__ACCESS__FAILED_LOGINS_PER_MINUTE": "3", "CHRISTMAS__SERVER__SESSION_HOURS": "0.0003"}
-    with serving(tmp_path_factory.mktemp("strict"), **variables) as server:
+@pytest.fixture
+def strict(tmp_path: Path) -> Iterator[Server]:
+    """Run a server that is soon closed to whoever guesses keys or links."""
+    with serving(tmp_path, CHRISTMAS__ACCESS__FAILED_LOGINS_PER_MINUTE="3") as server:
         yield server
 
 
@@ -110,9 +109,11 @@ class TestWithAKey:
         wrong = [strict.ask("/sign-in", form={"user": user, "key": "no"}, anonymous=True) for _ in range(3)]
         assert [answer.status for answer in wrong] == [401] * 3
         right = strict.ask("/sign-in", form={"user": user, "key": key}, anonymous=True)
-        assert right.status in {403, 429}
+        assert (right.status, right.headers["retry-after"]) == (429, "60")
         assert "Too many wrong keys" in words(right)
         assert "set-cookie" not in right.headers
+        # A link is no way around it.
+        assert strict.ask(link(strict), anonymous=True).status == 429
 
 
 class TestWithALink:
@@ -127,6 +128,26 @@ class TestWithALink:
         assert again.status == 403
         assert "set-cookie" not in again.headers
         assert "christmas sign-in" in words(again)
+
+    def test_the_access_log_names_who_was_signed_in(self, own: Server) -> None:
+        assert own.ask(link(own), anonymous=True).status == 303
+        [line] = own.access_log()
+        assert (line.user, line.role, line.key_id, line.resource, line.action, line.allowed) == (
+            LOCAL_USER, "internal", None, "session", "create", True,
+        )  # fmt: skip
+
+    def test_looking_for_one_that_is_none_writes_nothing(self, own: Server) -> None:
+        with database.begin(own.engine) as connection:
+            connection.exec_driver_sql("UPDATE jobs SET priority = priority")
+            # One that wanted to write would be told that the catalog is locked.
+            assert own.ask("/sign-in?token=none", anonymous=True).status == 403
+
+    def test_wrong_ones_close_an_address(self, strict: Server) -> None:
+        answers = [strict.ask("/sign-in?token=none", anonymous=True) for _ in range(6)]
+        assert [answer.status for answer in answers] == [403] * 3 + [429] * 3
+        assert answers[-1].headers["retry-after"] == "60"
+        assert html.fromstring(answers[-1].text).xpath("//h1")
+        assert len(strict.access_log(10)) == 4
 
     def test_its_token_is_no_session(self, own: Server) -> None:
         assert led_to_sign_in(own, link(own).partition("token=")[2])
@@ -168,6 +189,21 @@ class TestWithALink:
             assert not [secret for secret in secrets if secret.encode() in written], place
 
 
+def test_signing_in_is_counted_like_any_request_without_a_key(tmp_path: Path) -> None:
+    with serving(tmp_path, CHRISTMAS__SERVER__PUBLIC_REQUESTS_PER_MINUTE="4") as server:
+        user, key = server.admin
+        asked = {"form": {"user": user, "key": key}}
+        # A minute may end between two of these: then as many are let through once more.
+        answers = [server.ask("/sign-in", anonymous=True, **asked) for _ in range(9)]  # type: ignore[arg-type]
+        assert {answer.status for answer in answers} == {303, 429}
+        refused = next(answer for answer in answers if answer.status == 429)
+        assert 1 <= int(refused.headers["retry-after"]) <= 61
+        assert "requests in a minute" in words(refused)
+        answers = [server.ask(link(server), anonymous=True) for _ in range(5)]
+        assert 429 in {answer.status for answer in answers}
+        assert server.ask("/api/v1/whoami").status == 200
+
+
 class TestASession:
     def test_it_ends_by_itself(self, own: Server) -> None:
         user, _ = own.admin
@@ -180,10 +216,11 @@ class TestASession:
             )  # fmt: skip
         assert led_to_sign_in(own, short)
 
-    def test_it_is_as_long_as_configured(self, strict: Server) -> None:
-        answer = strict.ask(link(strict), anonymous=True)
-        assert "Max-Age=1;" in answer.headers["set-cookie"]
-        until(lambda: led_to_sign_in(strict, answer.cookies["christmas_session"]), what="the end of the session")
+    def test_it_is_as_long_as_configured(self, tmp_path: Path) -> None:
+        with serving(tmp_path, CHRISTMAS__SERVER__SESSION_HOURS="0.0003") as server:
+            answer = server.ask(link(server), anonymous=True)
+            assert "Max-Age=1;" in answer.headers["set-cookie"]
+            until(lambda: led_to_sign_in(server, answer.cookies["christmas_session"]), what="the end of the session")
 
     def test_it_ends_with_its_key_and_with_its_users_role(self, own: Server) -> None:
         with database.begin(own.engine) as connection:

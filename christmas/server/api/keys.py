@@ -20,8 +20,8 @@ from christmas.server.problems import NotFound, responses
 
 router = APIRouter(tags=["keys and users"])
 
-Reader = Annotated[Caller, Depends(needs("access.read", all_vendors=True))]
-Writer = Annotated[Caller, Depends(needs("access.write", all_vendors=True))]
+Reader = Annotated[Caller, Depends(needs("accounts.read", all_vendors=True))]
+Writer = Annotated[Caller, Depends(needs("accounts.write", all_vendors=True))]
 VENDORS_MAX = 1000
 KeyId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,40}$", examples=["1f2e3d4c5b6a"])]
 NO_STORE = "no-store"

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from christmas.access.policy import SESSION_USE
 from christmas.server import state as states
 from christmas.server.guard import Caller, needs
 from christmas.server.problems import responses
@@ -25,7 +26,7 @@ class Whoami(BaseModel):
 
 
 @router.get("/whoami", summary="Whose key it is, and what it may do", responses=responses())
-def whoami(request: Request, caller: Annotated[Caller, Depends(needs("products.read"))]) -> Whoami:
+def whoami(request: Request, caller: Annotated[Caller, Depends(needs(SESSION_USE))]) -> Whoami:
     """Give user, role, scope and permissions."""
     policy = states.of(request).policy
     return Whoami(

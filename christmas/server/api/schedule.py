@@ -102,19 +102,17 @@ def list_schedules(request: Request, caller: Reader) -> ScheduleList:
     """Give all schedules."""
     state = states.of(request)
     with state.read() as connection:
-        rows = store.find(connection)
-    if not rows:  # no scheduler has ever taken them from the configuration
-        with state.begin() as connection:
-            changes.begin(connection, state.config.schedules, datetime.now(UTC))
-            rows = store.find(connection)
+        rows = changes.planned(connection, state.config.schedules, datetime.now(UTC))
     return ScheduleList(items=[Schedule.of(row) for row in rows])
 
 
 @router.get("/schedules/{name}", summary="One schedule", responses=responses(404))
 def get_schedule(request: Request, name: Name, caller: Reader) -> Schedule:
     """Give one schedule."""
-    with states.of(request).read() as connection:
-        row = store.get(connection, name)
+    state = states.of(request)
+    with state.read() as connection:
+        rows = changes.planned(connection, state.config.schedules, datetime.now(UTC))
+    row = next((row for row in rows if row.name == name), None)
     if row is None:
         raise _not_found(name)
     return Schedule.of(row)
@@ -191,10 +189,12 @@ def list_firings(
 ) -> FiringList:
     """Give a schedule's firings, the newest first; they stay when it is removed."""
     before = paging.position(cursor, datetime)
-    with states.of(request).read() as connection:
+    state = states.of(request)
+    with state.read() as connection:
         rows = store.history(connection, name, limit + 1, None if before is None else before[0])
-        if not rows and store.get(connection, name) is None:
-            raise _not_found(name)
+        known = [] if rows else changes.planned(connection, state.config.schedules, datetime.now(UTC))
+    if not rows and name not in {row.name for row in known}:
+        raise _not_found(name)
     following = paging.cursor((rows[limit - 1].due_at,)) if len(rows) > limit else None
     return FiringList(items=[Firing.of(row) for row in rows[:limit]], next=following)
 

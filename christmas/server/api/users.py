@@ -19,9 +19,9 @@ from christmas.server.problems import NotFound, responses
 
 router = APIRouter(tags=["keys and users"])
 
-Reader = Annotated[Caller, Depends(needs("access.read", all_vendors=True))]
-Writer = Annotated[Caller, Depends(needs("access.write", all_vendors=True))]
-Remover = Annotated[Caller, Depends(needs("access.delete", all_vendors=True))]
+Reader = Annotated[Caller, Depends(needs("accounts.read", all_vendors=True))]
+Writer = Annotated[Caller, Depends(needs("accounts.write", all_vendors=True))]
+Remover = Annotated[Caller, Depends(needs("accounts.remove", all_vendors=True))]
 UserName = Annotated[str, Path(pattern=new_keys.USER_PATTERN, examples=["ann"])]
 Role = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,100}$", examples=["user"])]
 
@@ -108,7 +108,7 @@ def unbind(request: Request, name: UserName, role: Role, caller: Remover) -> Non
 @router.get("/access-log", summary="Who was refused, and who has written", responses=responses())
 def get_access_log(
     request: Request,
-    caller: Annotated[Caller, Depends(needs("access_log.read", all_vendors=True))],
+    caller: Reader,
     cursor: inputs.Cursor = None,
     limit: inputs.Limit = inputs.LIMIT_DEFAULT,
 ) -> AccessLog:

@@ -33,7 +33,7 @@ def show_schedule(request: Request, caller: Viewer, done: Done | None = None) ->
     """Show what fires next, and the newest firings."""
     state = states.of(request)
     with state.read() as connection:
-        rows = schedules.find(connection)
+        rows = schedule_changes.planned(connection, state.config.schedules, datetime.now(UTC))
         firings = schedules.history(connection, limit=FIRINGS_SHOWN)
     return render.page(request, caller, "operations_schedule.html", rows=rows, firings=firings, when=when, done=done)
 
@@ -57,7 +57,8 @@ def run_now(request: Request, caller: Changer, form: Form) -> Response:
     """Submit a schedule's job now, whatever the time; leads to the job."""
     state = states.of(request)
     require(state, caller, "jobs.submit", all_vendors=True)
-    with state.read() as connection:
+    with state.begin() as connection:
+        schedule_changes.begin(connection, state.config.schedules, datetime.now(UTC))
         row = schedule_changes.existing(connection, _name(form))
     by = f"schedule {row.name}, by {caller.user}"
     job = client.submit(row.job, row.arguments, config=state.config, submitted_by=by)
@@ -78,6 +79,7 @@ def when(row: ScheduleRow) -> str:
 def _change(state: State, name: str, *, paused: bool) -> None:
     now = datetime.now(UTC)
     with state.begin() as connection:
+        schedule_changes.begin(connection, state.config.schedules, now)
         schedule_changes.change(connection, name, now, paused=paused)
 
 

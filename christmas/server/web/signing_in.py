@@ -8,15 +8,18 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from christmas.access.policy import SESSION_USE
 from christmas.catalog import sessions
 from christmas.errors import AccessDenied
 from christmas.server import guard
 from christmas.server import state as states
-from christmas.server.problems import Unauthorised
+from christmas.server.problems import TooMany, Unauthorised
 from christmas.server.state import State
 from christmas.server.web import render
 
 router = APIRouter()
+
+SIGN_IN = "session.create"
 
 
 @router.get("/sign-in")
@@ -24,48 +27,67 @@ def form(request: Request, next: str = "/", token: str | None = None) -> Respons
     """Show the form, or exchange a link's token for a session; open to everybody."""
     if token is None:
         return render.page(request, None, "sign_in.html", target=_local(next), problem=None, user="")
-    state = states.of(request)
-    address = request.client.host if request.client else ""
-    with state.begin() as connection:
-        session = sessions.redeem(connection, token, datetime.now(UTC), _lifetime(state))
-    reason = None if session else "a link that was used, is too old, or never was"
-    guard.record(state, address, None, "session", "create", reason=reason)
-    if session is None:
-        state.throttle.failed(address)
-        problem = "This link was used already, or is too old: `christmas sign-in` prints another."
-        return render.page(request, None, "sign_in.html", 403, target="/", problem=problem, user="")
+    state, caller = states.of(request), guard.nobody(request)
+    try:
+        guard.count(request, state, caller)
+        guard.refuse_closed(state, caller.address)
+        session = _redeem(state, token, caller.address)
+    except AccessDenied as error:
+        guard.refused(state, caller, SIGN_IN, error)
+        if not isinstance(error, Unauthorised):
+            raise
+        return render.page(request, None, "sign_in.html", 403, target="/", problem=str(error), user="")
     return _signed_in(request, state, session, _local(next))
 
 
 @router.post("/sign-in")
 def sign_in(request: Request, form: Annotated[FormData, Depends(guard.read_form)]) -> Response:
     """Exchange user name and key for a session; open to everybody."""
-    state = states.of(request)
-    address = request.client.host if request.client else ""
+    state, caller = states.of(request), guard.nobody(request)
     user, key, target = (str(form.get(name, "")) for name in ("user", "key", "next"))
     try:
+        guard.count(request, state, caller)
         guard.refuse_other_sites(request)
-        identity = guard.identify(state, user or None, key, address)
+        caller = guard.identify(state, user or None, key, caller.address)
     except AccessDenied as error:
-        reason = getattr(error, "reason", None) or str(error)
-        guard.record(state, address, None, "session", "create", reason=reason)
+        guard.refused(state, caller, SIGN_IN, error)
+        if isinstance(error, TooMany):
+            raise
         status = 401 if isinstance(error, Unauthorised) else 403
         return render.page(
             request, None, "sign_in.html", status, target=_local(target), problem=str(error), user=user[:80]
         )
+    assert caller.user is not None  # noqa: S101  # whoever has a key is somebody
     with state.begin() as connection:
         token = sessions.create(
-            connection, kind="session", user=identity.user, role=identity.role, vendors=identity.vendors,
-            key_id=identity.key_id, now=datetime.now(UTC), lifetime=_lifetime(state),
+            connection, kind="session", user=caller.user, role=caller.role, vendors=caller.vendors,
+            key_id=caller.key_id, now=datetime.now(UTC), lifetime=_lifetime(state),
         )  # fmt: skip
-    caller = guard.Caller(identity.user, identity.role, identity.key_id, identity.vendors, address)
-    guard.record(state, address, caller, "session", "create", reason=None)
+        guard.granted(connection, caller, SIGN_IN)
     return _signed_in(request, state, token, _local(target))
+
+
+def _redeem(state: State, token: str, address: str) -> str:
+    """Exchange a link's token for a session's; raises Unauthorised, and writes nothing where there is no such link."""
+    now = datetime.now(UTC)
+    with state.read() as connection:
+        found = sessions.find_link(connection, token, now)
+    if found is not None:
+        with state.begin() as connection:
+            session = sessions.redeem(connection, token, now, _lifetime(state))
+            if session is not None:
+                caller = guard.Caller(found.user, found.role, found.key_id, found.vendors, address)
+                guard.granted(connection, caller, SIGN_IN)
+                return session
+    state.throttle.failed(address)
+    error = Unauthorised("This link was used already, or is too old: `christmas sign-in` prints another.")
+    error.reason = "a link that was used, is too old, or never was"
+    raise error
 
 
 @router.post("/sign-out")
 def sign_out(
-    request: Request, caller: Annotated[guard.Caller, Depends(guard.needs("products.read", page=True))]
+    request: Request, caller: Annotated[guard.Caller, Depends(guard.needs(SESSION_USE, page=True))]
 ) -> Response:
     """End the session."""
     if caller.token is not None:
