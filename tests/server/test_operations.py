@@ -321,7 +321,7 @@ class TestHeld:
         assert (product.price_minor, decided.decided_by) == (99500, "tester")
         assert ("tester", "held", "write") in grants(operator.server)
         again = operator.open_form("/operations/held/release", 404, id=str(decided.id))
-        assert "Nothing is held of that any more" in text(again)
+        assert "Nothing is held as " in text(again)
 
     def test_all_of_a_vendor_are_discarded(self, operator: Browser) -> None:
         path = f"/operations/held?vendor={THIRD}"
