@@ -13,6 +13,10 @@ class ArgumentError(ChristmasError):
     """Raised when a spider, job or command gets an argument it does not accept, from wherever arguments are read."""
 
 
+class NotHeld(ChristmasError):
+    """Raised when a decision is about what is not held, or no longer, from ``catalog.held``."""
+
+
 class DatabaseUnavailable(ChristmasError):
     """Raised when the database is locked, read-only, full or away, from ``catalog``."""
 

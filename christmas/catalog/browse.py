@@ -51,6 +51,11 @@ class Piece:
     best: ProductRow | None
     offers: list[ProductRow]
 
+    @property
+    def normal_sku(self) -> str | None:
+        """The normal form of its SKU; None where no SKU tells it from others, and its name is a product's id."""
+        return None if any(self.piece == row.id.hex for row in self.offers) else self.piece
+
 
 @dataclass(frozen=True, slots=True)
 class ProductPage:

@@ -11,11 +11,11 @@ from christmas.catalog import pieces, vocabulary
 from christmas.catalog.binding import binds
 from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import changes, held_changes, keys, products
-from christmas.errors import ArgumentError
+from christmas.errors import ArgumentError, NotHeld
 from christmas.items import UNREAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -86,7 +86,7 @@ def settle(connection: Connection, told: Mapping[UUID, Mapping[str, Any]], at: d
     if not told:
         return
     query = select(held_changes.c.id, held_changes.c.product_id, held_changes.c.field, held_changes.c.new).where(
-        held_changes.c.state == "held", held_changes.c.product_id.in_(_uuids(connection, told))
+        held_changes.c.state == "held", held_changes.c.product_id.in_(any_of(connection, list(told), Uuid))
     )
     rows = connection.execute(query).all()
     stale = {
@@ -101,12 +101,6 @@ def settle(connection: Connection, told: Mapping[UUID, Mapping[str, Any]], at: d
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
-
-
-def _uuids(connection: Connection, ids: Iterable[UUID]) -> Any:
-    if connection.dialect.name == "sqlite":  # which keeps them as 32 digits
-        return any_of(connection, [one.hex for one in ids], Uuid)
-    return any_of(connection, list(ids), Uuid)
 
 
 def find(
@@ -168,6 +162,29 @@ def choose(
         query = query.where(held_changes.c.vendor.in_(vendors))
     chosen = list(connection.scalars(query))
     return chosen, sorted(set(ids or ()) - set(chosen))
+
+
+def decide(
+    connection: Connection,
+    act: Callable[..., int],
+    *,
+    ids: Sequence[int] | None = None,
+    vendor: str | None = None,
+    group: str | None = None,
+    vendors: Sequence[str] | None = None,
+    by: str | None,
+    now: datetime,
+) -> int:
+    """Let ``release`` or ``discard`` act on what ``choose`` gives, all of it, and give how many were decided on.
+
+    Raises NotHeld, and changes nothing, where some of ``ids``, or nothing of a vendor or run, is held.
+    """
+    chosen, missing = choose(connection, ids=ids, vendor=vendor, group=group, vendors=vendors)
+    if missing or not chosen:
+        what = f"as {', '.join(map(str, missing))}" if missing else f"of {vendor or group}"
+        raise NotHeld(f"Nothing is held {what} (any more): somebody, or a second reading, may have decided already.")
+    count: int = act(connection, chosen, by=by, now=now)
+    return count
 
 
 def count(connection: Connection) -> dict[str, int]:
@@ -322,7 +339,7 @@ def _with_siblings(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]
 
 def _current(connection: Connection, product_ids: set[UUID], names: list[str]) -> dict[UUID, dict[str, Any]]:
     query = select(products.c.id, *(products.c[name] for name in names)).where(
-        products.c.id.in_(_uuids(connection, product_ids))
+        products.c.id.in_(any_of(connection, list(product_ids), Uuid))
     )
     return {row[0]: dict(zip(names, row[1:], strict=True)) for row in connection.execute(query)}
 

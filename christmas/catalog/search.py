@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_left, insort
 from dataclasses import dataclass, field
-from itertools import groupby, islice, takewhile
+from itertools import groupby, islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from sqlalchemy import BigInteger, Connection, Select, column, func, select, tab
 
 from christmas.catalog import pieces
 from christmas.catalog.resolve import any_of
+from christmas.catalog.sorted_words import SortedWords
 from christmas.catalog.tables import products, vocabulary
 from christmas.reading.identity import normal_sku
 
@@ -33,8 +33,6 @@ _TWO_EDITS_FROM = 8
 _TRIED = 20
 # More words that begin alike are not listed one by one.
 _ENDINGS_MAX = 100
-# So many new words are put where they belong; more are sorted with those that are there.
-_FEW_WORDS = 100
 # So many words that begin as a text ends are looked at for suggestions, or products of them.
 _LOOKED_AT = 2_000
 _LOADED_AT_ONCE = 10_000
@@ -101,33 +99,21 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """All words up to one id, never changed after it is made."""
+    """All words up to one id, never changed after it is made; ``ids`` and ``by_length`` have those of letters only."""
 
     last: int = 0
+    words: SortedWords = field(default_factory=SortedWords)
     ids: dict[str, int] = field(default_factory=dict)
-    ordered: list[str] = field(default_factory=list)
     by_length: dict[int, list[str]] = field(default_factory=dict)
 
     def with_words(self, new: Sequence[tuple[int, str]]) -> _Index:
         """Give the index of these words as well."""
-        words = sorted(word for _, word in new)
         by_length = self.by_length.copy()
-        letters = sorted((word for word in words if word.isalpha()), key=len)
-        for length, some in groupby(letters, len):
+        letters = {word: id_ for id_, word in new if word.isalpha()}
+        for length, some in groupby(sorted(letters, key=lambda word: (len(word), word)), len):
             by_length[length] = [*by_length.get(length, ()), *some]
-        # Two sorted runs: sorting merges them. Few words are put where they belong, which only copies.
-        if len(words) > _FEW_WORDS:
-            ordered = sorted(self.ordered + words)
-        else:
-            ordered = self.ordered.copy()
-            for word in words:
-                insort(ordered, word)
-        return _Index(new[-1][0], self.ids | {word: id_ for id_, word in new}, ordered, by_length)
-
-    def beginning(self, start: str) -> Iterator[str]:
-        """Give the words that begin so, in alphabetical order."""
-        first = bisect_left(self.ordered, start)
-        return takewhile(lambda word: word.startswith(start), islice(self.ordered, first, None))
+        words = self.words.with_words([word for _, word in new])
+        return _Index(new[-1][0], words, self.ids | letters, by_length)
 
 
 class Vocabulary:
@@ -154,7 +140,7 @@ class Vocabulary:
 
     def correct(self, word: str) -> str | None:
         """Give the known word that was most likely meant; a known one is itself; None where none is like it."""
-        return word if word in self._index.ids else next(_alike(self._index, word), None)
+        return word if word in self._index.words else next(_alike(self._index, word), None)
 
     def understood(self, text: str, scope: Scope | None = None) -> Query:
         """Give what a text asks for. It never fails: what is no letter or digit only separates words.
@@ -164,10 +150,10 @@ class Vocabulary:
         index = self._index
 
         def is_known(word: str) -> bool:
-            return word in index.ids and (scope is None or scope.has(word))
+            return word in index.words and (scope is None or scope.has(word))
 
         def is_beginning(word: str) -> bool:
-            return next(index.beginning(word), None) is not None and (scope is None or scope.begins(word))
+            return next(index.words.beginning(word), None) is not None and (scope is None or scope.begins(word))
 
         def correct(word: str) -> str | None:
             alike = _alike(index, word)
@@ -190,7 +176,7 @@ class Vocabulary:
                 return Query(sku=sku) if sku else Query(tuple(words), tuple(prefixes), None, corrected, nothing=True)
         if sku and (prefixes or corrected):  # it is known as it is written, so nothing has to be guessed
             return Query(sku=sku)
-        endings = {start: tuple(islice(index.beginning(start), _ENDINGS_MAX + 1)) for start in prefixes}
+        endings = {start: tuple(islice(index.words.beginning(start), _ENDINGS_MAX + 1)) for start in prefixes}
         few = {start: found for start, found in endings.items() if len(found) <= _ENDINGS_MAX}
         return Query(tuple(dict.fromkeys(words)), tuple(prefixes), sku, corrected, endings=few)
 
@@ -202,7 +188,7 @@ class Vocabulary:
         written = pieces.tokens(prefix[:TEXT_MAX])
         if not written or len(written[-1]) < 2 or not pieces.tokens(prefix[:TEXT_MAX][-1:]):
             return []
-        known = self._index if scope is None else scope
+        known = self._index.words if scope is None else scope
         found = islice(known.beginning(written[-1]), _LOOKED_AT)
         best = sorted(found, key=lambda word: (not word.isalpha(), len(word), word))[:SUGGESTIONS_MAX]
         return [" ".join((*written[:-1], word)) for word in best]

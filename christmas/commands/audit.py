@@ -73,11 +73,9 @@ def _decide(act: Callable[..., int], word: str, ids: list[int] | None, vendor: s
     if sum(one is not None and one != [] for one in (ids, vendor, group)) != 1:
         raise ArgumentError("Say which: IDs, or --vendor, or --group.")
     with database.begin(engine()) as connection:
-        chosen, missing = store.choose(connection, ids=ids or None, vendor=vendor, group=group)
-        if missing or not chosen:
-            what = ", ".join(map(str, missing)) or "of that"
-            raise ArgumentError(f"Nothing is held {what}; `christmas held` lists what is.")
-        count = act(connection, chosen, by=OPERATOR, now=datetime.now(UTC))
+        count = store.decide(
+            connection, act, ids=ids or None, vendor=vendor, group=group, by=OPERATOR, now=datetime.now(UTC)
+        )
     typer.echo(f"{count} {word}")
 
 

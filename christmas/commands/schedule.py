@@ -14,7 +14,7 @@ from christmas.commands.common import LIMIT_MAX, TableOrJson, arguments, engine,
 from christmas.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from christmas.catalog.schedules import ScheduleRow
+    pass
 
 app = typer.Typer(invoke_without_command=True, help="What is done when: list, pause, resume, run, add, change, remove.")
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -34,12 +34,13 @@ def schedule(context: typer.Context, output: TableOrJson = "table") -> None:
         return
     from christmas.catalog import database, schedules
     from christmas.jobs import schedule_changes as changes
+    from christmas.jobs import triggers
 
     with database.begin(engine()) as connection:
         changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
         rows = schedules.find(connection)
     columns = ("name", "next_at", "when", "job", "arguments", "missed", "paused", "origin")
-    show(columns, [asdict(row) | {"when": _when(row)} for row in rows], output)
+    show(columns, [asdict(row) | {"when": triggers.in_words(row)} for row in rows], output)
 
 
 @app.command()
@@ -161,7 +162,3 @@ def _seconds(text: str) -> int:
     if match is None:
         raise ArgumentError(f"--every {text} is not accepted: give seconds, or a number with s, m, h or d.")
     return int(match[1]) * UNITS[match[2]]
-
-
-def _when(row: ScheduleRow) -> str:
-    return f"every {row.every_seconds} s" if row.every_seconds else f"{row.cron} ({row.timezone})"

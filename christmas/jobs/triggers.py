@@ -29,6 +29,17 @@ class Timed(Protocol):
     def timezone(self) -> str: ...  # noqa: D102
 
 
+def in_words(schedule: Timed) -> str:
+    """Write when a schedule is due: ``every 15 minutes``, or the cron line with its time zone."""
+    if not schedule.every_seconds:
+        return f"{schedule.cron} ({schedule.timezone})"
+    for size, word in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if schedule.every_seconds % size == 0:
+            number = schedule.every_seconds // size
+            return f"every {word}" if number == 1 else f"every {number} {word}s"
+    raise ValueError(schedule.every_seconds)
+
+
 def next_time(schedule: Timed, after: datetime) -> datetime:
     """Give the first due time behind ``after``; raises ArgumentError for a wrong cron line or time zone.
 

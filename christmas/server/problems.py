@@ -19,6 +19,7 @@ from christmas.errors import (
     ChristmasError,
     DatabaseUnavailable,
     JobRefused,
+    NotHeld,
     RedisUnavailable,
 )
 
@@ -77,8 +78,8 @@ class WrongMediaType(ChristmasError):
 
 # The first that fits.
 CODES: tuple[tuple[type[Exception], int], ...] = (
-    (Unauthorised, 401), (TooMany, 429), (AccessDenied, 403), (NotFound, 404), (WrongMediaType, 415),
-    (ArgumentError, 422), (JobRefused, 409), (DatabaseUnavailable, 503), (RedisUnavailable, 503),
+    (Unauthorised, 401), (TooMany, 429), (AccessDenied, 403), (NotFound, 404), (NotHeld, 404),
+    (WrongMediaType, 415), (ArgumentError, 422), (JobRefused, 409), (DatabaseUnavailable, 503), (RedisUnavailable, 503),
     (exc.TimeoutError, 503),
 )  # fmt: skip
 

@@ -247,6 +247,7 @@ def test_what_is_told_of_a_piece(connection: Connection) -> None:
     assert (later.release_year, later.piece, later.name) == (1986, "QX4822", "Frosty Friends")
     assert (bell.piece, bell.best, bell.sku) == (stored(connection, "6").id.hex, None, None)
     assert (one.name, one.series, one.series_number, one.sku) == ("Frosty", "Frosty Friends", 6, "QX4822")
+    assert (bell.normal_sku, one.normal_sku) == (None, "QX4822")
     assert one.image_url == "https://i.example"
     assert one.shops == ["bells_example", "other_example"]
     assert one.best == stored(connection, "3", "other_example")

@@ -226,7 +226,7 @@ def test_many_new_words_at_once_and_one_by_one_come_to_the_same() -> None:
     at_once, one_by_one = of_words(*known), Vocabulary()
     for number, word in enumerate(known, 1):
         one_by_one._index = one_by_one._index.with_words([(number, word)])
-    assert at_once._index.ordered == one_by_one._index.ordered == sorted(known)
+    assert list(at_once._index.words) == list(one_by_one._index.words) == sorted(known)
     assert at_once._index.ids == one_by_one._index.ids
     for length in range(1, 9):
         expected = {word for word in known if word.isalpha() and len(word) == length}

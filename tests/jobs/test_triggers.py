@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from christmas.config import ScheduleConfig
 from christmas.errors import ArgumentError
-from christmas.jobs.triggers import jitter, next_time
+from christmas.jobs.triggers import in_words, jitter, next_time
 
 BERLIN = "Europe/Berlin"
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -174,3 +174,18 @@ def test_jitter_spreads_schedules_and_firings() -> None:
     for found in (names, times):
         for low in range(0, 600, 100):  # 67 of 400 in each sixth
             assert 30 < sum(low <= one < low + 100 for one in found) < 110
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "every second"), (90, "every 90 seconds"), (60, "every minute"), (900, "every 15 minutes"),
+        (3600, "every hour"), (86_400, "every day"), (172_800, "every 2 days"),
+    ],
+)  # fmt: skip
+def test_a_period_in_words(seconds: int, words: str) -> None:
+    assert in_words(every(seconds)) == words
+
+
+def test_a_cron_line_in_words() -> None:
+    assert in_words(cron("30 3 * * *", "Europe/Berlin")) == "30 3 * * * (Europe/Berlin)"

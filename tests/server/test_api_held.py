@@ -99,7 +99,7 @@ def test_a_released_change_is_true_and_says_who_did_it(server: Server) -> None:
     line = server.access_log()[0]
     assert (line.user, line.resource, line.action, line.allowed) == ("tester", "held", "write", True)
     again = server.ask(RELEASE, json={"ids": [row.id]})
-    assert (again.status, f"Nothing is held {row.id}" in again.json["detail"]) == (404, True)
+    assert (again.status, f"Nothing is held as {row.id}" in again.json["detail"]) == (404, True)
 
 
 def test_a_vendor_is_discarded_as_a_whole(server: Server) -> None:
@@ -127,7 +127,7 @@ def test_of_several_ids_all_are_decided_on_or_none(server: Server) -> None:
     known = [row.id for row in rows(server)]
     answer = server.ask(DISCARD, json={"ids": [*known, 999_999]})
     assert answer.status == 404
-    assert "Nothing is held 999999;" in answer.json["detail"]
+    assert "Nothing is held as 999999 " in answer.json["detail"]
     assert [row.id for row in rows(server)] == known
 
 

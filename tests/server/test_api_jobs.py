@@ -91,6 +91,19 @@ def test_jobs_are_filtered(server: Server) -> None:
     assert ids(server.ask("/api/v1/jobs?name=auditor.verify_sample")) == []
 
 
+def test_each_state_is_a_filter(server: Server) -> None:
+    cancelled = submit(server, "integrator.sync_links", vendor=SECOND, year=1951).json["id"]
+    assert server.ask(f"/api/v1/jobs/{cancelled}/cancel", method="POST").status == 200
+    everything = server.ask("/api/v1/jobs?limit=200").json["items"]
+    for state in jobs.STATES:
+        expected = [one["id"] for one in everything if one["state"] == state]
+        assert expected
+        assert ids(server.ask(f"/api/v1/jobs?limit=200&state={state}")) == expected
+    for wrong in ("gone", "", "RUNNING"):
+        answer = server.ask(f"/api/v1/jobs?state={wrong}")
+        assert (answer.status, answer.json["errors"][0]["where"]) == (422, "state.0"), answer.text
+
+
 def test_pages_give_every_job_once(server: Server) -> None:
     whole = ids(server.ask("/api/v1/jobs?limit=200"))
     assert len(whole) > 3

@@ -164,6 +164,24 @@ class TestJobs:
         assert [row[1] for row in chosen] == [SECOND]
         assert "There is none." in text(operator.open(f"/operations/jobs?state=failed&vendor={FIRST}"))
 
+    @pytest.mark.parametrize("state", jobs.STATES)
+    def test_each_state_is_a_filter(self, operator: Browser, state: str) -> None:
+        if state == "cancelled":
+            with database.begin(operator.server.engine) as connection:
+                new = queue.NewJob("given-up", "integrator.sync_links", "states_com", "integrator", {})
+                queue.submit(connection, new, filled.STARTED)
+                queue.cancel(connection, new.id, filled.STARTED)
+        with database.read(operator.server.engine) as connection:
+            expected = [row.id for row in jobs.find(connection, states=[state])]
+        page = operator.open(f"/operations/jobs?state={state}")
+        [table] = page.xpath("//table[@aria-labelledby='ended']")
+        assert expected
+        assert [one.get("href").rpartition("/")[2] for one in table.xpath(".//th/a")] == expected
+        assert page.xpath("//select[@name='state']/option[@selected]/text()") == [state]
+
+    def test_an_unknown_state_is_refused(self, operator: Browser) -> None:
+        assert operator.server.ask("/operations/jobs?state=gone", cookie=operator.cookie).status == 422
+
     def test_older_ones_are_on_further_pages(self, operator: Browser) -> None:
         with database.begin(operator.server.engine) as connection:
             for number in range(60):
@@ -321,7 +339,7 @@ class TestHeld:
         assert (product.price_minor, decided.decided_by) == (99500, "tester")
         assert ("tester", "held", "write") in grants(operator.server)
         again = operator.open_form("/operations/held/release", 404, id=str(decided.id))
-        assert "Nothing is held of that any more" in text(again)
+        assert "Nothing is held as " in text(again)
 
     def test_all_of_a_vendor_are_discarded(self, operator: Browser) -> None:
         path = f"/operations/held?vendor={THIRD}"

@@ -65,6 +65,7 @@ def test_a_card_shows_the_best_price_and_where_it_is(shared: Server) -> None:
     (card,) = read(shared, "/?q=qx4822").cssselect(".piece")
     assert words(card.cssselect(".price")[0]) == "$14.95 at Ornament Shop"
     assert "3 shops" in words(card)
+    assert words(card.cssselect(".muted")[0]) == f"{YEAR} · {PIECE}"
     assert card.cssselect("a")[0].get("href") == f"/pieces/{YEAR}/{PIECE}"
 
 
@@ -91,6 +92,7 @@ def test_each_filter_leaves_less_and_the_form_keeps_it(shared: Server) -> None:
     (card,) = read(shared, f"/?q=qx4822&shop={VENDORS[0]}").cssselect(".piece")
     assert words(card.cssselect(".price")[0]) == "$14.95 at Ornament Shop"
     assert "3 shops" in words(card)
+    assert words(card.cssselect(".muted")[0]) == f"{YEAR} · {PIECE}"
 
 
 def count(page: Any) -> int:

@@ -137,10 +137,8 @@ def discard(request: Request, body: Which, caller: Writer) -> Decided:
 
 def _decide(act: Callable[..., int], request: Request, which: Which, caller: Caller) -> Decided:
     with states.of(request).begin() as connection:
-        chosen, missing = store.choose(
-            connection, ids=which.ids, vendor=which.vendor, group=which.group, vendors=caller.vendors
-        )
-        if missing or not chosen:
-            what = ", ".join(map(str, missing)) or f"of {which.vendor or which.group}"
-            raise NotFound(f"Nothing is held {what}; GET /api/v1/held lists what is.")
-        return Decided(count=act(connection, chosen, by=caller.user, now=datetime.now(UTC)))
+        count = store.decide(
+            connection, act, ids=which.ids, vendor=which.vendor, group=which.group, vendors=caller.vendors,
+            by=caller.user, now=datetime.now(UTC),
+        )  # fmt: skip
+    return Decided(count=count)

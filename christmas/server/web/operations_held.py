@@ -16,7 +16,6 @@ from christmas.errors import ArgumentError
 from christmas.platforms.arguments import VENDOR_PATTERN
 from christmas.server import state as states
 from christmas.server.guard import Caller, needs, read_form
-from christmas.server.problems import NotFound
 from christmas.server.web import render
 from christmas.server.web.operations import Done, back
 
@@ -67,10 +66,9 @@ def _decide(request: Request, caller: Caller, form: FormData, act: Callable[...,
     ids = None if number is None else [int(_checked(number, _ID))]
     name = None if vendor is None else _checked(vendor, _VENDOR)
     with states.of(request).begin() as connection:
-        chosen, missing = held.choose(connection, ids=ids, vendor=name, vendors=caller.vendors)
-        if missing or not chosen:
-            raise NotFound("Nothing is held of that any more: somebody, or a second reading, has decided already.")
-        act(connection, chosen, by=caller.user, now=datetime.now(UTC))
+        held.decide(
+            connection, act, ids=ids, vendor=name, vendors=caller.vendors, by=caller.user, now=datetime.now(UTC)
+        )
 
 
 def _checked(value: object, pattern: re.Pattern[str]) -> str:

@@ -9,9 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from christmas.catalog import schedules
-from christmas.catalog.schedules import ScheduleRow
 from christmas.errors import ArgumentError
-from christmas.jobs import client, schedule_changes
+from christmas.jobs import client, schedule_changes, triggers
 from christmas.server import state as states
 from christmas.server.guard import Caller, needs, read_form, require
 from christmas.server.state import State
@@ -35,7 +34,9 @@ def show_schedule(request: Request, caller: Viewer, done: Done | None = None) ->
     with state.read() as connection:
         rows = schedule_changes.planned(connection, state.config.schedules, datetime.now(UTC))
         firings = schedules.history(connection, limit=FIRINGS_SHOWN)
-    return render.page(request, caller, "operations_schedule.html", rows=rows, firings=firings, when=when, done=done)
+    return render.page(
+        request, caller, "operations_schedule.html", rows=rows, firings=firings, when=triggers.in_words, done=done
+    )
 
 
 @router.post("/pause")
@@ -63,17 +64,6 @@ def run_now(request: Request, caller: Changer, form: Form) -> Response:
     by = f"schedule {row.name}, by {caller.user}"
     job = client.submit(row.job, row.arguments, config=state.config, submitted_by=by)
     return back(f"/operations/jobs/{job.id}", "submitted")
-
-
-def when(row: ScheduleRow) -> str:
-    """Write when a schedule fires."""
-    if not row.every_seconds:
-        return f"{row.cron} ({row.timezone})"
-    for size, word in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if row.every_seconds % size == 0:
-            number = row.every_seconds // size
-            return f"every {word}" if number == 1 else f"every {number} {word}s"
-    return f"every {row.every_seconds} seconds"
 
 
 def _change(state: State, name: str, *, paused: bool) -> None:
