@@ -73,6 +73,8 @@ def before(client: Redis, wanted: Wanted, *, limit: int, until: str = "+") -> tu
     At most ``limit`` lines, of at most ``CHUNKS`` chunks of the stream; None where there are no earlier ones. Raises
     RedisUnavailable.
     """
+    if until.startswith("(") and not any(int(part) for part in until[1:].split("-")):
+        return [], None  # nothing is before all lines, and Redis refuses the bound
     found: list[Line] = []
     first = "-" if wanted.since is None else str(int(wanted.since.timestamp() * 1000))
     for _ in range(CHUNKS):

@@ -73,6 +73,11 @@ def test_each_part_reads_a_few_chunks_and_all_parts_have_every_line_once(
     assert found == [str(number) for number in range(100) if is_wanted(number)]
 
 
+@pytest.mark.parametrize("position", ["0-0", "00-000"])
+def test_nothing_is_before_the_beginning(hundred: Valkey, position: str) -> None:
+    assert reading.before(hundred.client, Wanted(), limit=9, until=f"({position}") == ([], None)
+
+
 def _commands(valkey: Valkey, name: str) -> int:
     """Give how often the server has answered a command."""
     told: dict[str, Any] = valkey.client.info("commandstats")  # type: ignore[assignment]

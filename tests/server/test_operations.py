@@ -207,7 +207,8 @@ class TestJobs:
             cheaper = filled.the_piece(THIRD, 39.999, price_minor=1395)
             catalog_store.write(connection, [cheaper], job_id=RUNNING, now=filled.NOW)
             later = filled.NOW + timedelta(minutes=1)  # six after the run that it is said to be of has ended
-            late = filled.the_piece(SECOND, price_minor=1, read_at=later)
+            late = filled.made_up(SECOND, 5)
+            late.price_minor, late.read_at = 1, later
             catalog_store.write(connection, [late], job_id=RUN, now=later)
         found = rows(operator.open(f"/operations/jobs/{RUNNING}/live"), "changes")
         assert [row[:4] for row in found] == [[NAME, "price", "14.95", "13.95 USD"]]
@@ -235,52 +236,6 @@ class TestJobs:
         assert answer.headers["location"] == f"/operations/jobs/{QUEUED}?done=cancelled"
         assert job(operator.server, QUEUED).state == "cancelled"
         assert button not in buttons(operator.open("/operations/jobs"))
-
-
-class TestLogs:
-    def test_those_of_a_job_follow_until_it_has_ended(self, operator: Browser, redis: Redis) -> None:
-        say(redis, "the first line", RUNNING, THIRD)
-        say(redis, "of another job", RUN, FIRST)
-        [begin] = operator.open(f"/operations/jobs/{RUNNING}").xpath("//*[@role='log']/*")
-        assert begin.get("hx-trigger") == "load"
-        page = operator.open(begin.get("hx-get"))
-        assert [text(line) for line in page.find_class("line")] == [
-            f"2026-01-02 03:04:05 INFO [node here {THIRD}] the first line"
-        ]
-        [more] = page.xpath("//*[@hx-trigger]")
-        assert more.get("hx-trigger") == POLLED
-        assert not page.xpath("//*[text()='Earlier lines']")
-        say(redis, "<b>the second</b>", RUNNING, THIRD)
-        page = operator.open(more.get("hx-get"))
-        assert [text(line).partition("] ")[2] for line in page.find_class("line")] == ["<b>the second</b>"]
-        [further] = page.xpath("//*[@hx-trigger]")
-        assert further.get("hx-get") != more.get("hx-get")
-        ended = operator.open(f"/operations/jobs/{RUN}/logs")
-        assert not ended.xpath("//*[@hx-trigger]")
-        assert "the job has ended" in text(ended)
-
-    def test_what_is_not_among_the_newest_is_on_a_further_page(self, operator: Browser, redis: Redis) -> None:
-        for number in range(210):
-            say(redis, f"line {number}", vendor="many_com", level="CRITICAL")
-        page = operator.open("/operations/logs?vendor=many_com&level=CRITICAL")
-        assert len(page.find_class("line")) == 200
-        [link] = page.xpath("//a[text()='Earlier lines']")
-        assert link.get("href") == link.get("hx-get")
-        page = operator.open(link.get("href"))
-        before = [text(line).partition("] ")[2] for line in page.find_class("line")]
-        assert before == [f"line {number}" for number in range(10)]
-        assert not page.xpath("//*[@hx-get]")
-
-    def test_all_are_chosen_by_vendor_and_level(self, operator: Browser, redis: Redis) -> None:
-        say(redis, "a small thing", vendor=FIRST)
-        say(redis, "a large thing", vendor=FIRST, level="ERROR")
-        page = operator.open(f"/operations/logs?vendor={FIRST}&level=ERROR")
-        assert [text(line).partition("] ")[2] for line in page.find_class("line")] == ["a large thing"]
-        [more] = page.xpath("//*[@hx-trigger]")
-        say(redis, "a larger thing", vendor=FIRST, level="CRITICAL")
-        say(redis, "of another", vendor=SECOND, level="ERROR")
-        page = operator.open(more.get("hx-get"))
-        assert [text(line).partition("] ")[2] for line in page.find_class("line")] == ["a larger thing"]
 
 
 class TestSchedule:
