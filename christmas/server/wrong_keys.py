@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from christmas.access.throttle import WINDOW_SECONDS, Throttle
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from christmas.server.shared import Shared
 
 PREFIX = "christmas:wrong-keys"
+# An address that was open is taken for open so long, for requests with a right key; asking anew would cost as much as
+# counting the request. A wrong key through this process ends it.
+OPEN_SECONDS = 1.0
+OPEN_MAX = 10_000
 
 
 class WrongKeys:
@@ -24,9 +29,11 @@ class WrongKeys:
         self.limit = limit
         self._shared = shared
         self._alone = Throttle(limit)
+        self._open_until: dict[str, float] = {}
 
     def failed(self, address: str) -> None:
         """Count one wrong key."""
+        self._open_until.pop(address, None)
 
         def count(redis: Redis) -> bool:
             # Made with its end: a count that never ended would close the address for good.
@@ -41,13 +48,21 @@ class WrongKeys:
 
     def is_closed(self, address: str) -> bool:
         """Say whether the address has failed too often within a minute."""
+        now = time.monotonic()
+        if self._open_until.get(address, 0.0) > now:
+            return False
 
         def look(redis: Redis) -> int:
             found: Any = redis.get(_failures(address))
             return int(found or 0)
 
         failures = self._shared.ask(look)
-        return self._alone.is_closed(address) if failures is None else failures >= self.limit
+        is_closed = self._alone.is_closed(address) if failures is None else failures >= self.limit
+        if not is_closed:
+            if len(self._open_until) >= OPEN_MAX:
+                self._open_until.clear()
+            self._open_until[address] = now + OPEN_SECONDS
+        return is_closed
 
     def refused(self, address: str) -> bool:
         """Note that an address was refused because it is closed; gives whether that is the first time in a minute."""
