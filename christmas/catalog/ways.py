@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal, select, tuple_
 
 from christmas.catalog import indexed, search
-from christmas.catalog.filters import conditions, of_name, of_price, of_year
+from christmas.catalog.filters import conditions, of_name, of_price, of_sellers, of_year
 from christmas.catalog.products import WITH_KEY
 from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import products
@@ -129,7 +129,7 @@ def _index(
         return BY_VENDOR_YEAR
     index = _direct(filters, order, is_one) or {"changed": _BY_CHANGE, "price": _BY_PRICE, "year": BY_YEAR}[order]
     narrow = _narrow(filters, order)
-    began = narrow.pop(index, [])
+    began = narrow.pop(_BY_VENDOR_CHANGE if index == BY_VENDOR_YEAR else index, [])
     hundreds = max(limit // 100, 1)
     for other, condition in narrow.items():
         if _count(connection, Chosen(condition, other), FEW * hundreds + 1) <= FEW * hundreds:
@@ -149,7 +149,7 @@ def _narrow(filters: Filters, order: str) -> dict[str, list[ColumnElement[bool]]
     if filters.changed_since is not None and order != "changed":
         found[_BY_CHANGE] = [_P.last_changed >= filters.changed_since]
     if filters.sellers is not None:
-        found[_BY_VENDOR_CHANGE] = [_P.vendor.in_(filters.sellers)]
+        found[_BY_VENDOR_CHANGE] = [of_sellers(filters.sellers)]
     if filters.series is not None:
         found[_BY_SERIES] = [of_name(_P.series, filters.series)]
     if filters.brand is not None:
