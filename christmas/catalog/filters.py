@@ -74,7 +74,7 @@ def conditions(filters: Filters, sort: str = "") -> list[ColumnElement[bool]]:
     """Give the conditions of a list in an order, or in any."""
     found: list[ColumnElement[bool]] = [] if filters.year is None else of_year(filters.year, None)
     if (sellers := filters.sellers) is not None:
-        found.append(_P.vendor == sellers[0] if len(sellers) == 1 else _P.vendor.in_(sellers))
+        found.append(of_sellers(sellers))
     if filters.availability:
         found.append(_P.availability.in_(filters.availability))
     for column, name in ((_P.brand, filters.brand), (_P.series, filters.series)):
@@ -89,6 +89,11 @@ def conditions(filters: Filters, sort: str = "") -> list[ColumnElement[bool]]:
     if not filters.gone:
         found.append(keys.c.gone_since.is_(None))
     return found
+
+
+def of_sellers(sellers: Sequence[str]) -> ColumnElement[bool]:
+    """Give the condition of vendors."""
+    return _P.vendor == sellers[0] if len(sellers) == 1 else _P.vendor.in_(sellers)
 
 
 def of_name(column: ColumnElement[str], name: str) -> ColumnElement[bool]:

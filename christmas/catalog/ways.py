@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal, select, tuple_
 
 from christmas.catalog import indexed, search
-from christmas.catalog.filters import conditions, of_name, of_price, of_year
+from christmas.catalog.filters import conditions, of_name, of_price, of_sellers, of_year
 from christmas.catalog.products import WITH_KEY
 from christmas.catalog.resolve import any_of
 from christmas.catalog.tables import keys, products
@@ -149,7 +149,7 @@ def _narrow(filters: Filters, order: str) -> dict[str, list[ColumnElement[bool]]
     if filters.changed_since is not None and order != "changed":
         found[_BY_CHANGE] = [_P.last_changed >= filters.changed_since]
     if filters.sellers is not None:
-        found[_BY_VENDOR_CHANGE] = [_P.vendor.in_(filters.sellers)]
+        found[_BY_VENDOR_CHANGE] = [of_sellers(filters.sellers)]
     if filters.series is not None:
         found[_BY_SERIES] = [of_name(_P.series, filters.series)]
     if filters.brand is not None:
