@@ -76,15 +76,14 @@ def _embedded(folder: Path, timeout_seconds: float) -> Redis:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     path = socket_path(folder)
-    client: Redis = Redis(unix_socket_path=str(path), **_client_options())  # type: ignore[arg-type]
-    with client, FileLock(folder / "start.lock"):
+    client: Redis = Redis(unix_socket_path=str(path), **_client_options(timeout_seconds))  # type: ignore[arg-type]
+    with FileLock(folder / "start.lock"):
         if folder not in _users:
             _users[folder] = _hold(folder)
             atexit.register(release, folder)
         if not _answers(client):
             _start(folder, path, client)
-    # Not the one that was asked: one that is slow is not started a second time because somebody is impatient.
-    return Redis(unix_socket_path=str(path), **_client_options(timeout_seconds))  # type: ignore[arg-type]
+    return client
 
 
 def socket_path(folder: Path) -> Path:
@@ -108,10 +107,14 @@ def _hold(folder: Path) -> IO[bytes]:
 
 
 def _answers(client: Redis) -> bool:
-    from redis import RedisError
+    """Say whether there is a server; raises where there is one that hangs or begins: a second would write its file."""
+    from redis import BusyLoadingError, RedisError
+    from redis.exceptions import TimeoutError as NoAnswer
 
     try:
         return bool(client.ping())
+    except (NoAnswer, BusyLoadingError):
+        raise
     except RedisError:
         return False
 
@@ -128,13 +131,22 @@ def _start(folder: Path, path: Path, client: Redis) -> None:
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not _answers(client):
+    while not _has_started(client):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
             process.wait()
             raise RedisUnavailable(f"The embedded Valkey did not start; its log is {log}.")
         time.sleep(0.005)
     process.returncode = 0  # it outlives this process on purpose; without this Popen would warn
+
+
+def _has_started(client: Redis) -> bool:
+    from redis import RedisError
+
+    try:
+        return _answers(client)
+    except RedisError:
+        return False
 
 
 def release(folder: Path) -> None:
@@ -151,6 +163,6 @@ def release(folder: Path) -> None:
         except OSError:
             return  # others still use it
         client: Redis = Redis(unix_socket_path=str(socket_path(folder)), **_client_options())  # type: ignore[arg-type]
-        if _answers(client):
+        if _has_started(client):
             client.shutdown()
         client.close()

@@ -182,6 +182,22 @@ def test_a_server_left_by_a_killed_last_user_is_used_again(folder: Path, user: C
     assert_gone(victim.server)
 
 
+def test_beside_a_server_that_hangs_no_second_one_is_started(folder: Path) -> None:
+    with connect(folder) as client:
+        client.set("bell", "1995")
+        server = psutil.Process(server_of(client))
+        server.suspend()
+        try:
+            with pytest.raises(RedisUnavailable):
+                embedded.connect(Config(var_path=folder), 0.2)
+            assert servers(folder) == [server]
+        finally:
+            server.resume()
+    with connect(folder) as client:
+        assert client.get("bell") == b"1995"
+        assert server_of(client) == server.pid
+
+
 def test_values_survive_the_end_of_the_server(folder: Path) -> None:
     with connect(folder) as client:
         client.set("bell", "1995")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, exists, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Text, and_, exists, func, or_, select
 
 from christmas.catalog.resolve import SPREAD, any_of, named
 from christmas.catalog.tables import keys, products
@@ -54,6 +54,12 @@ def select_pages(connection: Connection, vendor: str, wanted: Wanted, *, limit: 
         .limit(limit)
     )
     return [KeyRow(*row) for row in connection.execute(query)]
+
+
+def last_seen(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
+    """Give when the shop was last seen to have each key, by the key's id."""
+    query = select(keys.c.id, keys.c.last_seen).where(keys.c.id.in_(any_of(connection, ids, BigInteger)))
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def count_pages(connection: Connection, vendor: str, wanted: Wanted) -> int:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
 from christmas import crawls
 from christmas.demo.server import DemoServer
+from christmas.errors import ChristmasError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +36,7 @@ def run(
     folder: Path, console: Console, serve: Callable[[Engine, Mapping[str, str], Path], AbstractContextManager[Wait]],
     *, size: int = 300, seed: int = 1973, once: bool = False,
 ) -> None:  # fmt: skip
-    """Run the demonstration in ``folder`` (emptied first); raise ChristmasError where a crawl or the server fails.
+    """Run it in ``folder``, which is emptied first; raise ChristmasError where the first crawl or the server fails.
 
     ``serve`` runs a server on a catalog with further variables and its log. Unless ``once``, the shops go on changing
     and are refreshed every half minute, until Ctrl-C.
@@ -69,7 +71,12 @@ def run(
             for round_ in count(2):
                 changed = sum(len(shop.change_some(chance, CHANGES_PER_SHOP)) for shop in shops.shops.values())
                 console.print(f"     {changed} pieces in the shops get another price or stock.")
-                crawl(f"{round_}  Refreshing from the listings alone", stage="links", which="all")
+                try:
+                    crawl(f"{round_}  Refreshing from the listings alone", stage="links", which="all")
+                except ChristmasError as error:
+                    if once:
+                        raise
+                    console.print(f"[red]{escape(str(error))}")  # the next one may find the database free again
                 _report(engine, console)
                 if once:
                     return

@@ -103,7 +103,8 @@ def plan(
     if job_id is not None and not _ID.fullmatch(job_id):
         raise ArgumentError(f"jobid {job_id!r} is not accepted: up to 64 letters, digits, dots, dashes, underscores.")
     with database.read(engine) as connection:
-        job = registry.make(name, arguments).resolved(connection)
+        asked = registry.make(name, arguments)
+        job = asked.resolved(connection, allowed_vendors)
         known = known_vendors(connection, version)
     _check_vendor(job, known, allowed_vendors)
     request = _Request(config, known, submitted_by, version, dict(settings or {}), priority)

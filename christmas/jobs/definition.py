@@ -82,8 +82,11 @@ class Definition(BaseModel):
         """Give the arguments that were set, as the job's record keeps them."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
-    def resolved(self, connection: Connection) -> Definition:
-        """Give the job with what only the catalog knows filled in; raises ArgumentError where it knows nothing."""
+    def resolved(self, connection: Connection, vendors: Sequence[str] | None = None) -> Definition:
+        """Give the job with what only the catalog knows filled in; raises ArgumentError where it knows nothing.
+
+        ``vendors`` are those that whoever asks may know of; None means all.
+        """
         return self
 
     def submit(self, config: Config | None = None, **more: Any) -> JobRow:

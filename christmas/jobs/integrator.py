@@ -67,7 +67,7 @@ class sync_product(SpiderJob):
             raise ValueError("give product=ID or address, or vendor and key")
         return self
 
-    def resolved(self, connection: Connection) -> Definition:
+    def resolved(self, connection: Connection, vendors: Sequence[str] | None = None) -> Definition:
         """Find the product's vendor and key."""
         if self.product is None:
             return self
@@ -75,12 +75,11 @@ class sync_product(SpiderJob):
 
         if "://" in self.product:
             found = keys.by_url(connection, self.product)
-            if found is not None:
-                return sync_product(vendor=found[0], key=found[1])
         else:
             row = products.get(connection, self.product)
-            if row is not None:
-                return sync_product(vendor=row.vendor, key=row.key)
+            found = None if row is None else (row.vendor, row.key)
+        if found is not None and (vendors is None or found[0] in vendors):
+            return sync_product(vendor=found[0], key=found[1])
         raise ArgumentError(f"integrator.sync_product: no product {self.product!r} is known; see `christmas products`.")
 
     def spider_arguments(self) -> dict[str, str]:

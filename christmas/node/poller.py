@@ -161,7 +161,8 @@ class JobsPoller:
                     where = path.relative_to(self.options.config.var_path)
                     error = f"Attempt {attempt} on {job.node} ended with {how} and without a report; its log ({where}) "
                     error += f"ends: {last_line(path)}"
-                    logger.error("Job %s: %s", job_id, error, extra=about(job))
+                    level = logging.INFO if job.cancel_requested else logging.ERROR  # as it was told to end
+                    logger.log(level, "Job %s: %s", job_id, error, extra=about(job))
                     queue.lose(connection, job, error, datetime.now(UTC))
 
     def _look(self, free: int) -> Look:

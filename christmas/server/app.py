@@ -13,9 +13,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from christmas import __version__
-from christmas.server import problems, state
+from christmas.server import guard, problems, state
 from christmas.server.api import router as api
-from christmas.server.asgi import Conditional, Surroundings
+from christmas.server.asgi import Conditional, Heads, Surroundings
 from christmas.server.health import router as health
 from christmas.server.openapi import describe
 from christmas.server.web import errors, pages, static
@@ -50,7 +50,9 @@ def create(config: Config) -> FastAPI:
         docs_url=None,  # default a page that loads its scripts from elsewhere
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # default a redirect to whatever host the request names
         middleware=[
+            Middleware(Heads),
             Middleware(Surroundings, request_max_bytes=config.server.request_max_bytes),
             *(cors if origins else []),
             Middleware(GZipMiddleware, minimum_size=GZIP_MIN_BYTES, compresslevel=GZIP_LEVEL),
@@ -62,7 +64,7 @@ def create(config: Config) -> FastAPI:
     app.include_router(api)
     app.include_router(pages)
     static.mount(app)
-    problems.install(app, errors.page)
+    problems.install(app, errors.page, guard.count_unseen)
     describe(app)
     app.state.paths = {route.endpoint: route.path for route in iter_route_contexts(app.routes)}
     return app

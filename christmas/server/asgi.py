@@ -134,6 +134,26 @@ async def _refuse(scope: Scope, send: Send, most: int) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+class Heads:
+    """Answers HEAD as GET, without the body: no route has to."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self.app({**scope, "method": "GET"}, receive, sent)
+
+
 class Conditional:
     """Gives answers of known length an ETag, and says 304 to whoever has the same already."""
 

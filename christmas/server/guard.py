@@ -138,11 +138,17 @@ def refused(state: State, caller: Caller, permission: str, error: AccessDenied) 
     """Record a refusal; of those of whoever asks too often, the first within a minute."""
     if isinstance(error, TooMany) and not error.first:
         return  # whoever goes on fills no database
+    reason = getattr(error, "reason", None) or str(error)
+    if not state.soon(_record_refusal, state, caller, permission, reason):
+        logger.error("Too many refusals wait for the database: %s, %s: %s", caller.address, permission, reason)
+
+
+def _record_refusal(state: State, caller: Caller, permission: str, reason: str) -> None:
     try:
         with state.begin() as connection:
-            _record(connection, caller, permission, reason=getattr(error, "reason", None) or str(error))
-    except DatabaseUnavailable as unavailable:
-        logger.error("The access log could not be written: %s", unavailable)
+            _record(connection, caller, permission, reason=reason)
+    except DatabaseUnavailable as error:
+        logger.error("The access log could not be written: %s", error)
 
 
 def granted(connection: Connection, caller: Caller, permission: str) -> None:
@@ -206,6 +212,12 @@ def identify(state: State, user: str | None, key: str, address: str) -> Caller:
 def _note_use(state: State, key_id: str, now: datetime) -> None:
     with state.begin() as connection:
         users.used(connection, key_id, now)
+
+
+def count_unseen(request: Request) -> None:
+    """Count a request that was refused before the guard saw it; raises TooMany as ``count``."""
+    if getattr(request.state, "limit", None) is None:
+        count(request, states.of(request), nobody(request))
 
 
 def count(request: Request, state: State, caller: Caller) -> None:

@@ -24,7 +24,7 @@ class Health(BaseModel):
 
 
 @router.get("/health/live", summary="Whether the process answers")
-def live() -> Health:
+async def live() -> Health:  # in no thread: those may all wait for a database
     """Say that the process answers; open to everybody."""
     return Health(status="ok")
 

@@ -87,8 +87,11 @@ CODES: tuple[tuple[type[Exception], int], ...] = (
 class _Answers:
     """Makes an answer of each kind of error."""
 
-    def __init__(self, page: Callable[[Request, int, str, str], Response]) -> None:
+    def __init__(
+        self, page: Callable[[Request, int, str, str], Response], count: Callable[[Request], None]
+    ) -> None:  # fmt: skip
         self.page = page
+        self.count = count
 
     def answer(self, request: Request, status: int, title: str, detail: str, **more: Any) -> Response:
         if _is_api(request):
@@ -103,7 +106,7 @@ class _Answers:
         detail = str(error)
         if status == 503:  # whoever asks need not know where the database is
             logger.error("A request failed: %s", error)
-            detail = "The catalog cannot be read at the moment. It comes back by itself; try again in some seconds."
+            detail = "The catalog cannot be used at the moment. It comes back by itself; try again in some seconds."
         title = next((text for kind, text in TITLES.items() if isinstance(error, kind)), HTTPStatus(status).phrase)
         response = self.answer(request, status, title, detail)
         if status == 401:
@@ -114,12 +117,16 @@ class _Answers:
 
     def invalid(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101  # what it is registered for
+        if (too_many := self._too_many(request)) is not None:
+            return too_many
         errors = [_explained(one) for one in error.errors()]
         detail = "; ".join(f"{one['where']}: {one['problem']}" for one in errors)
         return self.answer(request, 422, "Not accepted", detail[:DETAIL_MAX], errors=errors)
 
     def http(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  # what it is registered for
+        if error.status_code == 400 and (too_many := self._too_many(request)) is not None:
+            return too_many
         title, detail = _of_http(request, error)
         response = self.answer(request, error.status_code, title, detail)
         response.headers.update(error.headers or {})
@@ -127,15 +134,28 @@ class _Answers:
             response.headers["Allow"] = ", ".join(_methods(request))
         return response
 
+    def _too_many(self, request: Request) -> Response | None:
+        """Count a body that could not be read, which is tried before anybody is asked for a key."""
+        try:
+            self.count(request)
+        except TooMany as error:
+            return self.expected(request, error)
+        return None
+
     def unexpected(self, request: Request, error: Exception) -> Response:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
         detail = "It is in the server's log; tell an operator what you did."
         return self.answer(request, 500, "An unexpected error", detail)
 
 
-def install(app: FastAPI, page: Callable[[Request, int, str, str], Response]) -> None:
-    """Answer every error; ``page`` makes a page of request, status, title and detail."""
-    answers = _Answers(page)
+def install(
+    app: FastAPI, page: Callable[[Request, int, str, str], Response], count: Callable[[Request], None]
+) -> None:  # fmt: skip
+    """Answer every error; ``page`` makes a page of request, status, title and detail.
+
+    ``count`` counts a request that nobody has counted; raises TooMany.
+    """
+    answers = _Answers(page, count)
     for kind, _ in CODES:
         app.add_exception_handler(kind, answers.expected)
     app.add_exception_handler(RequestValidationError, answers.invalid)

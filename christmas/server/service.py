@@ -52,6 +52,9 @@ def run(config: Config, *, leash: bool = False, descriptor: int | None = None) -
         )
     )
 
+    # default warnings too, which anybody could fill the logs with: wrong methods, upgrades that are not there
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+
     def stop(*_: object) -> None:
         running.should_exit = True
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any
 
 from christmas.access import policy
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# So long a refusal waits until it is written; while the database is locked, it is answered before.
+MOMENT_SECONDS = 1.0
+WAITING_MAX = 1_000
+
 
 @dataclass
 class State:
@@ -48,6 +53,7 @@ class State:
     background: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "background"))
     _under_way: set[str] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
+    _waiting: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(WAITING_MAX))
 
     def read(self) -> AbstractContextManager[Connection]:
         """Give a connection for reading; raises DatabaseUnavailable."""
@@ -71,6 +77,22 @@ class State:
                 logger.error("%s could not be done", what, exc_info=error)
 
         self.background.submit(function, *arguments).add_done_callback(done)
+
+    def soon(self, function: Callable[..., None], *arguments: Any) -> bool:
+        """Call what is not to keep anybody waiting longer than a moment; False where too much waits already."""
+        if not self._waiting.acquire(blocking=False):
+            return False
+
+        def call() -> None:
+            try:
+                function(*arguments)
+            finally:
+                self._waiting.release()
+
+        done = self.background.submit(call)
+        with suppress(TimeoutError):  # it goes on by itself
+            done.result(MOMENT_SECONDS)
+        return True
 
     def close(self) -> None:
         """Give back what is held; what nobody waits for and has not begun is left."""

@@ -106,6 +106,7 @@ def found(connection: Connection, text: str) -> set[str]:
         ("anniversery", {"bell"}),
         ("aniversery bell", {"bell"}),
         ("frosty unheardof", set()),
+        ("!!!", set()),
         ("qx9999", set()),
     ],
 )

@@ -86,6 +86,15 @@ def test_a_product_is_found_by_id_address_or_key(connection: Connection) -> None
     assert expected.resolved(connection) == expected
 
 
+def test_whose_a_product_is_is_not_told_to_whoever_may_not_see_the_vendor(connection: Connection) -> None:
+    making.write(connection, making.product("7", vendor=SHOP))
+    stored = making.stored(connection, "7", SHOP)
+    for name in (str(stored.id), stored.url, f"{SHOP}:7"):
+        with pytest.raises(ArgumentError, match=r"no product .* is known"):
+            I.sync_product(product=name).resolved(connection, [OTHER])
+        assert I.sync_product(product=name).resolved(connection, [SHOP]) == I.sync_product(vendor=SHOP, key="7")
+
+
 def test_a_product_that_nobody_knows_is_refused(connection: Connection) -> None:
     making.write(connection, making.product("7", vendor=SHOP))
     for name in ("https://bells.example/9.html", "00000000", "no id", f"{SHOP}:9", "://", "https://["):

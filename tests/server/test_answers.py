@@ -151,3 +151,33 @@ def test_a_mistake_of_ours(tmp_path: Path) -> None:
     assert status == 500
     assert b"tell an operator" in body
     assert b"default-src 'none'" in headers[b"content-security-policy"]
+
+
+@pytest.mark.parametrize("path", [PRODUCTS, "/", "/health/live", "/sign-in"])
+def test_head_is_a_get_without_the_body(shared: Server, path: str) -> None:
+    whole, head = shared.ask(path), shared.ask(path, method="HEAD")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-type"] == whole.headers["content-type"]
+    assert shared.ask("/nothing/here", method="HEAD").status == 404
+
+
+def test_a_slash_too_many_leads_nowhere(shared: Server) -> None:
+    answer = shared.ask("/operations/", headers={"Host": "elsewhere.example"})
+    assert (answer.status, answer.headers.get("location")) == (404, None)
+
+
+def test_what_is_no_request_of_ours_does_not_fill_the_logs(shared: Server) -> None:
+    for _ in range(3):
+        shared.ask("/nothing", headers={"Connection": "Upgrade", "Upgrade": "websocket"}, anonymous=True)
+    assert "upgrade" not in shared.log.lower()
+
+
+def test_bodies_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
+    few = {"CHRISTMAS__SERVER__PUBLIC_REQUESTS_PER_MINUTE": "3"}
+    with serving(tmp_path, filled.file(tmp_path, 2), **few) as server:
+        json_type = {"Content-Type": "application/json"}
+        found = [
+            server.ask("/api/v1/jobs", body=b"{bad", headers=json_type, anonymous=True).status for _ in range(8)
+        ]  # a minute may end meanwhile
+        assert set(found) == {422, 429}
+        assert found[:3] == [422] * 3

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,20 @@ def test_sqlite_that_another_process_writes_to(own: Server) -> None:
         answer = own.ask("/api/v1/held/discard", json={"ids": [1]})
         assert answer.status == 503
         assert answer.headers["retry-after"] == "5"
+
+
+@pytest.mark.serial
+def test_refusals_do_not_wait_for_a_database_that_is_locked(own: Server) -> None:
+    """Twice as many as there are threads, each of which would wait for the lock."""
+    known = len(own.access_log(100))
+    with database.begin(own.engine) as connection, ThreadPoolExecutor(30) as threads:
+        connection.exec_driver_sql("UPDATE jobs SET priority = priority")
+        began = time.monotonic()
+        refused = [threads.submit(own.ask, "/api/v1/jobs", anonymous=True) for _ in range(30)]
+        assert own.ask("/health/live", anonymous=True).status == 200
+        assert [one.result().status for one in refused] == [401] * 30
+        assert time.monotonic() - began < database.BUSY_SECONDS
+    until(lambda: len(own.access_log(100)) == known + 30, 30, "what was refused to be written")
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])

@@ -12,8 +12,10 @@ from urllib.parse import quote
 
 import pytest
 from lxml import html
+from sqlalchemy import select
 
 from christmas.catalog import database, queue, store
+from christmas.catalog.tables import keys
 from tests.server import filled
 from tests.server.filled import NAME, PIECE, RUN, VENDORS, YEAR
 from tests.server.running import Server, serving
@@ -169,6 +171,9 @@ def test_a_piece_has_a_row_for_each_shop_and_what_it_was(shared: Server) -> None
         ["Hookedonhallmark", "$27.95", "in stock", "not said"],
         ["Hallmark Ornaments", "$29.95", "in stock", "not said"],
     ]
+    with database.read(shared.engine) as connection:
+        seen = {one.isoformat() for one in connection.scalars(select(keys.c.last_seen).distinct())}
+    assert {one.get("datetime") for one in page.cssselect("table.stack [data-label=Seen] time")} <= seen
     facts = dict(zip(map(words, page.cssselect("dt")), map(words, page.cssselect("dd")), strict=True))
     assert facts["Year"] == str(YEAR)
     assert facts["Series"] == "Frosty Friends, number 6"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from christmas.catalog import browse, price_history
+from christmas.catalog import browse, keys, price_history
 from christmas.catalog.changes import NOT_BUYABLE
 from christmas.catalog.price_history import Step
 from christmas.catalog.products import ProductRow
@@ -78,6 +78,7 @@ def piece(
             return RedirectResponse(words.piece_address(number, normal), 308)
         if not offers:
             raise NotFound(f"There is no piece {name} of {year}: the search finds a SKU in any spelling.")
+        seen = keys.last_seen(connection, [one.key_id for one in offers])
         past = _past(connection, offers, guard.may(request, caller, "jobs.read")) if may_see_changes else None
     shown = in_order(offers)
     named = next((one for one in shown if one.image_url), shown[0])
@@ -85,6 +86,7 @@ def piece(
     return render.page(
         request, caller, "piece.html", year=number, piece=name, offers=shown, named=named, series=series, past=past,
         best=browse.best(shown), skus=sorted({one.sku for one in offers if one.sku}), newest=CHANGES_SHOWN,
+        seen=seen,
     )  # fmt: skip
 
 
