@@ -160,8 +160,6 @@ class Vocabulary:
             return next(alike if scope is None else filter(scope.has, islice(alike, _TRIED)), None)
 
         written = list(dict.fromkeys(pieces.tokens(text[:TEXT_MAX])))[:WORDS_MAX]
-        if not written and text.strip():
-            return Query(nothing=True)
         sku = _sku(is_known, written)
         words: list[str] = []
         prefixes: list[str] = []

@@ -106,7 +106,6 @@ def found(connection: Connection, text: str) -> set[str]:
         ("anniversery", {"bell"}),
         ("aniversery bell", {"bell"}),
         ("frosty unheardof", set()),
-        ("!!!", set()),
         ("qx9999", set()),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_product_is_found_by_id_address_or_key(connection: Connection) -> None
 
 
 def test_whose_a_product_is_is_not_told_to_whoever_may_not_see_the_vendor(connection: Connection) -> None:
-    making.write(connection, making.product("7", vendor=SHOP))
+    making.write(connection, making.product("7", vendor=SHOP, url="https://www.ornament-shop.com/7/"))
     stored = making.stored(connection, "7", SHOP)
     for name in (str(stored.id), stored.url, f"{SHOP}:7"):
         with pytest.raises(ArgumentError, match=r"no product .* is known"):
