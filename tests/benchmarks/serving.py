@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sys
 import tempfile
 from base64 import b64encode
 from collections.abc import Iterator
@@ -61,12 +62,14 @@ def _measure(server: Server, name: str, count: int, seconds: float, *, rates: bo
             raise RuntimeError(f"{outcome.errors} of the {kind} requests failed: {server.log[-2000:]}")
         what = f"{name}, {count:,} products: {kind} at {RATE:.0f} requests/s, p99 / goal's {goal * 1000:.0f} ms"
         figures.append(against(what, [outcome.quantile(0.99) * 1000], "ms", goal * 1000, 1, more_is_better=False))
+        sys.stderr.write(f"  {what}: {figures[-1].value:,.0f} ms\n")
     if rates:
         constant = _highest(server, headers, [CONSTANT], 0.05)
         for kind, goal in GOALS_SECONDS.items():
             found = _highest(server, headers, paths[kind], goal)
             what = f"{name}, {count:,} products: highest rate of {kind} within its p99 / of a constant answer"
             figures.append(against(what, [found], "requests/s", constant, None))
+            sys.stderr.write(f"  {what}: {found:,.0f} of {constant:,.0f}/s\n")
     return figures
 
 
