@@ -12,7 +12,7 @@ from christmas.demo.server import DemoServer
 from tests.farm import Farm, Node
 
 BIN = Path(sys.executable).parent
-REQUEST_MAX_BYTES = 2**20
+REQUEST_MAX_BYTES = 2**22
 
 
 @pytest.fixture(scope="module")
