@@ -25,7 +25,8 @@ def main() -> None:
         "refresh": lambda: refresh.measure(10_270, refresh.VENDORS[:1] if quick else refresh.VENDORS),
         "pages": lambda: pages.measure(2_500 if quick else 4_000, 2 if quick else 3),
         "store": lambda: store.measure(10_000 if quick else 50_000, 100_000 if quick else 1_000_000, 1 if quick else 3),
-        "starts": lambda: starts.measure(6 if quick else 20),
+        # Stock Scrapyd waits as long on any machine, our start is computing: a slow machine keeps less of the ratio.
+        "starts": lambda: starts.measure(6, 0.8) if quick else starts.measure(20),
         "timing": lambda: timing.measure(20_000 if quick else 100_000, 3 if quick else 5),
         # A small crawl is mostly its start, which says nothing about the goal.
         "overhead": lambda: overhead.measure(600, 1, None) if quick else overhead.measure(4_000, 5),
