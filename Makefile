@@ -32,7 +32,7 @@ lint: $(VENV)/.installed-test ## ruff, mypy and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-test ## measure against the goals (QUICK=1 in under two minutes); writes bench.json
+bench: $(VENV)/.installed-test ## measure against the goals (QUICK=1 in some minutes); writes bench.json
 	$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick)
 
 clean: ## remove the virtual environment and everything that was built or stored

@@ -41,7 +41,7 @@ class Bare(scrapy.Spider):
 
 
 def measure(runs: int, share_of_stock: float = 0.5) -> list[Figure]:
-    """Submit to both in turn, each time when nothing else runs; ``share_of_stock`` is the goal of the medians' ratio."""
+    """Submit to both in turn, each time when nothing else runs; the medians' ratio is to be ``share_of_stock``."""
     chance = random.Random(2026)
     with DemoServer(size=60) as server, tempfile.TemporaryDirectory() as name:
         shop = server.shops[VENDOR]
