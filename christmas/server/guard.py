@@ -139,7 +139,7 @@ def refused(state: State, caller: Caller, permission: str, error: AccessDenied) 
     if isinstance(error, TooMany) and not error.first:
         return  # whoever goes on fills no database
     reason = getattr(error, "reason", None) or str(error)
-    if not state.soon(_record_refusal, state, caller, permission, reason):
+    if not state.soon("Recording a refusal", _record_refusal, state, caller, permission, reason):
         logger.error("Too many refusals wait for the database: %s, %s: %s", caller.address, permission, reason)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import BoundedSemaphore, Lock
@@ -70,29 +69,35 @@ class State:
                 return
             self._under_way.add(what)
 
-        def done(future: Future[None]) -> None:
+        def done(_: Future[None]) -> None:
             with self._lock:
                 self._under_way.discard(what)
-            if not future.cancelled() and (error := future.exception()) is not None:
-                logger.error("%s could not be done", what, exc_info=error)
 
-        self.background.submit(function, *arguments).add_done_callback(done)
+        self._submit(what, function, *arguments).add_done_callback(done)
 
-    def soon(self, function: Callable[..., None], *arguments: Any) -> bool:
-        """Call what is not to keep anybody waiting longer than a moment; False where too much waits already."""
+    def soon(self, what: str, function: Callable[..., None], *arguments: Any) -> bool:
+        """Call what is not to keep anybody waiting longer than MOMENT_SECONDS; False where too much waits already.
+
+        What goes wrong is logged.
+        """
         if not self._waiting.acquire(blocking=False):
             return False
 
-        def call() -> None:
-            try:
-                function(*arguments)
-            finally:
-                self._waiting.release()
-
-        done = self.background.submit(call)
-        with suppress(TimeoutError):  # it goes on by itself
-            done.result(MOMENT_SECONDS)
+        future = self._submit(what, function, *arguments)
+        future.add_done_callback(lambda _: self._waiting.release())
+        wait([future], MOMENT_SECONDS)  # then it goes on by itself
         return True
+
+    def _submit(self, what: str, function: Callable[..., None], *arguments: Any) -> Future[None]:
+        def done(future: Future[None]) -> None:
+            if future.cancelled():
+                logger.warning("%s was left undone, for the server ends", what)
+            elif (error := future.exception()) is not None:
+                logger.error("%s could not be done", what, exc_info=error)
+
+        future = self.background.submit(function, *arguments)
+        future.add_done_callback(done)
+        return future
 
     def close(self) -> None:
         """Give back what is held; what nobody waits for and has not begun is left."""

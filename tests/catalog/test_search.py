@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import string
 import threading
-from collections.abc import Callable, Iterator
-from time import thread_time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +21,7 @@ from christmas.catalog.tables import vocabulary as known_words
 from tests.catalog import shelves
 from tests.catalog.conftest import SERVERS
 from tests.catalog.making import VENDOR, product, write
+from tests.costs import least_seconds
 
 FROSTY = {"name": "Frosty Friends #6", "series": "Frosty Friends", "sku": "QX4822", "release_year": 1985}
 SHELF = {
@@ -310,22 +310,12 @@ def test_threads_read_while_words_are_learned(engine: Engine) -> None:
     assert all(vocabulary.correct(f"bell{number}x{one}") for number in range(6) for one in range(30))
 
 
-def _least(call: Callable[[], object]) -> float:
-    """Give the least CPU time of five calls, in seconds."""
-    durations = []
-    for _ in range(5):
-        started = thread_time()
-        call()
-        durations.append(thread_time() - started)
-    return min(durations)
-
-
 @pytest.mark.serial
 def test_a_word_is_corrected_in_less_time_than_comparing_it_with_every_word() -> None:
     chance = random.Random(7)
     many = {"".join(chance.choices(string.ascii_lowercase, k=chance.randrange(4, 13))) for _ in range(50_000)}
     vocabulary = of_words(*sorted(many), "friends", "anniversary")
     for word in ("freinds", "aniversery", "friendxx", "qwertyui"):
-        every = _least(lambda word=word: [OSA.distance(word, other) for other in many])  # type: ignore[misc]
-        assert _least(lambda word=word: vocabulary.correct(word)) < 0.8 * every, word  # type: ignore[misc]
+        every = least_seconds(lambda word=word: [OSA.distance(word, other) for other in many])  # type: ignore[misc]
+        assert least_seconds(lambda word=word: vocabulary.correct(word)) < 0.8 * every, word  # type: ignore[misc]
     assert vocabulary.correct("aniversery") == "anniversary"

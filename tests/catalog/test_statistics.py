@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import statistics as python
-from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
-from time import process_time
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from christmas.catalog.tables import keys, products
 from christmas.errors import ArgumentError
 from tests.catalog.making import VENDOR, at, product, write
 from tests.catalog.plans import collected, whole_tables
+from tests.costs import least_seconds
 
 OTHER = "stars_example"
 
@@ -159,15 +158,5 @@ def test_a_vendor_of_four_thousand_is_counted_by_the_database(sqlite: Engine) ->
         def read_all() -> object:
             return connection.execute(select(products).where(products.c.vendor == VENDOR)).all()
 
-        # Of the database too, which is in this process.
-        assert _cost(lambda: statistics.prices(connection, vendor=VENDOR)) < _cost(read_all)
-
-
-def _cost(call: Callable[[], object]) -> float:
-    """Give the least CPU time of five calls, in seconds."""
-    taken = []
-    for _ in range(5):
-        started = process_time()
-        call()
-        taken.append(process_time() - started)
-    return min(taken)
+        grouped = least_seconds(lambda: statistics.prices(connection, vendor=VENDOR))
+        assert grouped < least_seconds(read_all)
