@@ -23,7 +23,7 @@ def test_twenty_jobs_of_which_eight_are_running_outlive_their_node(who: str, tmp
         try:
             eggs.store(farm, many_vendors.egg(VENDORS))
             for shop in server.shops.values():
-                shop.delay_seconds = 0.3
+                shop.delay_seconds = 20.0  # no job ends before all have begun, however long their processes take
             for vendor in server.shops:
                 farm.submit("integrator.sync_links", vendor=vendor, which="all")
                 farm.submit("integrator.sync_products", vendor=vendor, which="all")
