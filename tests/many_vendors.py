@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 from christmas.demo.server import DemoServer
-from christmas.demo.shops import KINDS
+from christmas.demo.shops import KINDS, Kind
 from tests import eggs
 
 _KIND = next(kind for kind in KINDS if kind.platform == "bigcommerce")
@@ -39,6 +39,11 @@ def egg(count: int) -> bytes:
     return eggs.changed(spiders)
 
 
+def kinds(count: int) -> list[Kind]:
+    """Give the kinds of so many sample shops."""
+    return [replace(_KIND, vendor=name) for name in names(count)]
+
+
 def shops(count: int, size: int = 60, per_page: int = 12) -> DemoServer:
     """Make the sample shops of so many vendors, to be used with ``with``; ``Farm`` takes them as its server."""
-    return DemoServer(size, per_page=per_page, kinds=[replace(_KIND, vendor=name) for name in names(count)])
+    return DemoServer(size, per_page=per_page, kinds=kinds(count))

@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.benchmarks import memory, overhead, pages, refresh, serving, starts, store, timing
-from tests.benchmarks.figures import Figure, into_readme, show
+from tests.benchmarks import memory, overhead, pages, refresh, serving, sizes, starts, store, timing
+from tests.benchmarks.figures import Figure, Size, into_documents, show
 
-GROUPS = ("refresh", "pages", "store", "starts", "timing", "overhead", "serving", "memory")
+GROUPS = ("refresh", "pages", "store", "starts", "timing", "overhead", "serving", "memory", "sizes")
 
 
 def main() -> None:
@@ -15,10 +15,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--quick", action="store_true", help="small, as a guard of ratios")
     parser.add_argument("--only", choices=GROUPS, help="one group of figures")
-    parser.add_argument("--readme", action="store_true", help="put the last bench.json into the README and end")
+    parser.add_argument("--readme", action="store_true", help="put the last bench.json into the documents and end")
     arguments = parser.parse_args()
     if arguments.readme:
-        into_readme(Path("bench.json"), Path("README.md"))
+        into_documents(Path("bench.json"), Path("README.md"), Path("docs/DEPLOY.md"))
         return
     quick = arguments.quick
     groups = {
@@ -36,14 +36,16 @@ def main() -> None:
             else serving.measure(1_000_000, 5_000_000, 20, ("SQLite", "PostgreSQL"), rates=True)
         ),
         "memory": lambda: memory.measure(20_000 if quick else 1_000_000),
+        "sizes": lambda: sizes.measure(10, 300, loads=False) if quick else sizes.measure(20, 2_000, loads=True),
     }
-    figures: list[Figure] = []
+    measured: list[Figure | Size] = []
     for name, measure in groups.items():
         if arguments.only in {None, name}:
             sys.stderr.write(f"measuring {name} ...\n")
-            figures += measure()
-    show(figures, Path("bench.json"), keep=arguments.only is not None)
+            measured += measure()
+    show(measured, Path("bench.json"), keep=arguments.only is not None)
     # Times depend on the machine: the quick run guards ratios only.
+    figures = [one for one in measured if isinstance(one, Figure)]
     guarded = [one for one in figures if not (quick and "goal's" in one.figure)]
     sys.exit(any(one.met is False and not (quick and _is_close(one)) for one in guarded))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -27,6 +28,21 @@ class Figure:
     runs: int
 
 
+@dataclass
+class Size:
+    """What a service takes, for the table of sizes: MB, and CPU as cores; the memory under load is the highest.
+
+    ``load`` says what the load was. Nothing is known of it idle where there is no such thing.
+    """
+
+    figure: str
+    idle_mb: float | None
+    idle_cores: float | None
+    load_mb: float
+    load_cores: float
+    load: str
+
+
 def against(
     figure: str,
     values: list[float],
@@ -48,13 +64,17 @@ def against(
     )
 
 
-def show(figures: list[Figure], path: Path, *, keep: bool) -> None:
-    """Print the table and write ``bench.json``; ``keep`` leaves the figures in it that were not measured now."""
+def show(measured: Sequence[Figure | Size], path: Path, *, keep: bool) -> None:
+    """Print the tables and write ``bench.json``; ``keep`` leaves in it what was not measured now."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table("Figure", "Value", "Versus", "Ratio", "Goal", "Met", title="christmas, measured")
-    for one in figures:
+    sizes = Table("Service", "Idle MB", "CPU", "Load MB", "CPU", "Load was", title="memory and CPU")
+    for one in measured:
+        if isinstance(one, Size):
+            sizes.add_row(*_cells(asdict(one)))
+            continue
         table.add_row(
             one.figure,
             f"{one.value:,.6g} {one.unit}",
@@ -64,22 +84,40 @@ def show(figures: list[Figure], path: Path, *, keep: bool) -> None:
             {True: "yes", False: "NO", None: "-"}[one.met],
         )
     Console(width=120).print(table)
-    rows = {one.figure: asdict(one) for one in figures}
+    if sizes.row_count:
+        Console(width=120).print(sizes)
+    rows = {one.figure: asdict(one) for one in measured}
     if keep and path.exists():
         rows = {row["figure"]: row for row in json.loads(path.read_text(encoding="utf-8"))} | rows
     path.write_text(json.dumps(list(rows.values()), indent=1) + "\n", encoding="utf-8")
 
 
-def into_readme(source: Path, readme: Path) -> None:
-    """Put the rows of ``bench.json`` between the README's two marks; a row that was not measured anew stays."""
-    text = readme.read_text(encoding="utf-8")
-    head, _, rest = text.partition("<!-- bench -->")
-    table, _, tail = rest.partition("<!-- /bench -->")
-    title, line, *known = table.strip().splitlines()
-    rows = {row.split(" | ")[0].removeprefix("| "): row for row in known}
-    rows |= {one["figure"]: _row(one) for one in json.loads(source.read_text(encoding="utf-8"))}
-    shown = "\n".join([title, line, *rows.values()])
-    readme.write_text(f"{head}<!-- bench -->\n{shown}\n<!-- /bench -->{tail}", encoding="utf-8")
+def into_documents(source: Path, readme: Path, deploy: Path) -> None:
+    """Put the figures of ``bench.json`` into one document and the sizes into the other."""
+    found = json.loads(source.read_text(encoding="utf-8"))
+    figures = {one["figure"]: _row(one) for one in found if "goal" in one}
+    sizes = {one["figure"]: f"| {' | '.join(_cells(one))} |" for one in found if "load" in one}
+    _put(readme, "bench", ("figure", "value", "versus", "ratio", "goal", "met"), figures)
+    _put(deploy, "sizes", ("service", "idle MB", "idle CPU", "load MB (peak)", "load CPU", "load was"), sizes)
+
+
+def _put(path: Path, mark: str, columns: tuple[str, ...], rows: dict[str, str]) -> None:
+    """Write a table between two marks; a row that was not measured anew stays."""
+    head, begin, rest = path.read_text(encoding="utf-8").partition(f"<!-- {mark} -->\n")
+    table, end, tail = rest.partition(f"<!-- /{mark} -->")
+    if not end:
+        raise SystemExit(f"{path} has no marks <!-- {mark} --> and <!-- /{mark} -->")
+    known = {row.split(" | ")[0].removeprefix("| "): row for row in table.strip().splitlines()[2:]}
+    lines = [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|", *(known | rows).values()]
+    path.write_text("".join([head, begin, "\n".join(lines), "\n", end, tail]), encoding="utf-8")
+
+
+def _cells(size: dict[str, Any]) -> list[str]:
+    idle_mb = "" if size["idle_mb"] is None else f"{size['idle_mb']:,.0f}"
+    idle_cores = "" if size["idle_cores"] is None else f"{size['idle_cores']:.3f}"
+    return [
+        size["figure"], idle_mb, idle_cores, f"{size['load_mb']:,.0f}", f"{size['load_cores']:.3f}", size["load"],
+    ]  # fmt: skip
 
 
 def _row(one: dict[str, Any]) -> str:
