@@ -217,14 +217,22 @@ def read(
 
 
 @db.command()
-def upgrade() -> None:
+def upgrade(
+    service_keys: Annotated[
+        Path | None,
+        typer.Option(help="Folder with integrator.key, scheduler.key, server.key: makes them the services' keys."),
+    ] = None,
+) -> None:
     """Create the catalog's tables, or bring them up to date; on PostgreSQL the services' roles too."""
-    from christmas.access import policy
+    from christmas.access import policy, services
     from christmas.catalog import database
 
-    engine = _catalog(configuration.current())
-    database.grant(engine, policy.load(configuration.current()))
+    config = configuration.current()
+    engine = _catalog(config)
+    database.grant(engine, policy.load(config))
     typer.echo(f"The catalog is up to date: {database.shown(engine.url)}")
+    if service_keys is not None:
+        typer.echo(f"Keys are known of {', '.join(services.register(config, engine, service_keys))}")
 
 
 @db.command()

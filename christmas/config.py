@@ -28,6 +28,7 @@ from christmas.configuration_keys import (
     PolitenessConfig,
     RedisConfig,
     ScheduleConfig,
+    SchedulerConfig,
     Section,
     ServerConfig,
     SyncConfig,
@@ -62,6 +63,7 @@ class Config(BaseSettings):
     politeness: PolitenessConfig = PolitenessConfig()
     jobs: JobsConfig = JobsConfig()
     node: NodeConfig = NodeConfig()
+    scheduler: SchedulerConfig = SchedulerConfig()
     server: ServerConfig = ServerConfig()
     logs: LogsConfig = LogsConfig()
     access: AccessConfig = AccessConfig()

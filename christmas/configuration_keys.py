@@ -119,7 +119,21 @@ class NodeConfig(Section):
     grace_seconds: float = Field(
         default=30, ge=0, description="how long runs may take to hand their jobs back when the node is stopped"
     )
+    finish_seconds: float = Field(
+        default=0,
+        ge=0,
+        description="how long runs may go on to their end after SIGTERM, before they have to hand their jobs back",
+    )
     logs_to_keep: int = Field(default=1000, ge=1, description="log files of finished runs kept for each spider")
+
+
+class SchedulerConfig(Section):
+    """The scheduler, which answers nothing but how it is."""
+
+    bind_address: str = Field(default="127.0.0.1", description="address the scheduler tells on how it is")
+    port: int | None = Field(
+        default=None, ge=0, le=65535, description="port of its `/health/live` and `/health/ready`; empty: it has none"
+    )
 
 
 class ServerConfig(Section):
@@ -141,6 +155,11 @@ class ServerConfig(Section):
         description="origins whose pages may ask the API in a browser (JSON list); none by default",
     )
     session_hours: float = Field(default=12, gt=0, le=24 * 31, description="how long a browser stays signed in")
+    drain_seconds: float = Field(
+        default=0,
+        ge=0,
+        description="how long it goes on answering after SIGTERM, not ready, until proxies have noticed",
+    )
     proxies: list[str] = Field(
         default_factory=list,
         description="addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (JSON list)",

@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 # Command to the service whose key it has.
 SERVICES = {"node": "integrator", "scheduler": "scheduler", "server": "server"}
 # Those that listen, on the address of their section of the configuration, and where each says that it is ready.
-READY = {"node": "/health", "server": "/health/ready"}
+READY = {"node": "/health/ready", "server": "/health/ready"}
 # A node closes its port as soon as it is told to stop; what has the port for longer is something else.
 PORT_SECONDS = 5.0
 # The node needs its grace period to hand jobs back, and a moment more.
@@ -86,7 +86,7 @@ def run(config: Config, tell: Callable[[str], object], *, check_only: bool = Fal
         while not stop.wait(LOOK_SECONDS) and ended is None and not check_only:
             ended = next((name for name, one in processes.items() if one.poll() is not None), None)
     finally:
-        _stop(processes, config.node.grace_seconds + STOP_MARGIN_SECONDS)
+        _stop(processes, config.node.finish_seconds + config.node.grace_seconds + STOP_MARGIN_SECONDS)
         redis.close()
     if ended is not None and not stop.is_set():
         raise ChristmasError(f"The {ended} has ended with status {processes[ended].returncode}; its output says why.")

@@ -6,6 +6,7 @@ The services' keys are made at the first start, in files that only their owner c
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,17 @@ from filelock import FileLock
 from christmas.access import keys, policy, rights
 from christmas.catalog import database, users
 from christmas.config import is_loopback
-from christmas.errors import AccessDenied, ConfigurationError
+from christmas.errors import AccessDenied, ArgumentError, ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from christmas.config import Config
+
+# What `christmas keys new` makes; a shorter one may be somebody's password.
+KEY_PATTERN = r"[A-Za-z0-9_-]{43}"
 
 
 def prepare(config: Config, service: str) -> Config:
@@ -37,6 +41,28 @@ def prepare(config: Config, service: str) -> Config:
     bound = config.model_copy(update={"service": role(service)})
     rights.of(bound)  # a policy without this service is an error now, and not with every query
     return bound
+
+
+def register(config: Config, engine: Engine, folder: Path) -> list[str]:
+    """Make the keys known that lie in a folder as SERVICE.key, and give the services; known ones change nothing.
+
+    For services that may not make their own, by the catalog's owner. Raises ArgumentError for a folder without keys,
+    one that is no key, and one that is another's or was revoked.
+    """
+    known = [name.removeprefix(role("")) for name in policy.load(config).roles() if name.startswith(role(""))]
+    paths = {service: path for service in known if (path := folder / f"{service}.key").exists()}
+    if not paths:
+        raise ArgumentError(f"{folder} holds no key: expected {', '.join(f'{service}.key' for service in known)}.")
+    for service, path in paths.items():
+        key = _text(path)
+        if not re.fullmatch(KEY_PATTERN, key):
+            raise ArgumentError(f"{path} holds no key; `christmas keys new` makes one.")
+        with database.begin(engine) as connection:
+            if users.find_key(connection, key) is None:
+                users.create_key(connection, user=user(service), role=role(service), key=key, now=datetime.now(UTC))
+            else:
+                _authenticate(connection, service, key, str(path))
+    return list(paths)
 
 
 def role(service: str) -> str:
@@ -76,9 +102,13 @@ def check(config: Config, engine: Engine, service: str) -> None:
     """Refuse to start with a key that is not this service's; raises AccessDenied with what to do."""
     key = own_key(config, engine, service)
     where = "CHRISTMAS__ACCESS__KEY" if config.access.key else str(config.var_path / "keys" / f"{service}.key")
+    with database.read(engine) as connection:
+        _authenticate(connection, service, key, where)
+
+
+def _authenticate(connection: Connection, service: str, key: str, where: str) -> None:
     try:
-        with database.read(engine) as connection:
-            identity = keys.authenticate(connection, user(service), key, datetime.now(UTC))
+        identity = keys.authenticate(connection, user(service), key, datetime.now(UTC))
         if identity.role != role(service):
             raise keys.KeyRefused(f"it has the role {identity.role}, and not {role(service)}")  # noqa: TRY301
     except keys.KeyRefused as error:
@@ -91,6 +121,10 @@ def check(config: Config, engine: Engine, service: str) -> None:
 def _read(path: Path) -> str:
     if path.stat().st_mode & 0o077:
         raise ConfigurationError(f"{path} can be read by others: chmod 600 {path}, and rotate the key.")
+    return _text(path)
+
+
+def _text(path: Path) -> str:
     return path.read_text(encoding="ascii", errors="replace").strip()
 
 
@@ -111,4 +145,4 @@ def _make_test_users(config: Config, engine: Engine) -> None:
         for role_name, key in wanted.items():
             if users.find_key(connection, key) is None:
                 name = f"test-{role_name.replace(':', '-')}"
-                users.create_key(connection, user=name, role=role_name, key=key, now=datetime.now(UTC))
+                users.create_key(connection, user=name, role=role_name, key=key, for_tests=True, now=datetime.now(UTC))

@@ -50,6 +50,11 @@ class KeyRow:
     bound: bool
 
 
+def new_key() -> str:
+    """Give a key that is nobody's yet."""
+    return secrets.token_urlsafe(KEY_BYTES)
+
+
 @binds("access", "write")
 def create_key(
     connection: Connection,
@@ -60,11 +65,14 @@ def create_key(
     vendors: Sequence[str] | None = None,
     expires_at: datetime | None = None,
     key: str | None = None,
+    for_tests: bool = False,
 ) -> NewKey:
-    """Make a key, and the user and the role's binding where they are missing; ``key`` is for test users only."""
+    """Make a key, and the user and the role's binding where they are missing; ``key`` is one that is made already.
+
+    A key that is ``for_tests`` is valid only where ``access.test_users`` says so.
+    """
     bind(connection, user, role, now)
-    key_id = secrets.token_hex(6) if key is None else TEST_ID + secrets.token_hex(6)
-    new = NewKey(key_id, user, role, key or secrets.token_urlsafe(KEY_BYTES))
+    new = NewKey((TEST_ID if for_tests else "") + secrets.token_hex(6), user, role, key or new_key())
     row: dict[str, Any] = {"id": new.id, "user": user, "role": role, "hash": _hash(new.key), "created_at": now}
     chosen = None if vendors is None else list(vendors)
     connection.execute(insert(api_keys), row | {"vendors": chosen, "expires_at": expires_at})

@@ -44,6 +44,14 @@ def create(
     _show_new(asdict(new) | {"vendors": scope, "expires_at": until}, output)
 
 
+@keys.command()
+def new() -> None:
+    """Print a key that is nobody's yet, for a Secret; `christmas db upgrade --service-keys` makes it a service's."""
+    from christmas.catalog import users as store
+
+    typer.echo(store.new_key())
+
+
 @keys.command("list")
 def list_keys(output: TableOrJson = "table") -> None:
     """List all keys: whose, which role, valid until when, last used."""

@@ -18,7 +18,9 @@ from christmas.errors import ChristmasError
 from christmas.jobs import hooks
 from christmas.logs import redaction
 from christmas.node import options
+from christmas.node.drain import Drain
 from christmas.node.guard import Guard
+from christmas.node.launcher import Launcher
 
 if TYPE_CHECKING:
     from christmas.node.options import Options
@@ -64,12 +66,20 @@ def application(scrapyd_config: Any) -> Any:
     # For plain `scrapyd`, whose own observer would write past the filter of secrets, and as text.
     app.setComponent(ILogObserver, STDLibLogObserver())
     reactor.addSystemEventTrigger("after", "shutdown", logs.close)
-    for service in IServiceCollection(app):
-        if isinstance(service, TCPServer):
-            site = service.args[1]
-            site.resource = Guard(site.resource)
-            site.requestFactory = _limited(chosen.config.node.request_max_bytes)
+    site = _site(app)
+    site.resource = Guard(site.resource)
+    site.requestFactory = _limited(chosen.config.node.request_max_bytes)
     return app
+
+
+def drain(app: Any) -> Drain:
+    """Give how an application that was built here leaves."""
+    launcher = next(one for one in IServiceCollection(app) if isinstance(one, Launcher))
+    return Drain(launcher, _site(app).resource.readiness, launcher.options.config.node.finish_seconds)
+
+
+def _site(app: Any) -> Any:
+    return next(one.args[1] for one in IServiceCollection(app) if isinstance(one, TCPServer))
 
 
 def _configure(scrapyd_config: Any, chosen: Options) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet import threads
 from twisted.web import resource, server
@@ -17,6 +18,7 @@ from christmas.catalog import access_log, database, users
 from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
 from christmas.node.reply import JSON, reply
 from christmas.node.resources import send
+from christmas.readiness import Readiness
 
 if TYPE_CHECKING:
     from twisted.web.http import Request
@@ -69,6 +71,7 @@ class Guard(resource.Resource):
         super().__init__()
         self.root = root
         self.options = root.options
+        self.readiness = Readiness(self.options.config, self.options.engine)
         self.policy = policy.load(self.options.config)
         access = self.options.config.access
         self.throttle = Throttle(access.failed_logins_per_minute)
@@ -80,7 +83,7 @@ class Guard(resource.Resource):
         request.setHeader("X-Frame-Options", "DENY")
         request.setHeader("X-Content-Type-Options", "nosniff")
         if path == b"health":
-            return Health(self.root)
+            return Health(self.readiness)
         request.postpath.insert(0, request.prepath.pop())
         deferred = threads.deferToThread(self._check, request, path.decode("utf-8", "replace"))
         deferred.addCallback(lambda _: self.root)
@@ -219,25 +222,32 @@ class Refusal(resource.Resource):
 
 
 class Health(resource.Resource):
-    """``/health``: open, and says nothing but the state."""
+    """``/health/live`` and ``/health/ready``; ``/health`` is the latter."""
 
     isLeaf = True  # noqa: N815  # Twisted's name
 
-    def __init__(self, root: Root) -> None:
+    def __init__(self, readiness: Readiness) -> None:
         super().__init__()
-        self.root = root
+        self.readiness = readiness
 
     def render_GET(self, request: Request) -> int:  # noqa: N802  # Twisted's name
-        """Say whether the node can work."""
-        deferred = threads.deferToThread(self._ask)
-        deferred.addBoth(lambda found: _state(request, ok=found is True))
+        """Say that the node answers, or whether it takes jobs."""
+        which = b"/".join(request.postpath)
+        if which == b"live":
+            _tell(request, 200, {"status": "ok"})
+        elif which in {b"", b"ready"}:
+            deferred = threads.deferToThread(self.readiness.look)
+            deferred.addCallback(lambda found: _tell(request, found.http_status, found.as_dict()))
+            deferred.addErrback(lambda failure: _fail(request, failure))
+        else:
+            _tell(request, 404, {"status": "error", "message": "there are /health/live and /health/ready"})
         return int(server.NOT_DONE_YET)
 
-    def _ask(self) -> bool:
-        with database.read(self.root.options.engine) as connection:
-            return bool(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
+
+def _tell(request: Request, code: int, found: dict[str, Any]) -> None:
+    reply(request, code, JSON, json.dumps(found).encode() + b"\n")
 
 
-def _state(request: Request, *, ok: bool) -> None:
-    body = b'{"status": "ok"}\n' if ok else b'{"status": "unavailable"}\n'
-    reply(request, 200 if ok else 503, JSON, body)
+def _fail(request: Request, failure: Any) -> None:
+    logger.error("Whether the node is ready is not known: %s", failure.getTraceback())
+    _tell(request, 500, {"status": "error", "message": "an unexpected error; the node's log has it"})

@@ -70,7 +70,8 @@ class JobsPoller:
         self.again = False
         self.hooking = False
         self.measuring = Measuring(self.options, lambda: len(self.started))
-        self.closed = False
+        self.closed = False  # no look at the table any more
+        self.taking = True
         self.resting: defer.Deferred[None] | None = None
         self.unfit_until = float("-inf")
         # A thread of its own: many requests to the API must not keep jobs from starting.
@@ -95,7 +96,7 @@ class JobsPoller:
             self.again = True
             return
         self.looking = True
-        deferred = threads.deferToThreadPool(reactor, self.threads, self._look, len(self.waiting))
+        deferred = threads.deferToThreadPool(reactor, self.threads, self._look, len(self.waiting) if self.taking else 0)
         deferred.addCallback(self._deliver)
         deferred.addErrback(self._complain)
         deferred.addBoth(self._looked)
@@ -126,8 +127,13 @@ class JobsPoller:
         self.unsettled.append((job_id, attempt, how))
         self.poll()
 
+    def take_no_more(self) -> None:
+        """Take no more jobs; those that run here are looked after as before."""
+        self.taking = False
+
     def close(self) -> None:
-        """Take no more jobs."""
+        """Take no more jobs, and look no more."""
+        self.taking = False
         self.closed = True
 
     def rest(self) -> defer.Deferred[None]:
@@ -176,7 +182,7 @@ class JobsPoller:
             with database.begin(engine) as connection:
                 for dead, sentence in self.watch.take_over(connection, queue.running(connection)):
                     logger.warning(sentence, extra=about(dead))
-        while len(starts) < free and not self.closed and time.monotonic() > self.unfit_until:
+        while len(starts) < free and self.taking and time.monotonic() > self.unfit_until:
             with database.begin(engine) as connection:
                 job = queue.claim(connection, self.options.consumers, self.options.name, datetime.now(UTC))
             if job is None:
@@ -223,12 +229,12 @@ class JobsPoller:
         return None
 
     def _deliver(self, look: Look) -> None:
-        if self.closed:
-            return  # what was claimed is handed back
-        for start in look.starts:
+        for start in look.starts if self.taking else ():  # what was claimed meanwhile is handed back
             del self.unstarted[start.job.id]
             self.started[start.job.id] = (start.job.attempt, time.monotonic())
             self.waiting.popleft().callback(start)
+        if self.closed:
+            return
         self.stop_runs(look.stops, signal.SIGTERM)
         self.stop_runs(look.hung, signal.SIGKILL)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 
 from scrapyd.config import Config
 from twisted.application.app import startApplication
@@ -13,7 +14,7 @@ from twisted.python.log import PythonLoggingObserver
 from christmas.errors import ChristmasError
 from christmas.leash import watch
 from christmas.node import options
-from christmas.node.application import application
+from christmas.node.application import application, drain
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ THREADS = 20
 
 
 def run(*, leash: bool = False) -> None:
-    """Run until SIGINT or SIGTERM, or with ``leash`` until stdin closes."""
+    """Run until SIGINT, or until SIGTERM and what may be finished then, or with ``leash`` until stdin closes."""
     logging.getLogger("twisted").setLevel(logging.WARNING)
     PythonLoggingObserver().start()
     app = application(Config())
@@ -36,6 +37,9 @@ def run(*, leash: bool = False) -> None:
             "CHRISTMAS__NODE__PORT or CHRISTMAS__NODE__BIND_ADDRESS."
         ) from error
     logger.info("Node %s listens on port %d of %s", options.current().name, node.port, node.bind_address)
+    leaving = drain(app)
+    # After the reactor has set its own handlers.
+    reactor.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: reactor.callFromThread(leaving.begin))
     if leash:
         watch(lambda: reactor.callFromThread(_stop))
     reactor.run()

@@ -11,6 +11,8 @@ from christmas.catalog import access_log, database, jobs, schedules
 from christmas.errors import DatabaseUnavailable
 from christmas.jobs import hooks, wake
 from christmas.jobs import schedule_changes as changes
+from christmas.readiness import Readiness
+from christmas.scheduler.health import Pulse, listening
 from christmas.scheduler.tick import tick
 
 if TYPE_CHECKING:
@@ -35,7 +37,14 @@ def run(config: Config, stop: Event) -> None:
     engine = database.of(config)
     with database.begin(engine) as connection:
         changes.sync(connection, config.schedules, datetime.now(UTC))
-    logger.info("The scheduler has started")
+    pulse, readiness = Pulse(), Readiness(config, engine)
+    with listening(config, pulse, readiness):
+        logger.info("The scheduler has started")
+        _tick_until(stop, config, engine, pulse)
+    logger.info("The scheduler has stopped")
+
+
+def _tick_until(stop: Event, config: Config, engine: Engine, pulse: Pulse) -> None:
     pause, pruned_at = TICK_SECONDS, datetime.min.replace(tzinfo=UTC)
     while not stop.wait(pause):
         now = datetime.now(UTC)
@@ -43,10 +52,7 @@ def run(config: Config, stop: Event) -> None:
             if tick(engine, config, now):
                 wake.nodes(config)
             if abs(now - pruned_at) > PRUNE_EVERY:  # the clock may have been ahead
-                with database.begin(engine) as connection:
-                    schedules.prune(connection, now - FIRINGS_KEPT)
-                    access_log.prune(connection, now - timedelta(days=config.access.log_days))
-                _prune_jobs(engine, now - timedelta(days=config.jobs.keep_days))
+                _prune(engine, config, now)
                 pruned_at = now
             pause = TICK_SECONDS
         except DatabaseUnavailable as error:
@@ -55,7 +61,14 @@ def run(config: Config, stop: Event) -> None:
         except Exception:  # the scheduler must outlive a mistake in one tick
             pause = min(pause * 2, OUTAGE_SECONDS_MAX)
             logger.exception("A tick failed")
-    logger.info("The scheduler has stopped")
+        pulse.beat()
+
+
+def _prune(engine: Engine, config: Config, now: datetime) -> None:
+    with database.begin(engine) as connection:
+        schedules.prune(connection, now - FIRINGS_KEPT)
+        access_log.prune(connection, now - timedelta(days=config.access.log_days))
+    _prune_jobs(engine, now - timedelta(days=config.jobs.keep_days))
 
 
 def _prune_jobs(engine: Engine, before: datetime) -> None:

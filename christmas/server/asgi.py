@@ -55,12 +55,14 @@ class Surroundings:
         started = time.perf_counter()
         state = scope.setdefault("state", {})
         status = 500
+        # Whoever keeps a connection would find it closed in the middle of a request.
+        ending = [(b"connection", b"close")] if scope["app"].state.christmas.readiness.stopping else []
 
         async def sent(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_missing(message["headers"]), *_limit(state)]
+                message["headers"] = [*message["headers"], *_missing(message["headers"]), *_limit(state), *ending]
             await send(message)
 
         begun = False

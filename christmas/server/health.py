@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,12 +29,23 @@ async def live() -> Health:  # in no thread: those may all wait for a database
     return Health(status="ok")
 
 
-@router.get("/health/ready", summary="Whether the catalog can be read", responses={503: responses()[503]})
-def ready(request: Request) -> Health:
+class Ready(BaseModel):
+    """Whether the server takes requests, and which dependencies do not answer; without `redis` it still works."""
+
+    status: Literal["ok", "unavailable", "stopping"]
+    missing: list[Literal["database", "redis"]] = Field(description="the dependencies that do not answer")
+
+
+@router.get(
+    "/health/ready",
+    summary="Whether requests can be answered",
+    responses={503: {"model": Ready, "description": "The catalog cannot be read, or the server ends."}},
+)
+def ready(request: Request, response: Response) -> Ready:
     """Say whether requests can be answered: 503 while the catalog cannot be read. Open to everybody."""
-    with states.of(request).read() as connection:
-        connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    return Health(status="ok")
+    found = states.of(request).readiness.look()
+    response.status_code = found.http_status
+    return Ready.model_validate(found.as_dict())
 
 
 @router.get(

@@ -44,12 +44,16 @@ class Helpers:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Stop them; raises ChristmasError where they ended too often, or one did not stop in an orderly way."""
+    def leave(self) -> None:
+        """Tell them that the server ends: none is replaced any more."""
         with self._lock:
             self._stopping = True
             for process in self._running:
                 process.terminate()
+
+    def stop(self) -> None:
+        """Stop them; raises ChristmasError where they ended too often, or one did not stop in an orderly way."""
+        self.leave()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0))

@@ -15,6 +15,7 @@ from christmas.config import is_loopback
 from christmas.errors import ChristmasError, ConfigurationError
 from christmas.leash import watch
 from christmas.server import app
+from christmas.server.draining import Server
 from christmas.server.helpers import Helpers
 
 if TYPE_CHECKING:
@@ -40,7 +41,14 @@ def run(config: Config, *, leash: bool = False, descriptor: int | None = None) -
     bound = services.prepare(config, "server")
     listener = _listener(config) if descriptor is None else socket.socket(fileno=descriptor)
     application = app.create(bound)
-    running = uvicorn.Server(
+    state = application.state.christmas
+    helpers: Helpers
+
+    def leave() -> None:
+        state.readiness.stopping = True
+        helpers.leave()
+
+    running = Server(
         uvicorn.Config(
             application,
             log_config=None,  # default its own handlers, because the service's are set up
@@ -49,7 +57,9 @@ def run(config: Config, *, leash: bool = False, descriptor: int | None = None) -
             timeout_graceful_shutdown=STOP_SECONDS,
             proxy_headers=bool(server.proxies),
             forwarded_allow_ips=server.proxies,
-        )
+        ),
+        server.drain_seconds,
+        leave,
     )
 
     # default warnings too, which anybody could fill the logs with: wrong methods, upgrades that are not there

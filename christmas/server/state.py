@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from christmas.access import policy
 from christmas.catalog import database, sessions
 from christmas.catalog.search import Vocabulary
+from christmas.readiness import Readiness
 from christmas.server.counts import Counts
 from christmas.server.limits import Limits
 from christmas.server.shared import Shared
@@ -45,6 +46,7 @@ class State:
     shared: Shared
     throttle: WrongKeys
     limits: Limits
+    readiness: Readiness
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     counts: Counts = field(default_factory=Counts)
     # Which query parameters each route knows, by the function that answers it.
@@ -108,13 +110,15 @@ class State:
 def make(config: Config) -> State:
     """Make the state of a process whose configuration is prepared (see ``access.services``)."""
     shared = Shared(config)
+    engine = database.of(config)
     return State(
         config,
-        database.of(config),
+        engine,
         policy.load(config),
         shared,
         WrongKeys(config.access.failed_logins_per_minute, shared),
         Limits(shared),
+        Readiness(config, engine),
     )
 
 

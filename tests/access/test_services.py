@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,63 @@ def test_a_spiders_process_gets_a_short_list_of_variables(shops: DemoServer, tmp
     assert "ANOTHER" not in found
     assert not [name for name in found if name.upper().startswith(("CHRISTMAS__ACCESS", "CHRISTMAS__NODE"))]
     assert key not in repr(found)
+
+
+def written(folder: Path, **texts: str) -> Path:
+    """Write keys as a Secret's volume has them."""
+    folder.mkdir()
+    for service, text in texts.items():
+        (folder / f"{service}.key").write_text(text + "\n", encoding="ascii")
+    return folder
+
+
+def test_keys_that_were_made_before_are_made_known(farm: Farm, tmp_path: Path) -> None:
+    made = [farm.run("keys", "new").stdout.strip() for _ in range(2)]
+    assert made[0] != made[1]
+    folder = written(tmp_path / "keys", scheduler=made[0], server=made[1])
+    for _ in range(2):  # again, with the next version
+        done = farm.run("db", "upgrade", "--service-keys", str(folder))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith("Keys are known of scheduler, server\n")
+        assert not set(made) & set(done.stdout.split())
+    elsewhere = {"CHRISTMAS__VAR_PATH": str(tmp_path / "empty"), "CHRISTMAS__DATABASE__URL": farm.config.database_url}
+    scheduler = farm.start("scheduler", CHRISTMAS__ACCESS__KEY=made[0], **elsewhere)
+    until(lambda: "The scheduler has started" in scheduler.log or scheduler.process.poll() is not None, 60)
+    assert scheduler.stop() == 0, scheduler.log
+    assert "is not valid: key" in refused(farm, "scheduler", CHRISTMAS__ACCESS__KEY=made[1])
+    with database.read(farm.engine) as connection:
+        known = [users.find_key(connection, key) for key in made]
+    assert [(one.user, one.role) for one in known if one is not None] == [
+        ("service-scheduler", "service:scheduler"), ("service-server", "service:server")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("service", "text", "says"),
+    [
+        ("scheduler", "secret", "holds no key; `christmas keys new` makes one"),
+        ("scheduler", "", "holds no key; `christmas keys new` makes one"),
+        ("nobody", "a" * 43, "holds no key: expected integrator.key, scheduler.key, auditor.key, server.key"),
+    ],
+)
+def test_what_is_no_key_of_a_service_is_refused(service: str, text: str, says: str, farm: Farm, tmp_path: Path) -> None:
+    done = farm.run("db", "upgrade", "--service-keys", str(written(tmp_path / "keys", **{service: text})))
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_key_of_another_or_one_that_was_revoked_is_refused(farm: Farm, tmp_path: Path) -> None:
+    _, key = farm.key("user", user="ann")
+    done = farm.run("db", "upgrade", "--service-keys", str(written(tmp_path / "another", scheduler=key)))
+    assert done.returncode == 1
+    assert "is not 'service-scheduler's" in done.stderr
+    assert key not in done.stderr
+    _, key = farm.key("service:scheduler", user="service-scheduler")
+    with database.begin(farm.engine) as connection:
+        found = users.find_key(connection, key)
+        assert found is not None
+        users.revoke(connection, found.id, datetime.now(UTC))
+    done = farm.run("db", "upgrade", "--service-keys", str(written(tmp_path / "revoked", scheduler=key)))
+    assert done.returncode == 1
+    assert "was revoked" in done.stderr

@@ -151,10 +151,14 @@ def test_no_answer_is_for_scripts_of_other_sites_or_for_their_frames(site: Guard
 
 def test_health_is_open_and_says_nothing_but_the_state(site: Guarded) -> None:
     for key in (None, ("nobody", "wrong"), site.keys["user"]):
-        answer = site.node.ask("health", key=key, anonymous=key is None)
+        for path in ("health", "health/ready"):
+            answer = site.node.ask(path, key=key, anonymous=key is None)
+            assert (answer.status, answer.json) == (200, {"status": "ok", "missing": []})
+        answer = site.node.ask("health/live", key=key, anonymous=key is None)
         assert (answer.status, answer.json) == (200, {"status": "ok"})
-    head = site.node.ask("health", anonymous=True, method="HEAD")
+    head = site.node.ask("health/live", anonymous=True, method="HEAD")
     assert (head.status, head.text, head.headers["Content-Length"]) == (200, "", "17")
+    assert site.node.ask("health/other", anonymous=True).status == 404
     assert site.node.ask("health", {"x": "y"}, anonymous=True).status == 405
 
 
@@ -221,7 +225,8 @@ def test_nothing_is_told_while_the_database_is_gone(
             admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
             answer = until(lambda: (a := site.node.ask("health", anonymous=True)).status == 503 and a)
-            assert answer.json == {"status": "unavailable"}
+            assert answer.json == {"status": "unavailable", "missing": ["database"]}
+            assert site.node.ask("health/live", anonymous=True).status == 200
             right, wrong = site.keys["internal"], ("nobody", "wrong")
             for path, key in (("jobs", right), ("metrics", right), ("jobs", wrong)):
                 answer = site.node.ask(path, key=key)

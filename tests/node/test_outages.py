@@ -101,6 +101,8 @@ def test_ten_seconds_without_redis(server: DemoServer, tmp_path: Path) -> None:
         assert during.status == 200
         assert farm.wait(during.json["jobid"]).state == "succeeded"
         lasting(OUTAGE_SECONDS)
+        ready = node.ask("health/ready", anonymous=True)
+        assert (ready.status, ready.json) == (200, {"status": "ok", "missing": ["redis"]})
         with valkey(tmp_path / "valkey", port):
             until(lambda: "away" in node.log, what="that the node has noticed")
             assert woken(farm, node), node.log

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from christmas.catalog import database, schedules
 from christmas.catalog.schedules import FiringRow
+from christmas.config import Config
+from christmas.configuration_keys import SchedulerConfig
 from christmas.demo.server import DemoServer
-from tests.farm import Farm, Service, until
+from christmas.readiness import Readiness
+from christmas.scheduler import health
+from tests.farm import Farm, Service, free_port, until
 
 SHOP = "ornament_shop_com"
 SECOND = timedelta(seconds=1)
@@ -166,3 +172,52 @@ def test_what_is_wrong_at_the_start_stops_it_with_one_line(new_farm: Callable[..
         assert part in service.log
         assert service.log.splitlines()[-1].startswith("christmas: ")
         assert "Traceback" not in service.log
+
+
+def told(port: int, path: str, method: str = "GET") -> tuple[int, bytes]:
+    """Ask a scheduler how it is."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def test_it_tells_how_it_is(new_farm: Callable[..., Farm]) -> None:
+    farm = new_farm({})
+    port = free_port()
+    scheduler = started(farm, CHRISTMAS__SCHEDULER__PORT=str(port))
+    assert told(port, "/health/live") == (200, b'{"status": "ok"}\n')
+    assert told(port, "/health/ready") == (200, b'{"status": "ok", "missing": []}\n')
+    assert told(port, "/health/ready", "HEAD") == (200, b"")
+    assert told(port, "/schedules")[0] == 404
+    with socket.create_connection(("127.0.0.1", port)):  # one that says nothing keeps nobody waiting
+        assert told(port, "/health/live")[0] == 200
+        assert scheduler.stop(signal.SIGTERM) == 0
+    assert "Traceback" not in scheduler.log
+
+
+def test_a_port_that_is_taken_is_one_line(new_farm: Callable[..., Farm]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = new_farm({}).run("scheduler", CHRISTMAS__SCHEDULER__PORT=str(port))
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"christmas: The scheduler cannot listen on port {port} of 127.0.0.1: Address already in use. Stop what "
+        "has it, or set CHRISTMAS__SCHEDULER__PORT or CHRISTMAS__SCHEDULER__BIND_ADDRESS.\n",
+    )
+
+
+def test_a_scheduler_that_hangs_is_not_alive(config: Config, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    chosen = config.model_copy(update={"scheduler": SchedulerConfig(port=port)})
+    pulse = health.Pulse()
+    with health.listening(chosen, pulse, Readiness(chosen, engine)):
+        assert told(port, "/health/live")[0] == 200
+        monkeypatch.setattr(health, "HANGING_SECONDS", 0.0)
+        assert told(port, "/health/live") == (503, b'{"status": "hanging"}\n')
+        monkeypatch.setattr(health, "HANGING_SECONDS", 100.0)
+        pulse.beat()
+        assert told(port, "/health/live")[0] == 200

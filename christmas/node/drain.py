@@ -1,0 +1,49 @@
+"""How a node leaves: it takes no more jobs, and its runs may come to their end before they hand their jobs back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from twisted.internet import reactor
+
+if TYPE_CHECKING:
+    from christmas.node.launcher import Launcher
+    from christmas.readiness import Readiness
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.2
+
+
+class Drain:
+    """Begun by SIGTERM; ends with the reactor, whose services then hand back what still runs."""
+
+    def __init__(self, launcher: Launcher, readiness: Readiness, seconds: float) -> None:
+        self.launcher = launcher
+        self.readiness = readiness
+        self.seconds = seconds
+        self._deadline: float | None = None
+
+    def begin(self) -> None:
+        """Let runs finish for so many seconds; told a second time, end at once. In the reactor's thread."""
+        if self._deadline is not None:
+            self._deadline = float("-inf")
+            return
+        self._deadline = time.monotonic() + self.seconds
+        self.readiness.stopping = True
+        self.launcher.poller.take_no_more()
+        if self.launcher.processes and self.seconds:
+            logger.info(
+                "No more jobs are taken; %d runs may finish within %.0f s", len(self.launcher.processes), self.seconds
+            )
+        self._look()
+
+    def _look(self) -> None:
+        if not reactor.running:
+            return
+        if self.launcher.processes and time.monotonic() < (self._deadline or 0):
+            reactor.callLater(LOOK_SECONDS, self._look)
+        else:
+            reactor.stop()

@@ -1,0 +1,67 @@
+"""A server that is told to stop says so, goes on answering for a while, and ends without leaving anybody unanswered."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.farm import until
+from tests.server.running import Server, serving
+
+WHOAMI = "/api/v1/whoami"
+STOPPING = {"status": "stopping", "missing": []}
+
+
+def refuses(server: Server) -> bool:
+    """Say whether nobody listens any more."""
+    try:
+        server.ask("/health/live", anonymous=True)
+    except ConnectionError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_goes_on_answering_and_is_not_ready(workers: str, tmp_path: Path) -> None:
+    variables = {"CHRISTMAS__SERVER__DRAIN_SECONDS": "10", "CHRISTMAS__SERVER__WORKERS": workers}
+    with serving(tmp_path, **variables) as server:
+        until(lambda: server.log.count("The server listens on") == int(workers), 60, "all processes")
+        kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=90)
+        kept.request("GET", "/health/ready")
+        answer = kept.getresponse()
+        assert (answer.status, answer.read(), answer.headers["Connection"]) == (
+            200,
+            b'{"status":"ok","missing":[]}',
+            None,
+        )
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: server.log.count("The server answers for 10 s more") == int(workers), 8, "that all have heard")
+        for _ in range(10):
+            ready = server.ask("/health/ready", anonymous=True)
+            assert (ready.status, ready.json) == (503, STOPPING)
+            assert server.ask(WHOAMI).status == 200
+        kept.request("GET", "/health/live")  # on a connection from before
+        answer = kept.getresponse()
+        assert (answer.status, answer.read(), answer.headers["Connection"]) == (200, b'{"status":"ok"}', "close")
+        until(lambda: refuses(server), 30, "the end")
+        assert server.process.wait(60) == 0, server.log
+        assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(number: int, tmp_path: Path) -> None:
+    with serving(tmp_path, CHRISTMAS__SERVER__DRAIN_SECONDS="1000") as server:
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: server.ask("/health/ready", anonymous=True).json == STOPPING, 30)
+        server.process.send_signal(number)
+        assert server.process.wait(90) == 0, server.log
+
+
+def test_without_a_time_to_drain_it_ends_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(90) == 0, server.log
+        assert "s more" not in server.log
