@@ -57,11 +57,15 @@ def register(config: Config, engine: Engine, folder: Path) -> list[str]:
         key = _text(path)
         if not re.fullmatch(KEY_PATTERN, key):
             raise ArgumentError(f"{path} holds no key; `christmas keys new` makes one.")
-        with database.begin(engine) as connection:
-            if users.find_key(connection, key) is None:
-                users.create_key(connection, user=user(service), role=role(service), key=key, now=datetime.now(UTC))
-            else:
-                _authenticate(connection, service, key, str(path))
+        try:
+            with database.begin(engine) as connection:
+                if users.find_key(connection, key) is None:
+                    users.create_key(connection, user=user(service), role=role(service), key=key, now=datetime.now(UTC))
+                _authenticate(connection, service, key)
+        except keys.KeyRefused as error:
+            raise ArgumentError(
+                f"The key in {path} is not valid: {error.reason}. Put a new one there: `christmas keys new` makes one."
+            ) from error
     return list(paths)
 
 
@@ -102,20 +106,20 @@ def check(config: Config, engine: Engine, service: str) -> None:
     """Refuse to start with a key that is not this service's; raises AccessDenied with what to do."""
     key = own_key(config, engine, service)
     where = "CHRISTMAS__ACCESS__KEY" if config.access.key else str(config.var_path / "keys" / f"{service}.key")
-    with database.read(engine) as connection:
-        _authenticate(connection, service, key, where)
-
-
-def _authenticate(connection: Connection, service: str, key: str, where: str) -> None:
     try:
-        identity = keys.authenticate(connection, user(service), key, datetime.now(UTC))
-        if identity.role != role(service):
-            raise keys.KeyRefused(f"it has the role {identity.role}, and not {role(service)}")  # noqa: TRY301
+        with database.read(engine) as connection:
+            _authenticate(connection, service, key)
     except keys.KeyRefused as error:
         raise AccessDenied(
             f"The key of the service {service} ({where}) is not valid: {error.reason}. Make one with `christmas keys "
             f"create --user {user(service)} --role {role(service)}`, or remove {where} to have one made."
         ) from error
+
+
+def _authenticate(connection: Connection, service: str, key: str) -> None:
+    identity = keys.authenticate(connection, user(service), key, datetime.now(UTC))
+    if identity.role != role(service):
+        raise keys.KeyRefused(f"it has the role {identity.role}, and not {role(service)}")
 
 
 def _read(path: Path) -> str:

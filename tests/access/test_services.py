@@ -240,7 +240,7 @@ def test_keys_that_were_made_before_are_made_known(farm: Farm, tmp_path: Path) -
     [
         ("scheduler", "secret", "holds no key; `christmas keys new` makes one"),
         ("scheduler", "", "holds no key; `christmas keys new` makes one"),
-        ("nobody", "a" * 43, "holds no key: expected integrator.key, scheduler.key, auditor.key, server.key"),
+        ("nobody", "a" * 43, "holds no key: expected scheduler.key, integrator.key, auditor.key, server.key"),
     ],
 )
 def test_what_is_no_key_of_a_service_is_refused(service: str, text: str, says: str, farm: Farm, tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_key_of_another_or_one_that_was_revoked_is_refused(farm: Farm, tmp_pat
     _, key = farm.key("user", user="ann")
     done = farm.run("db", "upgrade", "--service-keys", str(written(tmp_path / "another", scheduler=key)))
     assert done.returncode == 1
-    assert "is not 'service-scheduler's" in done.stderr
+    assert "is not 'service-scheduler''s. Put a new one there" in done.stderr
     assert key not in done.stderr
     _, key = farm.key("service:scheduler", user="service-scheduler")
     with database.begin(farm.engine) as connection:
