@@ -53,13 +53,16 @@ class Readiness:
     _lock: Lock = field(default_factory=Lock)
 
     def look(self) -> Standing:
-        """Say how it stands; blocking, as long as the dependencies' time limits."""
-        with self._lock:
-            if time.monotonic() - self._asked_at > KEPT_SECONDS:
-                checks = {"database": self._database_answers, "redis": self._redis_answers}
-                self._missing = [name for name, answers in checks.items() if not answers()]
-                self._asked_at = time.monotonic()
-            missing = list(self._missing)
+        """Say how it stands; one caller waits for the dependencies, the others are told what was known before."""
+        if self._lock.acquire(blocking=self._asked_at == float("-inf")):
+            try:
+                if time.monotonic() - self._asked_at > KEPT_SECONDS:
+                    checks = {"database": self._database_answers, "redis": self._redis_answers}
+                    self._missing = [name for name, answers in checks.items() if not answers()]
+                    self._asked_at = time.monotonic()
+            finally:
+                self._lock.release()
+        missing = self._missing
         if self.stopping:
             return Standing("stopping", missing)
         return Standing("unavailable" if "database" in missing else "ok", missing)

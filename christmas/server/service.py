@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 # Requests that are being answered when the server is told to stop get so long.
 STOP_SECONDS = 10
+# A connection that nobody uses is closed after so long, later than proxies close it (nginx and AWS after 60 s):
+# otherwise they send requests into one that is being closed just then.
+KEEP_SECONDS = 75
 SWITCH_SECONDS = 0.001
 
 
@@ -55,6 +58,7 @@ def run(config: Config, *, leash: bool = False, descriptor: int | None = None) -
             access_log=False,  # default one line a request, because /metrics counts them
             server_header=False,
             timeout_graceful_shutdown=STOP_SECONDS,
+            timeout_keep_alive=KEEP_SECONDS,  # default 5, because of the proxies
             proxy_headers=bool(server.proxies),
             forwarded_allow_ips=server.proxies,
         ),
