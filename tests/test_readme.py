@@ -41,6 +41,13 @@ def test_the_benchmark_table_is_a_full_one() -> None:
         assert words in table
 
 
+def test_the_table_of_sizes_is_a_full_one() -> None:
+    text = (ROOT / "docs" / "DEPLOY.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- sizes -->")[2].partition("<!-- /sizes -->")[0]
+    for service in ("node", "scheduler", "server", "PostgreSQL", "Valkey", "run: listings", "run: product pages"):
+        assert f"| {service}" in table
+
+
 @pytest.fixture(scope="module")
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Run `christmas demo --once` as `make run` does; give the environment the further commands use."""

@@ -32,7 +32,7 @@ VENDOR = "ornament_shop_com"
 BARE = Path(__file__).parent / "bare_spider.py"
 # Services that have just started do some things for the first time.
 SETTLING_SECONDS = 3.0
-# Of a core, by a service that has nothing to do; on two slow cores it was a tenth of that to a third (2026-11).
+# Of a core, by a service that has nothing to do; on two slow cores it was a tenth of that (2026-11).
 IDLE_CORES = {"node": 0.05, "scheduler": 0.03, "server": 0.03}
 # A run knows the catalog, its metrics and its lease, a bare Scrapy spider nothing: 1.3 for 300 pages, less for more.
 BARE_RATIO = 1.4
@@ -69,7 +69,8 @@ class Bench:
 
 def measure(seconds: float, pages: int, *, loads: bool) -> list[Figure | Size]:
     """Measure idle services for so long and a run of so many pages; ``loads`` also puts every service under load."""
-    kinds = [*KINDS, *many_vendors.kinds(SLOTS), replace(_kind(), vendor=SCRIPTED)]
+    kinds = [*KINDS, *many_vendors.kinds(SLOTS)]
+    kinds.append(replace(kinds[-1], vendor=SCRIPTED))
     with DemoServer(size=pages, per_page=100, kinds=kinds) as shops, _bench(shops) as bench:
         with serving(bench.farm.folder, bench.farm.variables["CHRISTMAS__DATABASE__URL"]) as server:
             node = bench.farm.node(CHRISTMAS__NODE__SLOTS=str(SLOTS))
@@ -271,10 +272,6 @@ def _size(name: str, usage: Usage, what: str, idle: Usage | None = None) -> Size
         name, idle and round(idle.mb, 1), idle and round(idle.cores, 4), round(usage.peak_mb, 1),
         round(usage.cores, 4), what,
     )  # fmt: skip
-
-
-def _kind() -> object:
-    return next(kind for kind in KINDS if kind.vendor == VENDOR)
 
 
 @contextmanager
