@@ -34,7 +34,7 @@ BARE = Path(__file__).parent / "bare_spider.py"
 SETTLING_SECONDS = 3.0
 # Of a core, by a service that has nothing to do; on two slow cores it was a tenth of that (2026-11).
 IDLE_CORES = {"node": 0.05, "scheduler": 0.03, "server": 0.03}
-# A run knows the catalog, its metrics and its lease, a bare Scrapy spider nothing: 1.3 for 300 pages, less for more.
+# A run knows the catalog, its metrics and its lease, a bare Scrapy spider nothing: 1.2 for 300 pages, less for more.
 BARE_RATIO = 1.4
 SLOTS, SCHEDULES, SCHEDULE_SECONDS = 8, 50, 3
 NODE_RATE, SERVER_RATE = 5.0, 20.0
