@@ -1,4 +1,4 @@
-"""What objects name must be there: pods by their labels, ports, volumes, ConfigMaps, Services; ``lost`` is what is not."""
+"""Objects name each other: by labels, ports, volumes, ConfigMaps and Services; ``lost`` is what is not there."""
 
 from __future__ import annotations
 
