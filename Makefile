@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { command -v $$p; break; }; done)
 
-.PHONY: help run live test lint bench clean
+.PHONY: help run live test lint bench lock clean
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
@@ -34,6 +34,14 @@ lint: $(VENV)/.installed-test ## ruff, mypy and the import contracts
 
 bench: $(VENV)/.installed-test ## measure against the goals (QUICK=1 in some minutes); writes bench.json
 	$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick)
+
+# For the image, so with its Python; a virtual environment of its own holds nothing that christmas does not need.
+lock: ## choose anew the versions that the image installs: requirements.lock (needs python3.11)
+	rm -rf build/lock
+	python3.11 -m venv --upgrade-deps build/lock
+	build/lock/bin/pip install -q --disable-pip-version-check .
+	echo "# What the image installs, chosen by \`make lock\` for Linux and Python 3.11." > requirements.lock
+	build/lock/bin/pip freeze --all --exclude christmas >> requirements.lock
 
 clean: ## remove the virtual environment and everything that was built or stored
 	rm -rf $(VENV) build dist *.egg-info var bench.json .coverage* .mypy_cache .ruff_cache .pytest_cache

@@ -124,6 +124,12 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def local_address(bind_address: str, port: int | None) -> str:
+    """Give the address at which a service that listens there is reached on its own machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def load() -> Config:
     """Read file and environment; raise ConfigurationError naming the path, the key and what was expected."""
     path = _path()

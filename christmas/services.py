@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from christmas import embedded
 from christmas.access import services
 from christmas.catalog import database, jobs, sessions, users
-from christmas.config import PREFIX
+from christmas.config import PREFIX, local_address
 from christmas.errors import ArgumentError, ChristmasError, JobRefused
 from christmas.jobs import client, hooks
 from christmas.node import options
@@ -217,9 +217,7 @@ def _listener(config: Config, name: str, stop: Event, *, any_port: bool) -> sock
 
 
 def _address(config: Config, name: str, port: int) -> str:
-    """Give a service's address as this machine reaches it."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(found := getattr(config, name).bind_address, found)  # noqa: S104
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return local_address(getattr(config, name).bind_address, port)
 
 
 def _wait_for(

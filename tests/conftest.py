@@ -33,7 +33,7 @@ LONG = (
     "test_rolling_update.py", "auditor/test_quarantine.py", "test_end_to_end.py", "node/test_kill.py",
     "node/test_drain.py", "test_failures.py", "scheduler/test_tick.py", "test_readme.py", "scheduler/test_service.py",
     "node/test_outages.py", "catalog/test_queue_plans.py", "node/test_prepare.py", "server/test_browser.py",
-    "server/test_schemathesis.py",
+    "server/test_schemathesis.py", "container/test_services.py", "container/test_deployed.py", "test_alive.py",
 )  # fmt: skip
 FOLDER = Path(__file__).parent
 VENDORS = ("hallmark_ornaments_com", "hookedonhallmark_com", "ornament_shop_com")

@@ -1,0 +1,1 @@
+"""The image, the files of one host, and what runs in them."""
