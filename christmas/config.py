@@ -43,7 +43,14 @@ PREFIX = "CHRISTMAS__"
 class Config(BaseSettings):
     """The whole configuration of one process."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,
+    )
 
     var_path: Path = Field(
         default=Path("var"), description="folder for the database, the embedded Valkey and other state"
@@ -141,7 +148,9 @@ def load() -> Config:
         where = f"{path} or {PREFIX}* variables" if path else f"{PREFIX}* variables"
         raise ConfigurationError(f"The configuration ({where}) is wrong: {_explain(error)}") from error
     except ValueError as error:  # a variable that should hold JSON and does not
-        raise ConfigurationError(f"A {PREFIX}* variable is wrong: {error}") from error
+        raise ConfigurationError(
+            f'{_holder(error)} holds no JSON: write a list as ["a", "b"], a section as {{"key": "value"}}.'
+        ) from error
 
 
 @cache
@@ -209,11 +218,31 @@ def _refuse_unknown_variables() -> None:
             )
 
 
+def _holder(error: ValueError) -> str:
+    """Name the variable that was being read; its value may be a secret."""
+    value = getattr(error.__cause__, "doc", None)
+    found = [name for name, text in os.environ.items() if name.startswith(PREFIX) and text == value]
+    return f"The variable {' or '.join(found)}" if found else f"A {PREFIX}* variable"
+
+
 def _explain(error: ValidationError) -> str:
     def one(problem: Any) -> str:
         key = ".".join(str(part) for part in problem["loc"])
-        # The value of an unknown key is not shown: a misplaced password must not get into a log.
-        found = "" if problem["type"] == "extra_forbidden" else f" (found {problem['input']!r})"
+        found = f" (found {problem['input']!r})" if _may_be_shown(problem["loc"]) else ""
         return f"{key}: {problem['msg']}{found}"
 
     return "; ".join(one(problem) for problem in error.errors(include_url=False, include_context=False))
+
+
+def _may_be_shown(location: tuple[int | str, ...]) -> bool:
+    """Whether a wrong value may get into a log: not that of a secret key, of an unknown one, or a whole section."""
+    kind: Any = Config
+    for part in location:
+        fields = getattr(kind, "model_fields", None)
+        if fields is None:
+            break  # within a list, or a section by name
+        field = fields.get(part)
+        if field is None or not field.repr:
+            return False
+        kind = field.annotation
+    return not (isinstance(kind, type) and issubclass(kind, BaseModel))

@@ -12,9 +12,14 @@ BEATS_PER_LEASE = 5
 
 
 class Section(BaseModel):
-    """A part of the configuration; an unknown key is an error, so that a misspelt one is not silently ignored."""
+    """A part of the configuration; an unknown key is an error, so that a misspelt one is not silently ignored.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    Values are stripped: a variable that is made from a file ends like the file, in a line's end.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True, hide_input_in_errors=True
+    )
 
 
 class DatabaseConfig(Section):
@@ -28,7 +33,21 @@ class DatabaseConfig(Section):
 class RedisConfig(Section):
     """Where year links are cached."""
 
-    url: str = Field(default="", description="Redis or Valkey URL; empty starts the embedded Valkey in `var_path`")
+    url: str = Field(
+        default="", repr=False, description="Redis or Valkey URL; empty starts the embedded Valkey in `var_path`"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        from redis.connection import parse_url
+
+        if value:
+            try:
+                parse_url(value)  # type: ignore[no-untyped-call]
+            except ValueError:  # its text may quote a part of the password
+                raise ValueError("expected redis://HOST:PORT/0, rediss://... or unix:///PATH") from None
+        return value
 
 
 class SyncConfig(Section):

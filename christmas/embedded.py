@@ -43,11 +43,6 @@ def connect(config: Config, timeout_seconds: float = TIMEOUT_SECONDS) -> Redis:
             client.ping()
             return client
         return _embedded(config.var_path / "valkey", timeout_seconds)
-    except ValueError as error:  # its text may quote a part of the password
-        raise RedisUnavailable(
-            f"The address of Redis ({_without_password(url)}) cannot be read: "
-            "expected redis://host:port/0, rediss://... or unix:///path."
-        ) from error
     except (RedisError, OSError) as error:
         where = _without_password(url) if url else f"the embedded Valkey in {config.var_path / 'valkey'}"
         raise RedisUnavailable(

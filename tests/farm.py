@@ -19,7 +19,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+import psycopg
+from sqlalchemy import Engine, make_url
 
 from christmas import embedded
 from christmas.catalog import database, jobs, users
@@ -33,6 +34,7 @@ ROOT = Path(__file__).parent.parent
 START_SECONDS = 90
 # A machine that does other work takes longer; a test that waits for something to happen says how long it takes alone.
 PATIENCE = 3
+SERVICES = ("integrator", "scheduler", "server")
 Key = tuple[str, str]
 
 
@@ -59,6 +61,18 @@ def killed(process: str) -> bool:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def standing(port: int) -> tuple[int, Any] | None:
+    """Give what a service on loopback says of itself at ``/health/ready``: status and body; None where none answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=90) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+    except OSError:
+        return None
 
 
 @dataclass
@@ -179,6 +193,25 @@ class Farm:
 
     def expired_key(self, role: str = "internal") -> Key:
         return self.key(role, user="late", expires_at=datetime.now(UTC) - timedelta(seconds=1))
+
+    def migrated(self) -> dict[str, str]:
+        """Bring the catalog up to date with a new key for each service, as a cluster does; gives them by service."""
+        folder = self.folder / "service-keys"
+        folder.mkdir()
+        for service in SERVICES:
+            new = self.run("keys", "new")
+            assert new.returncode == 0, new.stderr
+            (folder / f"{service}.key").write_text(new.stdout, encoding="ascii")
+        done = self.run("db", "upgrade", "--service-keys", str(folder))
+        assert done.returncode == 0, done.stderr
+        return {service: (folder / f"{service}.key").read_text(encoding="ascii").strip() for service in SERVICES}
+
+    def login(self, name: str, *roles: str, password: str = "x") -> str:  # noqa: S107
+        """Make a login of PostgreSQL that is a member of these roles, and give the catalog's URL with it."""
+        url = make_url(self.variables["CHRISTMAS__DATABASE__URL"])
+        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as owner:
+            owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}' IN ROLE {', '.join(roles)}")
+        return url.set(username=name, password=password).render_as_string(hide_password=False)
 
     def environment(self, **variables: str) -> dict[str, str]:
         return {**os.environ, **self.variables, **variables}

@@ -143,7 +143,7 @@ def test_variables_override_the_file_and_leave_the_rest(elsewhere: Path, monkeyp
         ("CHRISTMAS__", "x", "names no key"),
         ("CHRISTMAS__DATABASE__URI", "x", "database.uri"),
         ("CHRISTMAS__SYNC__PAGES_PER_DAY", "many", "sync.pages_per_day"),
-        ("CHRISTMAS__VENDORS", "{not json", "vendors"),
+        ("CHRISTMAS__VENDORS", "{not json", "CHRISTMAS__VENDORS holds no JSON"),
         ("CHRISTMAS__VENDORS__A_COM__BASE_URL", "shop.example", "vendors.a_com.base_url"),
     ],
 )

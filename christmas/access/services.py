@@ -80,13 +80,22 @@ def user(service: str) -> str:
 
 
 def own_key(config: Config, engine: Engine, service: str) -> str:
-    """Give a service's key: configured, from its file, or made now; raises ConfigurationError for an open file."""
+    """Give a service's key: configured, from its file, or made now; raises ConfigurationError for a file of no use."""
     if config.access.key:
         return config.access.key
-    folder = config.var_path / "keys"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{service}.key"
-    with FileLock(folder / "lock", mode=0o600):
+    path = config.var_path / "keys" / f"{service}.key"
+    try:
+        return _own_file(path, engine, service)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The key of the service {service} can be neither read from {path} nor made there: {error.strerror}. Set "
+            "CHRISTMAS__ACCESS__KEY, or CHRISTMAS__VAR_PATH to a folder that can be written."
+        ) from error
+
+
+def _own_file(path: Path, engine: Engine, service: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(path.parent / "lock", mode=0o600):
         if not path.exists():
             try:
                 with database.begin(engine) as connection:

@@ -31,7 +31,7 @@ BUSY_SECONDS = 10
 HEAD = "0004"
 _ADVISORY_LOCK = 1_225_061_973
 _CAUSES = (
-    ("locked", "another process holds it for too long: end that process, or use PostgreSQL for many writers"),
+    ("is locked", "another process holds it for too long: end that process, or use PostgreSQL for many writers"),
     ("readonly", "it cannot be written: check the owner and mode of the file and of its folder"),
     ("read-only", "it cannot be written: check the role's rights and default_transaction_read_only"),
     ("unable to open", "the file cannot be opened: check the path, and the owner and mode of its folder"),
@@ -45,7 +45,7 @@ _CAUSES = (
     ("is the server running", "the server does not answer: start it, or check CHRISTMAS__DATABASE__URL"),
     ("timeout expired", "the server does not answer: start it, or check CHRISTMAS__DATABASE__URL"),
     ("resolve host", "there is no such host: check CHRISTMAS__DATABASE__URL"),
-    ("authentication", "the server refuses user or password: check CHRISTMAS__DATABASE__URL"),
+    ("authentication", "the server refuses the user or the password; check CHRISTMAS__DATABASE__URL"),
 )
 # What the databases say to a service that is not permitted what it asks for.
 _DENIED = ("not authorized", "prohibited", "permission denied", "must be owner")
@@ -66,7 +66,8 @@ def open_engine(url: str, rights: Rights | None = None) -> Engine:
         engine = _unbound(make_url(url))
     except (exc.ArgumentError, ValueError):  # their texts may hold the password
         raise DatabaseUnavailable(
-            "CHRISTMAS__DATABASE__URL is no URL: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+            "CHRISTMAS__DATABASE__URL is no URL: write sqlite:///FILE, or postgresql:// and "
+            "USER:PASSWORD@HOST:PORT/DATABASE."
         ) from None
     if rights is not None:
         engine.update_execution_options(rights=rights)
@@ -161,16 +162,18 @@ def upgrade(engine: Engine) -> None:
         version = _version(engine, connection)
     if version == HEAD:
         return
+    behind = f"The catalog is at version {version}, this christmas needs {HEAD}" if version else "There is no catalog"
     if engine.get_execution_options().get("rights") is not None:
-        raise DatabaseUnavailable(
-            f"The catalog is at version {version}, this christmas needs {HEAD}: run `christmas db upgrade`."
-        )
-    with begin(engine) as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
-        version = _version(engine, connection)
-        if version != HEAD:
-            _migrate(engine, connection, version)
+        raise DatabaseUnavailable(f"{behind}: run `christmas db upgrade`.")
+    try:
+        with begin(engine) as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+            version = _version(engine, connection)
+            if version != HEAD:
+                _migrate(engine, connection, version)
+    except AccessDenied as error:
+        raise AccessDenied(f"{behind}: run `christmas db upgrade` as the database's owner. {error}") from error
 
 
 def grant(engine: Engine, policy: Policy) -> None:

@@ -16,7 +16,7 @@ from christmas.demo.faults import CHALLENGE, HUGE_BYTES
 from christmas.demo.shops import KINDS, Hit, Shop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Self
 
     from christmas.demo.breakages import PageKind
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from christmas.demo.shops import Kind
 
 _REASONS = {200: "OK", 302: "Found", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests", 503: "Unavailable"}
+# A shop whose answers wait looks so often whether they still have to.
+LOOK_SECONDS = 0.05
 _S4_LISTING = re.compile(r"/(\d{4})_c_\d+(?:-(\d+)-\d+)?\.html")
 _S4_PRODUCT = re.compile(r"_p_(\d+)\.html")
 _BC_LISTING = re.compile(r"/(\d{4})-hallmark-ornaments/")
@@ -197,7 +199,13 @@ class _Connection(asyncio.Protocol):
         send = partial(self._send, status, b"" if method == "HEAD" else body, target, agent)
         send = partial(send, {"Content-Type": kind}, length=len(body))
         if delay_seconds := self.shop.delay_seconds * (self.shop.breakage.delay_factor if self.shop.breakage else 1):
-            asyncio.get_running_loop().call_later(delay_seconds, send)
+            asyncio.get_running_loop().call_later(delay_seconds, self._when_open, send)
+        else:
+            self._when_open(send)
+
+    def _when_open(self, send: Callable[[], None]) -> None:
+        if self.shop.waits:
+            asyncio.get_running_loop().call_later(LOOK_SECONDS, self._when_open, send)
         else:
             send()
 

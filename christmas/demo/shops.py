@@ -91,6 +91,7 @@ class Shop:
     faults: list[Fault] = field(default_factory=list)
     breakage: Breakage | None = None
     delay_seconds: float = 0.0  # before each answer
+    waits: bool = False  # and for so long as this is true
     connections: int = 0
     asked: int = 0  # requests that came in, answered or not
     in_flight: int = 0

@@ -13,27 +13,17 @@ import pytest
 from christmas.demo.server import DemoServer
 from tests.farm import ROOT, Farm
 
-OWNER = "postgres:@"
 NODE, SPIDER = "christmas_service_integrator", "christmas_spider_integrator"
 
 
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory, new_postgresql: Callable[[], str]) -> Iterator[Farm]:
     url = new_postgresql()
-    assert OWNER in url
     with DemoServer(size=12, per_page=12) as server:
         farm = Farm(tmp_path_factory.mktemp("logins"), server, {"CHRISTMAS__DATABASE__URL": url})
         assert farm.run("db", "upgrade").returncode == 0
         yield farm
         farm.close()
-
-
-def login(farm: Farm, name: str, *roles: str) -> str:
-    """Make a login that is a member of these roles, and give the catalog's URL with it."""
-    url = farm.variables["CHRISTMAS__DATABASE__URL"]
-    with psycopg.connect(url, autocommit=True) as owner:
-        owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'x' IN ROLE {', '.join(roles)}")
-    return url.replace(OWNER, f"{name}:x@")
 
 
 def refused(url: str, statement: str) -> bool:
@@ -46,7 +36,7 @@ def refused(url: str, statement: str) -> bool:
 
 
 def test_a_node_with_a_login_that_owns_nothing_runs_jobs(farm: Farm) -> None:
-    url = login(farm, "shops", NODE, SPIDER)
+    url = farm.login("shops", NODE, SPIDER)
     _, key = farm.key("service:integrator", user="service-integrator")
     node = farm.node(CHRISTMAS__DATABASE__URL=url, CHRISTMAS__ACCESS__KEY=key)
     job = farm.wait(node.schedule("ornament_shop_com", stage="links").json["jobid"])
@@ -59,7 +49,7 @@ def test_a_node_with_a_login_that_owns_nothing_runs_jobs(farm: Farm) -> None:
 
 
 def test_such_a_node_makes_no_key_for_itself(farm: Farm, tmp_path: Path) -> None:
-    url = login(farm, "keyless", NODE, SPIDER)
+    url = farm.login("keyless", NODE, SPIDER)
     done = farm.run("node", CHRISTMAS__DATABASE__URL=url, CHRISTMAS__VAR_PATH=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.startswith("christmas: "), done.stderr
@@ -69,7 +59,7 @@ def test_such_a_node_makes_no_key_for_itself(farm: Farm, tmp_path: Path) -> None
 
 
 def test_a_spider_with_a_login_of_its_own_reads_a_shop_and_no_key(farm: Farm) -> None:
-    url = login(farm, "reader", SPIDER)
+    url = farm.login("reader", SPIDER)
     command = [Path(sys.executable).parent / "scrapy", "crawl", "hookedonhallmark_com", "-a", "stage=links"]
     done = subprocess.run(
         command,

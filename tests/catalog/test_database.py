@@ -211,7 +211,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("", "is no URL: write sqlite:///FILE or postgresql://"),
+        ("", "is no URL: write sqlite:///FILE, or postgresql://"),
         (f"{PASSWORD}", "is no URL"),
         (f"postgresql://me:{PASSWORD}@localhost:port/catalog", "is no URL"),
         (f"mysql://me:{PASSWORD}@localhost/catalog", "mysql is not supported: use sqlite:/// or postgresql://"),

