@@ -26,7 +26,9 @@ class DatabaseConfig(Section):
     """Where the catalog is kept."""
 
     url: str = Field(
-        default="", description="SQLAlchemy URL, SQLite or PostgreSQL; empty means `christmas.db` in `var_path`"
+        default="",
+        repr=False,
+        description="SQLAlchemy URL, SQLite or PostgreSQL; empty means `christmas.db` in `var_path`",
     )
 
 

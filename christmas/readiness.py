@@ -42,7 +42,10 @@ class Standing:
 
 @dataclass
 class Readiness:
-    """Asks the database and Redis; safe to use from several threads. ``stopping`` is set when the service ends."""
+    """Asks the database and Redis; safe to use from several threads.
+
+    ``stopping`` is set by a service that goes on for a while after it was told to stop.
+    """
 
     config: Config
     engine: Engine

@@ -31,9 +31,10 @@ class Balancer:
 
     def remove(self, port: int) -> None:
         """Forget a server that has ended."""
-        del self._ready[port]
-        for connection in self._kept.pop(port):
-            connection.close()
+        with self._lock:
+            del self._ready[port]
+            for connection in self._kept.pop(port):
+                connection.close()
 
     def ready(self) -> list[int]:
         """Give the ports of those that get requests."""
@@ -50,8 +51,9 @@ class Balancer:
                 is_ready = False
             finally:
                 connection.close()
-            if port in self._ready:
-                self._ready[port] = is_ready
+            with self._lock:
+                if port in self._ready:
+                    self._ready[port] = is_ready
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
         """Give what the next server answers: status, media type, body. Raises what goes wrong on the way."""

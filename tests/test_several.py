@@ -218,11 +218,11 @@ class TestJobs:
 
         until(another, 60, "runs on two nodes")
         assert chaos.overlaps(shop) == []
-        hits = list(itertools.pairwise(shop.requests))
         # A run knows of the delay when it has read robots.txt; what it asks for next was on its way.
-        gaps = [later.at - earlier.at for earlier, later in hits if earlier.path != "/robots.txt"]
-        assert len(gaps) > len(requests_by_run(shop))
-        assert min(gaps) >= 0.48
+        runs = [list(hits)[1:] for _, hits in itertools.groupby(shop.requests, key=lambda hit: hit.connection)]
+        # Over a whole run: what the shop notes may be late by a moment.
+        assert [hits for hits in runs if len(hits) < 3] == []
+        assert min((hits[-1].at - hits[0].at) / (len(hits) - 1) for hits in runs) >= 0.45
 
 
 class TestCallers:

@@ -37,8 +37,8 @@ def run(config: Config, stop: Event) -> None:
     engine = database.of(config)
     with database.begin(engine) as connection:
         changes.sync(connection, config.schedules, datetime.now(UTC))
-    pulse, readiness = Pulse(), Readiness(config, engine)
-    with listening(config, pulse, readiness):
+    pulse = Pulse()
+    with listening(config, pulse, Readiness(config, engine)):
         logger.info("The scheduler has started")
         _tick_until(stop, config, engine, pulse)
     logger.info("The scheduler has stopped")
@@ -52,7 +52,7 @@ def _tick_until(stop: Event, config: Config, engine: Engine, pulse: Pulse) -> No
             if tick(engine, config, now):
                 wake.nodes(config)
             if abs(now - pruned_at) > PRUNE_EVERY:  # the clock may have been ahead
-                _prune(engine, config, now)
+                _prune(engine, config, now, stop, pulse)
                 pruned_at = now
             pause = TICK_SECONDS
         except DatabaseUnavailable as error:
@@ -64,16 +64,13 @@ def _tick_until(stop: Event, config: Config, engine: Engine, pulse: Pulse) -> No
         pulse.beat()
 
 
-def _prune(engine: Engine, config: Config, now: datetime) -> None:
+def _prune(engine: Engine, config: Config, now: datetime, stop: Event, pulse: Pulse) -> None:
     with database.begin(engine) as connection:
         schedules.prune(connection, now - FIRINGS_KEPT)
         access_log.prune(connection, now - timedelta(days=config.access.log_days))
-    _prune_jobs(engine, now - timedelta(days=config.jobs.keep_days))
-
-
-def _prune_jobs(engine: Engine, before: datetime) -> None:
-    """Remove old records, a thousand a transaction: nobody waits long for the queue."""
-    while True:
+    # A thousand records a transaction: nobody waits long for the queue. What is left is removed an hour later.
+    while not stop.is_set():
         with database.begin(engine) as connection:
-            if not jobs.prune(connection, before):
+            if not jobs.prune(connection, now - timedelta(days=config.jobs.keep_days)):
                 return
+        pulse.beat()

@@ -13,8 +13,8 @@ import yaml
 from tests.container.image import ROOT
 
 PATH = ROOT / "docker-compose.yml"
-# ${NAME:?what to do where it is not set}; other forms are not used.
-VARIABLE = re.compile(r"\$\{(\w+):\?([^}]+)\}")
+# ${NAME:?what to do where it is not set} and ${NAME:-default}; other forms are not used.
+VARIABLE = re.compile(r"\$\{(\w+):([?-])([^}]+)\}")
 # What .env holds; docs/DEPLOY.md makes one.
 ENV = {
     "POSTGRES_PASSWORD": "of-postgresql", "VALKEY_PASSWORD": "of-valkey",
@@ -60,4 +60,8 @@ def ours() -> dict[str, Definition]:
 
 def put_in(text: str, values: Mapping[str, str]) -> str:
     """Put variables into a text; ``$$`` is a dollar."""
-    return VARIABLE.sub(lambda found: values[found[1]], text).replace("$$", "$")
+
+    def value(found: re.Match[str]) -> str:
+        return values.get(found[1], found[3]) if found[2] == "-" else values[found[1]]
+
+    return VARIABLE.sub(value, text).replace("$$", "$")

@@ -94,7 +94,8 @@ def called() -> list[list[str]]:
             assert words[3] == "christmas"
             found.append(words[4:])
         elif words[0] == "run":
-            found.append(words[words.index("christmas:local") + 1 :])
+            image = next(place for place, word in enumerate(words) if re.search(r"(^|/)christmas:[\w.]+$", word))
+            found.append(words[image + 1 :])
     return found
 
 

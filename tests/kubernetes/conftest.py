@@ -40,6 +40,7 @@ def postgresql_urls() -> Iterator[tuple[str, str]]:
         \set ON_ERROR_STOP on
         CREATE ROLE owner LOGIN CREATEROLE;
         CREATE DATABASE christmas OWNER owner;
+        REVOKE CONNECT ON DATABASE christmas FROM PUBLIC;
         SET ROLE owner;
     """
     with started_postgresql() as server, pytest.MonkeyPatch.context() as patch:

@@ -12,7 +12,7 @@ import yaml
 
 Object = dict[str, Any]
 
-FIELDS = {"apiVersion", "kind", "namespace", "resources", "labels", "images", "patches"}
+FIELDS = {"apiVersion", "kind", "namespace", "resources", "configMapGenerator", "labels", "images", "patches"}
 NAMESPACED = {
     "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Ingress", "Job", "NetworkPolicy", "PodDisruptionBudget",
     "ScaledObject", "Service", "ServiceAccount", "StatefulSet", "TriggerAuthentication",
@@ -40,6 +40,7 @@ def render(folder: Path) -> list[Object]:
     for name in chosen["resources"]:
         path = folder / name
         objects += render(path) if path.is_dir() else documents(path)
+    objects += [_generated(each, folder) for each in chosen.get("configMapGenerator", [])]
     for patch in chosen.get("patches", []):
         _patch(objects, patch, folder)
     for one in objects:
@@ -65,6 +66,14 @@ def pod_template(one: Object) -> Object | None:
 def _only(given: Iterable[str], known: set[str], where: object) -> None:
     if unknown := set(given) - known:
         raise NotSupported(f"{where}: {', '.join(sorted(unknown))}")
+
+
+def _generated(chosen: Object, folder: Path) -> Object:
+    _only(chosen, {"name", "files", "options"}, folder)
+    if chosen["options"] != {"disableNameSuffixHash": True}:
+        raise NotSupported(f"{folder}: a name with a hash")
+    data = {name: (folder / name).read_text(encoding="utf-8") for name in chosen["files"]}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": chosen["name"]}, "data": data}
 
 
 def _patch(objects: list[Object], patch: Object, folder: Path) -> None:

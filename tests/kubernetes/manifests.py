@@ -7,6 +7,7 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
+from tests.container import page
 from tests.farm import ROOT
 from tests.kubernetes import kustomize
 from tests.kubernetes.kustomize import Object, pod_template
@@ -83,12 +84,12 @@ def secrets_referenced(objects: list[Object]) -> set[tuple[str, str]]:
 
 
 def secrets_made(overlay: str) -> set[tuple[str, str]]:
-    """Give name and key of every Secret that the commands above an overlay make."""
-    text = (FOLDER / "overlays" / overlay / "kustomization.yaml").read_text(encoding="utf-8")
+    """Give name and key of every Secret that the commands for an overlay in docs/DEPLOY.md make."""
+    text = page.blocks("sh")[overlay]
     services = re.search(r"for service in (.*);", text)
     assert services, "the loop over the services' keys"
     found = set()
-    for name, literals in re.findall(r"^# +secret (\S+)((?: --from-literal=.*)+)$", text, re.MULTILINE):
+    for name, literals in re.findall(r"^ *secret (\S+)((?: --from-literal=.*)+)$", text, re.MULTILINE):
         names = [name.replace("$service", one) for one in services[1].split()] if "$service" in name else [name]
         found |= {(one, key) for one in names for key in re.findall(r"--from-literal=([\w-]+)=", literals)}
     return found

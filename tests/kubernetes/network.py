@@ -51,10 +51,10 @@ def reached(objects: list[Object], places: list[Place]) -> set[tuple[str, str, i
     }
 
 
-def ports(objects: list[Object]) -> Iterator[tuple[str, list[Place], int]]:
-    """Give the direction, the pods and the port of every rule."""
+def ports(objects: list[Object], places: list[Place]) -> Iterator[tuple[str, list[Place], int]]:
+    """Give the direction, the chosen ones of these places and the port of every rule."""
     for policy in (one["spec"] for one in of_kind(objects, "NetworkPolicy").values()):
-        chosen = [place for place in our_places(objects) if _selects(policy["podSelector"], place.labels)]
+        chosen = [place for place in places if _selects(policy["podSelector"], place.labels)]
         for direction in ("ingress", "egress"):
             for rule in policy.get(direction, ()):
                 for each in rule["ports"]:

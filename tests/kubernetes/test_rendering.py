@@ -74,6 +74,7 @@ UNKNOWN = {
     "nothing to patch": PLAIN | {"patches": [{"path": "one.yaml", "target": {"kind": "Secret"}}]},
     "removal": PLAIN | {"patches": [{"path": "removal.yaml"}]},
     "kind": PLAIN | {"resources": ["role.yaml"]},
+    "hash": PLAIN | {"configMapGenerator": [{"name": "two", "files": ["one.yaml"], "options": {}}]},
 }
 
 

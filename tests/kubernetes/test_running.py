@@ -159,6 +159,7 @@ def test_the_services_login_owns_nothing_and_may_be_every_service_and_spider(
 def test_valkey_wants_its_password(stores: Stores) -> None:
     with Redis.from_url(stores.redis_url) as client:
         assert client.config_get("appendonly") == {"appendonly": "yes"}
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "volatile-ttl"}
     with (
         Redis.from_url(stores.redis_url.replace("a-password", "another")) as client,
         pytest.raises(AuthenticationError),

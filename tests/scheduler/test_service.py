@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
@@ -207,3 +208,20 @@ def test_a_scheduler_that_hangs_is_not_alive(config: Config, engine: Engine, mon
         monkeypatch.setattr(health, "HANGING_SECONDS", 100.0)
         pulse.beat()
         assert told(port, "/health/live")[0] == 200
+
+
+def test_a_tick_that_has_begun_is_finished(new_farm: Callable[..., Farm], new_postgresql: Callable[[], str]) -> None:
+    url = new_postgresql()
+    farm = new_farm({"often": every_second()}, CHRISTMAS__DATABASE__URL=url)
+    scheduler = started(farm)
+    until(lambda: fired(farm), 60, "the first firing")
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with psycopg.connect(url) as holder, psycopg.connect(url, autocommit=True) as looker:
+        holder.execute("LOCK TABLE firings IN EXCLUSIVE MODE")  # readers read on
+        before = len(fired(farm))
+        until(lambda: looker.execute(waiting).fetchone(), 60, "a tick that waits")
+        scheduler.process.send_signal(signal.SIGTERM)
+        holder.commit()
+    assert scheduler.process.wait(90) == 0, scheduler.log
+    assert scheduler.log.splitlines()[-1].endswith("The scheduler has stopped")
+    assert len(fired(farm)) > before

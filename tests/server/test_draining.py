@@ -26,29 +26,37 @@ def refuses(server: Server) -> bool:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_it_goes_on_answering_and_is_not_ready(workers: str, tmp_path: Path) -> None:
-    variables = {"CHRISTMAS__SERVER__DRAIN_SECONDS": "10", "CHRISTMAS__SERVER__WORKERS": workers}
+    variables = {"CHRISTMAS__SERVER__DRAIN_SECONDS": "1000", "CHRISTMAS__SERVER__WORKERS": workers}
     with serving(tmp_path, **variables) as server:
         until(lambda: server.log.count("The server listens on") == int(workers), 60, "all processes")
         kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=90)
-        kept.request("GET", "/health/ready")
-        answer = kept.getresponse()
-        assert (answer.status, answer.read(), answer.headers["Connection"]) == (
-            200,
-            b'{"status":"ok","missing":[]}',
-            None,
-        )
+        assert asked(kept, "/health/ready") == (200, b'{"status":"ok","missing":[]}', None)
         server.process.send_signal(signal.SIGTERM)
-        until(lambda: server.log.count("The server answers for 10 s more") == int(workers), 8, "that all have heard")
+        until(lambda: server.log.count("The server answers for 1000 s more") == int(workers), 30, "that all have heard")
         for _ in range(10):
             ready = server.ask("/health/ready", anonymous=True)
             assert (ready.status, ready.json) == (503, STOPPING)
             assert server.ask(WHOAMI).status == 200
-        kept.request("GET", "/health/live")  # on a connection from before
-        answer = kept.getresponse()
-        assert (answer.status, answer.read(), answer.headers["Connection"]) == (200, b'{"status":"ok"}', "close")
-        until(lambda: refuses(server), 30, "the end")
-        assert server.process.wait(60) == 0, server.log
+        # On a connection from before, which ends with the answer.
+        assert asked(kept, "/health/live") == (200, b'{"status":"ok"}', "close")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(90) == 0, server.log
+        assert refuses(server)
         assert "Traceback" not in server.log
+
+
+def asked(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes, str | None]:
+    """Give status, body and what becomes of the connection."""
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return answer.status, answer.read(), answer.headers["Connection"]
+
+
+def test_it_ends_by_itself(tmp_path: Path) -> None:
+    with serving(tmp_path, CHRISTMAS__SERVER__DRAIN_SECONDS="1") as server:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(90) == 0, server.log
+        assert "The server answers for 1 s more" in server.log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
