@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import psycopg
@@ -36,6 +37,8 @@ START_SECONDS = 90
 PATIENCE = 3
 SERVICES = ("integrator", "scheduler", "server")
 Key = tuple[str, str]
+# One at a time changes the variables of this process.
+ENVIRONMENT = Lock()
 
 
 def until(true: Callable[[], Any], seconds: float = 30, what: str = "it") -> Any:
@@ -169,13 +172,14 @@ class Farm:
     @property
     def config(self) -> Config:
         """Give the configuration as the processes read it."""
-        known = {name: os.environ.get(name) for name in self.variables}
-        os.environ.update(self.variables)
-        try:
-            return load()
-        finally:
-            for name, value in known.items():
-                os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        with ENVIRONMENT:  # a test's other threads would keep the variables for good
+            known = {name: os.environ.get(name) for name in self.variables}
+            os.environ.update(self.variables)
+            try:
+                return load()
+            finally:
+                for name, value in known.items():
+                    os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
     @property
     def engine(self) -> Engine:
@@ -214,7 +218,8 @@ class Farm:
         return url.set(username=name, password=password).render_as_string(hide_password=False)
 
     def environment(self, **variables: str) -> dict[str, str]:
-        return {**os.environ, **self.variables, **variables}
+        with ENVIRONMENT:
+            return {**os.environ, **self.variables, **variables}
 
     def start(self, *command: str, cwd: Path = ROOT, **variables: str) -> Service:
         """Start ``python -m christmas COMMAND`` without waiting for anything."""
