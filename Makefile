@@ -42,6 +42,7 @@ lock: ## choose anew the versions that the image installs: requirements.lock (ne
 	build/lock/bin/pip install -q --disable-pip-version-check .
 	echo "# What the image installs, chosen by \`make lock\` for Linux and Python 3.11." > requirements.lock
 	build/lock/bin/pip freeze --all --exclude christmas >> requirements.lock
+	echo 'async-timeout==5.0.1; python_full_version < "3.11.3"' >> requirements.lock  # of redis; Debian 12 has 3.11.2
 
 clean: ## remove the virtual environment and everything that was built or stored
 	rm -rf $(VENV) build dist *.egg-info var bench.json .coverage* .mypy_cache .ruff_cache .pytest_cache

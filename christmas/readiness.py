@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from christmas import embedded
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Whoever asks more often is told the same: it is open to everybody, and asks others.
 KEPT_SECONDS = 1.0
 REDIS_SECONDS = 1.0
+LATE_SECONDS = 5.0
 Status = Literal["ok", "unavailable", "stopping"]
 
 
@@ -53,22 +54,36 @@ class Readiness:
     _redis: Redis | None = None
     _missing: list[str] = field(default_factory=list)
     _asked_at: float = float("-inf")
+    _began_at: float = float("inf")  # since when somebody asks them
+    _known: Event = field(default_factory=Event)
     _lock: Lock = field(default_factory=Lock)
 
     def look(self) -> Standing:
-        """Say how it stands; one caller waits for the dependencies, the others are told what was known before."""
-        if self._lock.acquire(blocking=self._asked_at == float("-inf")):
+        """Say how it stands. One caller waits for the dependencies; the others are told what was known before.
+
+        Where that one waits for longer than LATE_SECONDS, the database does not answer: Redis is given up before.
+        """
+        if self._lock.acquire(blocking=False):
             try:
                 if time.monotonic() - self._asked_at > KEPT_SECONDS:
-                    checks = {"database": self._database_answers, "redis": self._redis_answers}
-                    self._missing = [name for name, answers in checks.items() if not answers()]
-                    self._asked_at = time.monotonic()
+                    self._ask()
             finally:
                 self._lock.release()
+        elif not self._known.wait(LATE_SECONDS) or time.monotonic() - self._began_at > LATE_SECONDS:
+            return Standing("stopping" if self.stopping else "unavailable", ["database"])
         missing = self._missing
         if self.stopping:
             return Standing("stopping", missing)
         return Standing("unavailable" if "database" in missing else "ok", missing)
+
+    def _ask(self) -> None:
+        self._began_at = time.monotonic()
+        try:
+            checks = {"database": self._database_answers, "redis": self._redis_answers}
+            self._missing = [name for name, answers in checks.items() if not answers()]
+        finally:
+            self._asked_at, self._began_at = time.monotonic(), float("inf")
+            self._known.set()
 
     def _database_answers(self) -> bool:
         try:

@@ -116,16 +116,20 @@ def server(farm: Farm, balancer: Balancer) -> tuple[int, Service]:
 
 def leave(farm: Farm, node: Node) -> None:
     """Tell a node to stop while it has a run that cannot end before it is told."""
+    shops = farm.server.shops
 
-    def runs() -> list[str]:
-        return [str(job.vendor) for job in farm.jobs("running") if job.node == f"node-{node.port}" and job.process]
+    def waits() -> bool:
+        for job in farm.jobs("running"):
+            if job.node == f"node-{node.port}":
+                shops[str(job.vendor)].waits = True
+                if shops[str(job.vendor)].in_flight:
+                    return True
+        return False
 
-    for shop in farm.server.shops.values():
-        shop.waits = True
-    until(runs, 60, "a run on the node that leaves")
+    until(waits, 60, "a run on the node that leaves")
     node.process.terminate()
     until(lambda: "runs may finish within 2 s" in node.log, 60, "that the node has heard")
-    for shop in farm.server.shops.values():
+    for shop in shops.values():
         shop.waits = False
 
 

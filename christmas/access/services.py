@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # What `christmas keys new` makes; a shorter one may be somebody's password.
 KEY_PATTERN = r"[A-Za-z0-9_-]{43}"
+# More than that is no key.
+TEXT_MAX = 1000
 
 
 def prepare(config: Config, service: str) -> Config:
@@ -50,11 +52,18 @@ def register(config: Config, engine: Engine, folder: Path) -> list[str]:
     one that is no key, and one that is another's or was revoked.
     """
     known = [name.removeprefix(role("")) for name in policy.load(config).roles() if name.startswith(role(""))]
-    paths = {service: path for service in known if (path := folder / f"{service}.key").exists()}
+    if not folder.is_dir():
+        raise ArgumentError(f"There is no folder {folder}.")
+    paths = {service: path for service in known if os.path.lexists(path := folder / f"{service}.key")}
     if not paths:
         raise ArgumentError(f"{folder} holds no key: expected {', '.join(f'{service}.key' for service in known)}.")
     for service, path in paths.items():
-        key = _text(path)
+        if not path.is_file():
+            raise ArgumentError(f"{path} is no file.")
+        try:
+            key = _text(path)
+        except OSError as error:
+            raise ArgumentError(f"{path} cannot be read: {error.strerror}.") from error
         if not re.fullmatch(KEY_PATTERN, key):
             raise ArgumentError(f"{path} holds no key; `christmas keys new` makes one.")
         try:
@@ -138,7 +147,8 @@ def _read(path: Path) -> str:
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="ascii", errors="replace").strip()
+    with path.open(encoding="ascii", errors="replace") as file:
+        return file.read(TEXT_MAX).strip()
 
 
 def _make_test_users(config: Config, engine: Engine) -> None:

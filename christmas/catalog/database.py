@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # How long a writer waits for another before it says that the database is locked.
 BUSY_SECONDS = 10
+CUT_OFF_SECONDS = 15
 # The newest migration; a test compares it with the migrations' own head.
 HEAD = "0004"
 _ADVISORY_LOCK = 1_225_061_973
@@ -44,6 +45,7 @@ _CAUSES = (
     ("does not exist", "it is no catalog yet, or not there: create it and run `christmas db upgrade`"),
     ("is the server running", "the server does not answer: start it, or check CHRISTMAS__DATABASE__URL"),
     ("timeout expired", "the server does not answer: start it, or check CHRISTMAS__DATABASE__URL"),
+    ("invalid connection option", "there is no such parameter: check what is behind the ? of CHRISTMAS__DATABASE__URL"),
     ("resolve host", "there is no such host: check CHRISTMAS__DATABASE__URL"),
     ("authentication", "the server refuses the user or the password; check CHRISTMAS__DATABASE__URL"),
 )
@@ -84,14 +86,17 @@ def _unbound(url: URL) -> Engine:
         return _sqlite(url)
     if url.get_backend_name() != "postgresql":
         raise DatabaseUnavailable(f"{url.get_backend_name()} is not supported: use sqlite:/// or postgresql://.")
-    # connect_timeout: an unreachable host must not hang the start.
-    arguments = {"connect_timeout": BUSY_SECONDS}
+    # connect_timeout: an unreachable host must not hang the start. The others: nor one that is cut off a connection.
+    arguments = {
+        "connect_timeout": BUSY_SECONDS, "tcp_user_timeout": CUT_OFF_SECONDS * 1000,
+        "keepalives_idle": CUT_OFF_SECONDS, "keepalives_interval": 5, "keepalives_count": 3,
+    }  # fmt: skip
     return create_engine(url.set(drivername="postgresql+psycopg"), connect_args=arguments, pool_pre_ping=True)
 
 
 def shown(url: URL) -> str:
-    """Give a URL to be read by people: without its password."""
-    return url.difference_update_query(["password"]).render_as_string(hide_password=True)
+    """Give a URL to be read by people: without its passwords."""
+    return url.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)
 
 
 def _sqlite(url: URL) -> Engine:

@@ -17,6 +17,7 @@ from christmas.leash import watch
 from christmas.server import app
 from christmas.server.draining import Server
 from christmas.server.helpers import Helpers
+from christmas.server.protocol import BoundedProtocol
 
 if TYPE_CHECKING:
     from christmas.config import Config
@@ -54,6 +55,7 @@ def run(config: Config, *, leash: bool = False, descriptor: int | None = None) -
     running = Server(
         uvicorn.Config(
             application,
+            http=BoundedProtocol,  # default one without a limit on the head of a request
             log_config=None,  # default its own handlers, because the service's are set up
             access_log=False,  # default one line a request, because /metrics counts them
             server_header=False,

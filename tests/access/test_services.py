@@ -264,3 +264,15 @@ def test_a_key_of_another_or_one_that_was_revoked_is_refused(farm: Farm, tmp_pat
     done = farm.run("db", "upgrade", "--service-keys", str(written(tmp_path / "revoked", scheduler=key)))
     assert done.returncode == 1
     assert "was revoked" in done.stderr
+
+
+def test_a_folder_that_holds_something_else_is_one_line(farm: Farm, tmp_path: Path) -> None:
+    (tmp_path / "server.key").mkdir()  # what Docker makes of a file that is not there
+    for folder, says in ((tmp_path, "server.key is no file"), (tmp_path / "nowhere", "There is no folder")):
+        done = farm.run("db", "upgrade", "--service-keys", str(folder))
+        assert done.returncode == 1
+        assert says in done.stderr
+        assert done.stderr.count("\n") == 1
+    (tmp_path / "server.key").rmdir()
+    (tmp_path / "server.key").symlink_to("/dev/zero")
+    assert "server.key is no file" in farm.run("db", "upgrade", "--service-keys", str(tmp_path)).stderr

@@ -49,20 +49,23 @@ def postgresql() -> Iterator[Server]:
         yield Server(running)
 
 
-# The page's own function gives a command the services' variables, whatever stands before it.
-FUNCTION = "christmas() { echo 'with the variables of the services' >&2; exit 1; }"
+# The page's own `christmas` has the services' variables, whatever stands before it. The user is not there.
+FUNCTIONS = """
+christmas() { echo "with the variables of the services" >&2; exit 1; }
+runuser() { shift 3; "$@"; }
+"""
 
 
 def shell(block: str, folder: Path, replaced: dict[str, str], **variables: str) -> str:
     """Run a block of the page, with places of this test's own for those it names; gives what it prints."""
     script = page.blocks("sh")[block]
     venv_bin, var = image_variables()["PATH"].partition(":")[0], image_variables()["CHRISTMAS__VAR_PATH"]
-    # The user `christmas` is not there; nobody else is to read here.
+    # The user `christmas` is not there.
     places = {venv_bin: str(BIN), var: str(folder), " --owner=christmas --group=christmas": "", **replaced}
     for text, place in places.items():
         script = script.replace(text, place)
     done = subprocess.run(
-        ["sh", "-euc", f"chown() {{ :; }}\n{FUNCTION}\n{script}"], cwd=folder, env={**os.environ, **variables},
+        ["sh", "-euc", f"{FUNCTIONS}\n{script}"], cwd=folder, env={**os.environ, **variables},
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -18,10 +18,10 @@ IMAGE = {
 }  # fmt: skip
 
 
-def locked() -> dict[str, str]:
+def locked(on: dict[str, str] = IMAGE) -> dict[str, str]:
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    pins = [line.split("==") for line in lines if not line.startswith("#")]
-    return {str(canonicalize_name(name)): version for name, version in pins}
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    return {str(canonicalize_name(pin.name)): str(pin.specifier)[2:] for pin in pins if applies(pin, "", on)}
 
 
 def direct() -> list[Requirement]:
@@ -29,8 +29,8 @@ def direct() -> list[Requirement]:
     return [one for text in project["dependencies"] if applies(one := Requirement(text), "")]
 
 
-def applies(requirement: Requirement, extra: str) -> bool:
-    return requirement.marker is None or requirement.marker.evaluate({**IMAGE, "extra": extra})
+def applies(requirement: Requirement, extra: str, on: dict[str, str] = IMAGE) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({**on, "extra": extra})
 
 
 def needed() -> tuple[dict[str, list[Requirement]], set[str]]:
@@ -93,3 +93,10 @@ def test_the_lock_builds_christmas_too() -> None:
     for text in pyproject["build-system"]["requires"]:
         requirement = Requirement(text)
         assert requirement.specifier.contains(locked()[str(canonicalize_name(requirement.name))])
+
+
+def test_the_first_versions_of_python_need_one_more() -> None:
+    debian = IMAGE | {"python_full_version": "3.11.2"}
+    wanted = [one for text in requires("redis") or [] if applies(one := Requirement(text), "", debian)]
+    assert {str(canonicalize_name(one.name)) for one in wanted} <= locked(debian).keys()
+    assert locked(debian).keys() - locked().keys() == {"async-timeout"}

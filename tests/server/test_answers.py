@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,18 @@ def test_bodies_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
         ]  # a minute may end meanwhile
         assert set(found) == {422, 429}
         assert found[:3] == [422] * 3
+
+
+def test_a_head_that_does_not_end_is_refused(shared: Server) -> None:
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=60) as connection:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\nX: ")
+        sent = 0
+        try:
+            while sent < 64 * 2**20:
+                sent += connection.send(b"x" * 2**16)
+        except OSError:
+            pass  # closed
+        assert sent < 16 * 2**20
+    # One that is long, and not too long.
+    answer = shared.ask("/health/live", anonymous=True, headers={"X": "x" * 20_000})
+    assert answer.status == 200

@@ -1,0 +1,53 @@
+"""A database that does not answer at all keeps nobody waiting who asks whether a service is ready."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from christmas import readiness
+from christmas.catalog import database
+from christmas.config import Config
+from christmas.readiness import Readiness, Standing
+from tests.farm import until
+
+
+class Hanging(Readiness):
+    """Its database answers when ``opened`` is set."""
+
+    opened: Event
+
+    def _database_answers(self) -> bool:
+        self.opened.wait(60)
+        return super()._database_answers()
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Hanging:
+    config = Config(var_path=tmp_path)
+    engine = database.of(config)
+    database.upgrade(engine)
+    found = Hanging(config, engine)
+    found.opened = Event()
+    return found
+
+
+@pytest.mark.parametrize("was_known", [False, True])
+def test_one_waits_and_the_others_are_told(was_known: bool, asked: Hanging, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "LATE_SECONDS", 0.3)
+    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
+    if was_known:
+        asked.opened.set()
+        assert asked.look() == Standing("ok", [])
+        asked.opened.clear()
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(asked.look)
+        until(asked._lock.locked)
+        until(lambda: asked.look() == Standing("unavailable", ["database"]), 20, "what nobody answers")
+        assert not first.done()
+        asked.opened.set()
+        assert first.result(60) == Standing("ok", [])
+    assert asked.look() == Standing("ok", [])
