@@ -66,10 +66,10 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def standing(port: int) -> tuple[int, Any] | None:
-    """Give what a service on loopback says of itself at ``/health/ready``: status and body; None where none answers."""
+def standing(port: int, path: str = "/health/ready") -> tuple[int, Any] | None:
+    """Give what a service on loopback says of itself: status and body; None where none answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=90) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=90) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from redis import Redis, RedisError
@@ -21,6 +22,11 @@ class Valkey:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
+    @cached_property
+    def client(self) -> Redis:
+        """Give a client of it, which is closed with it."""
+        return Redis.from_url(self.url)
+
     @property
     def url(self) -> str:
         password = f":{self.password}@" if self.password else ""
@@ -28,7 +34,7 @@ class Valkey:
 
     def start(self) -> None:
         """Start it; it answers when this returns."""
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         options = {
             "--port": str(self.port), "--bind": "127.0.0.1", "--dir": str(self.folder), "--save": "",
             "--appendonly": "yes", "--requirepass": self.password,
@@ -39,6 +45,7 @@ class Valkey:
 
     def stop(self) -> None:
         """End it in good order."""
+        self.client.close()
         if self.process is not None:
             self.process.terminate()
             self.process.wait(30)
@@ -46,8 +53,7 @@ class Valkey:
 
     def _answers(self) -> bool:
         try:
-            with Redis.from_url(self.url) as client:
-                return bool(client.ping())
+            return bool(self.client.ping())
         except RedisError:
             return False
 

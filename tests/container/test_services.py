@@ -21,8 +21,8 @@ from tests import eggs
 from tests.container import compose
 from tests.container.image import HOME, Image, needs_boxes, stages, variables
 from tests.farm import Farm, Service, free_port, until
-from tests.logs.conftest import Valkey
 from tests.node.test_consumers import SCRIPTED, SPIDER
+from tests.valkey import Valkey
 
 VENDOR = "ornament_shop_com"
 PORTS = {"node": "NODE", "auditor": "NODE", "browser": "NODE", "scheduler": "SCHEDULER", "server": "SERVER"}

@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +20,7 @@ from christmas.access import policy
 from christmas.catalog import binding, database, queue, users
 from christmas.catalog.queue import NewJob
 from christmas.config import Config
-from tests.farm import START_SECONDS, free_port, until
+from tests.farm import START_SECONDS, free_port, standing, until
 from tests.kubernetes.conftest import Stores
 from tests.kubernetes.kustomize import Object
 from tests.kubernetes.manifests import container, environment, of_kind, our_pods, rendered
@@ -89,18 +87,6 @@ def kubelet(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Kubelet
     return found
 
 
-def asked(port: int, path: str) -> tuple[int, dict[str, object]] | None:
-    """Give status and body; None while nobody answers."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, {}
-    except OSError:
-        return None
-
-
 def test_the_migration_changes_nothing_the_second_time(kubelet: Kubelet, stores: Stores) -> None:
     def state() -> list[tuple[object, ...]]:
         with psycopg.connect(stores.owner_url) as connection:
@@ -131,11 +117,11 @@ def test_a_service_starts_is_well_and_leaves(service: tuple[str, int, subprocess
 
     def is_live() -> bool:
         assert process.poll() is None, process.communicate()
-        found = asked(port, live)
+        found = standing(port, live)
         return found is not None and found[0] == 200
 
     until(is_live, START_SECONDS, f"the start of {name}")
-    until(lambda: asked(port, ready) == (200, {"status": "ok", "missing": []}), what="that nothing is missing")
+    until(lambda: standing(port, ready) == (200, {"status": "ok", "missing": []}), what="that nothing is missing")
     process.terminate()
     output, _ = process.communicate(timeout=180)
     assert process.returncode == 0, output

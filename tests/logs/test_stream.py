@@ -21,7 +21,7 @@ from christmas.logs.lines import FIELDS
 from christmas.logs.reading import Wanted
 from christmas.logs.stream import STREAM, StreamHandler
 from tests.farm import ROOT, until
-from tests.logs.conftest import Valkey
+from tests.valkey import Valkey
 
 Handlers = Callable[[Config], StreamHandler]
 # Says a line and ends without another word.
@@ -109,7 +109,7 @@ def test_while_redis_is_away_the_newest_are_kept_and_the_rest_is_counted(
     ]
     assert "of-valkey-alone" not in caplog.text
     # The complaint itself took a place; nothing else of what the writing logs is in the stream.
-    assert events(valkey) == [*(str(number) for number in range(301, 1000)), *said]
+    assert events(valkey) == ["before", *(str(number) for number in range(301, 1000)), *said]
 
 
 @pytest.fixture
