@@ -22,7 +22,7 @@ def main() -> None:
         return
     quick = arguments.quick
     groups = {
-        "refresh": lambda: refresh.measure(10_270, refresh.VENDORS[:1] if quick else refresh.VENDORS),
+        "refresh": lambda: refresh.measure(10_270, refresh.VENDORS[:1], (24,)) if quick else refresh.measure(10_270),
         "pages": lambda: pages.measure(2_500 if quick else 4_000, 2 if quick else 3),
         "store": lambda: store.measure(10_000 if quick else 50_000, 100_000 if quick else 1_000_000, 1 if quick else 3),
         # Stock Scrapyd waits as long on any machine, our start is computing: a slow machine keeps less of the ratio.

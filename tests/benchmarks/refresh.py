@@ -15,7 +15,7 @@ PAGE_SIZES = (12, 24, 100)
 VENDORS = ("hallmark_ornaments_com", "ornament_shop_com")
 
 
-def measure(size: int, vendors: tuple[str, ...]) -> list[Figure]:
+def measure(size: int, vendors: tuple[str, ...] = VENDORS, page_sizes: tuple[int, ...] = PAGE_SIZES) -> list[Figure]:
     """Crawl shops of ``size`` once, then refresh them at several page sizes after prices have changed."""
     figures = []
     with tempfile.TemporaryDirectory() as name, DemoServer(size=size, per_page=100) as server:
@@ -24,7 +24,7 @@ def measure(size: int, vendors: tuple[str, ...]) -> list[Figure]:
             shop = server.shops[vendor]
             crawl(folder, vendor, shop.base_url)
             chance = random.Random(vendor)
-            for per_page in PAGE_SIZES:
+            for per_page in page_sizes:
                 shop.per_page = per_page
                 shop.change_some(chance, size // 20)
                 shop.clear()
