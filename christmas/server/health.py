@@ -33,7 +33,9 @@ class Ready(BaseModel):
     """Whether the server takes requests, and which dependencies do not answer; without `redis` it still works."""
 
     status: Literal["ok", "unavailable", "stopping"]
-    missing: list[Literal["database", "redis"]] = Field(description="the dependencies that do not answer")
+    missing: list[Literal["database", "redis"]] = Field(
+        description="the dependencies that do not answer", examples=[["redis"]]
+    )
 
 
 @router.get(

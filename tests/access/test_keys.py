@@ -50,7 +50,7 @@ def test_a_key_without_a_single_vendor_is_for_none(connection: Connection) -> No
 
 
 def test_a_key_of_a_test_user_is_valid_only_where_test_users_are_configured(connection: Connection) -> None:
-    new = make(connection, key="for-tests-only")
+    new = make(connection, key="for-tests-only", for_tests=True)
     assert keys.authenticate(connection, "ann", "for-tests-only", NOW, test_users=True).key_id == new.id
     assert "is for tests" in refusal(connection, "ann", "for-tests-only")
 

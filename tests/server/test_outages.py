@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url
 
 from christmas.catalog import database
-from tests.farm import until
+from tests.farm import standing, until
 from tests.server import filled
 from tests.server.running import Server, serving
 
@@ -50,10 +50,10 @@ def test_postgresql_that_is_gone_for_a_while(new_postgresql: Callable[[], str], 
             assert page.status == 503
             assert "try again" in page.text
             assert server.ask("/health/live", anonymous=True).status == 200
-            ready = server.ask("/health/ready", anonymous=True)
-            assert (ready.status, ready.json) == (503, {"status": "unavailable", "missing": ["database"]})
+            missing = (503, {"status": "unavailable", "missing": ["database"]})
+            until(lambda: standing(server.port) == missing, what="that it is not ready")
             connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-        assert statuses(server) == [200, 200, 200, 200]
+        until(lambda: statuses(server) == [200, 200, 200, 200], what="that all is well again")
 
 
 def test_sqlite_that_another_process_writes_to(own: Server) -> None:
