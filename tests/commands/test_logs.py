@@ -110,7 +110,7 @@ def test_an_error_on_the_command_line_shows_no_password(christmas: Command) -> N
     christmas.set("CHRISTMAS__REDIS", '"redis://:of-redis@127.0.0.1"')
     line = christmas.refused("logs")
     assert "redis: Input should be" in line
-    assert "redis://***@127.0.0.1" in line
+    assert "of-redis" not in line
 
 
 def test_following_a_root_shows_every_run_below_it_and_ends_with_it(farm: Farm) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -48,7 +49,7 @@ class Timed(scrapy.Spider):
 process = AsyncCrawlerProcess(SETTINGS)
 process.crawl(Timed)
 process.start()
-counts = {name: count for minute in Timed.recorder.take().values() for name, count in minute.items()}
+counts = sum((Counter(minute) for minute in Timed.recorder.take().values()), Counter[str]())
 found = {metric: Timed.recorder.quantile(metric, 0.5) for metric in ("ttfb", "latency")}
 requests = {name: count for name, count in counts.items() if name.startswith("requests|")}
 sys.stdout.write(json.dumps(found | {"requests": requests}) + "\n")
