@@ -16,7 +16,7 @@ from christmas.config import Config, local_address
 from christmas.errors import ChristmasError
 
 READY = "/health/ready"
-# A service says within 10 s that its database does not answer.
+# Longer than a service needs to say that its database does not answer.
 TIMEOUT_SECONDS = 12.0
 SHOWN_MAX = 200
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
 
 from twisted.internet import reactor
+from twisted.internet.error import ReactorNotRunning
 
 if TYPE_CHECKING:
     from christmas.node.launcher import Launcher
@@ -41,9 +43,8 @@ class Drain:
         self._look()
 
     def _look(self) -> None:
-        if not reactor.running:
-            return
         if self.launcher.processes and time.monotonic() < (self._deadline or 0):
             reactor.callLater(LOOK_SECONDS, self._look)
         else:
-            reactor.stop()
+            with contextlib.suppress(ReactorNotRunning):  # stopped by another signal
+                reactor.stop()

@@ -77,6 +77,7 @@ def test_a_second_signal_ends_the_waiting(slow: Farm, number: int) -> None:
     node.process.send_signal(number)
     assert node.process.wait(180) == 0, node.log
     assert slow.job(job).state == "queued"
+    assert "Traceback" not in node.log
 
 
 def test_without_a_time_to_finish_jobs_are_handed_back_at_once(slow: Farm) -> None:
