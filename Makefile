@@ -7,9 +7,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { command -v $$p; break; }; done)
 
-.PHONY: help run live test lint bench lock clean
+.PHONY: help run live test test-unit test-long lint bench lock clean
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
 run: $(VENV)/.installed ## crawl three sample shops, let prices change, refresh (ONCE=1 ends then)
 	$(BIN)/christmas demo $(if $(ONCE),--once)
@@ -18,13 +18,20 @@ live: $(VENV)/.installed ## read the real shops carefully (needs CHRISTMAS__CONT
 	$(BIN)/christmas live $(ARGS)
 
 # Hundreds of processes that tests start would each compile every module anew.
-test: export PYTHONDONTWRITEBYTECODE :=
-test: $(VENV)/.installed-test lint ## run all tests (ARGS="-k name" chooses)
+test test-unit test-long: export PYTHONDONTWRITEBYTECODE :=
+test: $(VENV)/.installed-test lint ## run all tests but the long ones (ARGS="-k name" chooses)
 	$(BIN)/coverage erase
-	$(if $(ARGS),$(BIN)/coverage run -m pytest $(ARGS),$(BIN)/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not serial")
-	$(if $(ARGS),,$(BIN)/python -m pytest -m serial)
+	$(if $(ARGS),$(BIN)/coverage run -m pytest $(ARGS),$(BIN)/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not serial and not long")
+	$(if $(ARGS),,$(BIN)/python -m pytest -m "serial and not long")
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
+
+test-unit: $(VENV)/.installed-test ## run the tests that start no process and no server
+	$(BIN)/python -m pytest -n 2 -m "not integration and not long and not serial" $(ARGS)
+
+test-long: $(VENV)/.installed-test ## run the tests that take minutes: chaos, soaks, rolling updates
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "long and not serial" $(ARGS)
+	$(BIN)/python -m pytest -m "long and serial" $(ARGS)
 
 lint: $(VENV)/.installed-test ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .

@@ -99,6 +99,7 @@ def test_a_service_without_its_database_says_so(container: Container, tmp_path: 
     assert container.says('the node is not well: 503 {"status": "unavailable", "missing": ["database"')
 
 
+@pytest.mark.integration
 def test_what_answers_nothing_that_is_http_is_not_well() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(60)
@@ -128,6 +129,7 @@ def test_a_wrong_configuration_is_one_line(container: Container) -> None:
     assert container.says("node.port", CHRISTMAS__NODE__PORT="x")
 
 
+@pytest.mark.integration
 def test_it_starts_fast() -> None:
     """Docker runs it twice a minute: it imports neither a web framework nor a database's driver."""
     program = "import sys, christmas.alive; print(*{name.split('.')[0] for name in sys.modules})"

@@ -36,6 +36,7 @@ def _names_with_annotations(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
             yield node.name, node.returns
 
 
+@pytest.mark.integration
 def test_import_contracts() -> None:
     command = shutil.which("lint-imports", path=str(Path(sys.executable).parent)) or shutil.which("lint-imports")
     assert command, "import-linter is not installed: pip install -e .[test]"
@@ -76,6 +77,7 @@ def test_readers_take_no_clock_and_no_files() -> None:
         assert not names & impure, _name(path)
 
 
+@pytest.mark.integration
 def test_heavy_packages_are_imported_late() -> None:
     program = "import sys, christmas.platforms.integration; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=180)

@@ -240,6 +240,7 @@ def test_db_upgrade(christmas: Command, folder: Path) -> None:
 
 
 class TestDoctor:
+    @pytest.mark.integration
     def test_everything_right(self, christmas: Command) -> None:
         status, out, _ = christmas("doctor")
         assert status == 0

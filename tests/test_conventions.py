@@ -44,6 +44,7 @@ class TestVendor:
         for field in ("Source:", "Caveats:", "Last checked: 20"):
             assert field in (found.__doc__ or "")
 
+    @pytest.mark.integration
     def test_it_can_be_built_and_asks_for_its_year_index_first(
         self, path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:

@@ -22,6 +22,8 @@ from christmas import embedded
 from christmas.config import Config, RedisConfig
 from christmas.errors import RedisUnavailable
 
+pytestmark = pytest.mark.integration
+
 DEADLINE_SECONDS = 15.0
 # A second process of the folder: connects, says so, and stays until its standard input ends.
 USER = """

@@ -196,6 +196,7 @@ def test_a_wrong_command_fails_before_the_first_request(arguments: list[str], wo
     assert here.shop.requests == []
 
 
+@pytest.mark.integration
 def test_a_real_shop_is_not_read_without_a_contact(tmp_path: Path) -> None:
     variables = {key: value for key, value in os.environ.items() if not key.startswith("CHRISTMAS__")}
     done = subprocess.run(
@@ -207,6 +208,7 @@ def test_a_real_shop_is_not_read_without_a_contact(tmp_path: Path) -> None:
     assert not (tmp_path / "christmas.db").exists()
 
 
+@pytest.mark.integration
 def test_scrapy_list_needs_nothing_else() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "scrapy", "list"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -70,6 +70,7 @@ def error(capsys: pytest.CaptureFixture[str], name: str) -> tuple[str, str]:
 # The command itself
 
 
+@pytest.mark.integration
 def test_one_file(saved: Path, offer: Offer, tmp_path: Path) -> None:
     ended = run(tmp_path, saved.name, "--format", "json")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -80,6 +81,7 @@ def test_one_file(saved: Path, offer: Offer, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [saved.name], "reading a page leaves nothing behind"
 
 
+@pytest.mark.integration
 def test_several_files_and_an_address(saved: Path, shop: Shop, offer: Offer, tmp_path: Path) -> None:
     empty = tmp_path / "empty.html"
     empty.touch()
@@ -95,6 +97,7 @@ def test_several_files_and_an_address(saved: Path, shop: Shop, offer: Offer, tmp
     assert third == first | {"file": address}
 
 
+@pytest.mark.integration
 def test_a_table_and_its_errors(saved: Path, offer: Offer, tmp_path: Path) -> None:
     ended = run(tmp_path, saved.name, "missing.html")
     assert ended.returncode == 1
@@ -102,6 +105,7 @@ def test_a_table_and_its_errors(saved: Path, offer: Offer, tmp_path: Path) -> No
     assert ended.stderr == "missing.html: PageUnavailable: missing.html cannot be read: No such file or directory.\n"
 
 
+@pytest.mark.integration
 def test_an_unknown_format(saved: Path, tmp_path: Path) -> None:
     ended = run(tmp_path, saved.name, "--format", "xml")
     assert (ended.returncode, ended.stdout) == (1, "")
@@ -111,6 +115,7 @@ def test_an_unknown_format(saved: Path, tmp_path: Path) -> None:
 # Its parts
 
 
+@pytest.mark.integration
 def test_letters_that_the_pipe_cannot_take(saved: Path, tmp_path: Path) -> None:
     saved.write_bytes(saved.read_bytes().replace(b'"name": "', '"name": "Café '.encode()))
     ended = run(tmp_path, saved.name, "--format", "json", PYTHONIOENCODING="ascii")
@@ -202,6 +207,7 @@ def test_the_address_a_file_was_saved_from(tmp_path: Path, capsys: pytest.Captur
     assert error(capsys, name)[0] == "NothingReadable"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
@@ -223,6 +229,7 @@ def test_what_a_shop_may_answer(
     assert words in found[1]
 
 
+@pytest.mark.integration
 def test_a_wrong_charset_is_read_all_the_same(shop: Shop, offer: Offer, capsys: pytest.CaptureFixture[str]) -> None:
     shop.fault(Fault("charset"))
     assert show(capsys, shop.base_url + offer.path)[1][0]["name"] == offer.name
@@ -234,6 +241,7 @@ def test_an_address_nobody_listens_at(capsys: pytest.CaptureFixture[str]) -> Non
     assert error(capsys, "http://[::1/") == ("PageUnavailable", "http://[::1/ is no address: Invalid IPv6 URL.")
 
 
+@pytest.mark.integration
 def test_a_shop_learns_whom_to_ask(
     shop: Shop, offer: Offer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

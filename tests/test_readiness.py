@@ -14,6 +14,8 @@ from christmas.config import Config
 from christmas.readiness import Readiness, Standing
 from tests.farm import until
 
+pytestmark = pytest.mark.integration
+
 
 class Hanging(Readiness):
     """Its database answers when ``opened`` is set."""

@@ -91,6 +91,7 @@ def test_products_as_data(demonstration: dict[str, str], tmp_path: Path) -> None
     assert re.fullmatch(r"\d+\.\d\d", rows[0]["price"])
 
 
+@pytest.mark.integration
 def test_every_command_is_named_in_the_readme() -> None:
     done = subprocess.run([BIN / "christmas", "--help"], capture_output=True, text=True, check=True)
     names = set(re.findall(r"^│ (\w+) ", done.stdout, re.MULTILINE)) - {"Usage"}

@@ -35,12 +35,14 @@ def refusal(connection: Connection, user: str, key: str, now: datetime = NOW) ->
     return caught.value.reason
 
 
+@pytest.mark.integration
 def test_a_key_says_whose_it_is(connection: Connection) -> None:
     new = make(connection, vendors=["shop_a"], expires_at=at(60))
     found = keys.authenticate(connection, "ann", new.key, NOW)
     assert found == Identity("ann", "internal", new.id, ["shop_a"], None)
 
 
+@pytest.mark.integration
 def test_a_key_without_vendors_is_for_all(connection: Connection) -> None:
     assert keys.authenticate(connection, "ann", make(connection).key, NOW).vendors is None
 

@@ -99,6 +99,7 @@ def test_its_users_key_of_another_role_stops_the_service(service: str, farm: Far
     assert f"it has the role internal, and not service:{service}" in line
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("service", COMMANDS)
 def test_a_key_file_that_others_can_read_stops_the_service(service: str, shops: DemoServer, tmp_path: Path) -> None:
     farm = Farm(tmp_path / "farm", shops)
@@ -110,6 +111,7 @@ def test_a_key_file_that_others_can_read_stops_the_service(service: str, shops: 
     assert key not in line
 
 
+@pytest.mark.integration
 def test_a_damaged_key_file_stops_the_service_with_what_to_do(shops: DemoServer, tmp_path: Path) -> None:
     farm = Farm(tmp_path / "farm", shops)
     services.own_key(farm.config, farm.engine, "integrator")
@@ -180,6 +182,7 @@ def test_a_scrapyd_conf_with_a_socket_opens_no_other_way_in(farm: Farm, tmp_path
     assert _addresses(node) == [("127.0.0.1", node.port)]
 
 
+@pytest.mark.integration
 def test_a_spiders_process_gets_a_short_list_of_variables(shops: DemoServer, tmp_path: Path) -> None:
     import psutil
 

@@ -12,6 +12,8 @@ import pytest
 from tests.benchmarks.usage import Meter, Subject, Usage, usage
 from tests.farm import until
 
+pytestmark = pytest.mark.integration
+
 # Each answers with a line when it has done what it is for, and ends with its input.
 BURNING_CHILD = """
 import subprocess, sys

@@ -130,6 +130,7 @@ def _ended(holder: subprocess.Popen[str]) -> None:
     assert holder.returncode == 0
 
 
+@pytest.mark.integration
 def test_locked_for_too_long(sqlite: Engine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
     # Another spelling is another engine; the cache is not cleared, which would drop engines that are not closed.
@@ -141,6 +142,7 @@ def test_locked_for_too_long(sqlite: Engine, monkeypatch: pytest.MonkeyPatch, re
     _write(impatient)
 
 
+@pytest.mark.integration
 def test_a_writer_waits_for_another(sqlite: Engine) -> None:
     with _held(sqlite) as let_go, ThreadPoolExecutor(1) as executor:
         writing = executor.submit(_write, sqlite)
@@ -234,6 +236,7 @@ def _free_port() -> int:
     return port
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("do", [database.upgrade, _read, _write])
 def test_a_server_that_is_away(request: pytest.FixtureRequest, do: Callable[[Engine], None]) -> None:
     port = _free_port()
@@ -248,6 +251,7 @@ def test_a_socket_that_is_away(tmp_path: Path, request: pytest.FixtureRequest) -
     assert "the server does not answer: start it" in _complaint(_opened(url, request), database.upgrade)
 
 
+@pytest.mark.integration
 def test_a_server_that_never_answers(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 2)  # the shortest that libpq knows
     with socket.socket() as silent:

@@ -12,6 +12,8 @@ from christmas.catalog import jobs, post_hooks, queue
 from christmas.catalog.queue import NewJob
 from tests.catalog.plans import collected, whole_tables
 
+pytestmark = pytest.mark.integration
+
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 ROOT = NewJob("root", "integrator.sync_all", None, None, {}, hooks=["log_run"])

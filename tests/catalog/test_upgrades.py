@@ -61,6 +61,7 @@ def test_head_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == database.HEAD
 
 
+@pytest.mark.integration
 def test_up_to_date_is_left_alone_without_alembic(engine: Engine) -> None:
     with database.begin(engine) as connection:
         write(connection, entry(), product(hours=1))
@@ -72,6 +73,7 @@ def test_up_to_date_is_left_alone_without_alembic(engine: Engine) -> None:
         assert rows(connection) == before
 
 
+@pytest.mark.integration
 def test_several_processes_at_once(empty_url: str) -> None:
     programs = [subprocess.Popen([sys.executable, "-c", UPGRADE, empty_url], stderr=subprocess.PIPE) for _ in range(3)]
     try:
@@ -85,6 +87,7 @@ def test_several_processes_at_once(empty_url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.integration
 def test_from_a_zipped_package(tmp_path: Path) -> None:
     archive = tmp_path / "christmas.egg"
     with zipfile.ZipFile(archive, "w") as egg:

@@ -85,6 +85,7 @@ def test_waiting_for_a_job_that_fails_ends_with_1(farm: Farm) -> None:
     assert done.stdout.splitlines()[-1].endswith(" failed: The vendor answered with nothing but errors.")
 
 
+@pytest.mark.integration
 def test_run_submits_and_says_the_id(christmas: Command) -> None:
     job_id, state = christmas.out("run", LINKS, f"vendor={SHOP}", "year=1998", "--priority", "7").split()
     assert state == "queued"
@@ -93,6 +94,7 @@ def test_run_submits_and_says_the_id(christmas: Command) -> None:
     assert christmas.out("run", LINKS, f"vendor={SHOP}", "year=1998").split() == [job_id, "queued"]
 
 
+@pytest.mark.integration
 def test_the_list_has_the_newest_first_and_all_fields(christmas: Command) -> None:
     ids = [christmas.out("run", LINKS, f"vendor={SHOP}", f"year={year}").split()[0] for year in (1996, 1997, 1998)]
     finish(christmas, ids[0], "failed")
@@ -114,6 +116,7 @@ def test_the_list_has_the_newest_first_and_all_fields(christmas: Command) -> Non
     assert "None of 3 pages" in lines[0]
 
 
+@pytest.mark.integration
 def test_one_job_is_shown_with_everything_below_it(christmas: Command) -> None:
     root = christmas.out("run", "integrator.sync_all").split()[0]
     rows = christmas.json("jobs", root)
@@ -129,6 +132,7 @@ def test_one_job_is_shown_with_everything_below_it(christmas: Command) -> None:
     assert [row["id"] for row in christmas.json("jobs", child["id"])] == [child["id"]]
 
 
+@pytest.mark.integration
 def test_a_child_that_another_root_had_started_is_shown_below_both(christmas: Command) -> None:
     first = christmas.out("run", LINKS, f"vendor={SHOP}").split()[0]
     root = christmas.out("run", "integrator.sync_all", "stage=links").split()[0]
@@ -139,6 +143,7 @@ def test_a_child_that_another_root_had_started_is_shown_below_both(christmas: Co
     assert [line.index("integrator.") - lines[0].index("integrator.") for line in lines] == [0, 2, 2, 2]
 
 
+@pytest.mark.integration
 def test_following_a_job_that_has_ended_shows_it_once(christmas: Command) -> None:
     job_id = christmas.out("run", LINKS, f"vendor={SHOP}").split()[0]
     finish(christmas, job_id, "failed")
@@ -148,6 +153,7 @@ def test_following_a_job_that_has_ended_shows_it_once(christmas: Command) -> Non
     assert christmas.json("jobs", "show", job_id, "--follow")[0]["state"] == "failed"
 
 
+@pytest.mark.integration
 def test_cancel_ends_a_job_and_all_below_it(christmas: Command) -> None:
     root = christmas.out("run", "integrator.sync_all", "stage=links").split()[0]
     assert christmas.out("jobs", "cancel", root) == f"{root} was running and is being cancelled\n"

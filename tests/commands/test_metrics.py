@@ -19,6 +19,8 @@ from christmas.metrics.histogram import bucket
 from tests.commands.conftest import Command
 from tests.farm import free_port
 
+pytestmark = pytest.mark.integration
+
 VENDOR, OTHER = "ornament_shop_com", "hookedonhallmark_com"
 KEYS = {"vendor", "metric", "count", "p50_ms", "p95_ms", "p99_ms"}
 

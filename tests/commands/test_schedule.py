@@ -31,6 +31,7 @@ def names(christmas: Command) -> list[str]:
     return [row["name"] for row in christmas.json("schedule")]
 
 
+@pytest.mark.integration
 def test_the_list_says_what_comes_next(christmas: Command) -> None:
     christmas.out("schedule", "add", "often", LINKS, f"vendor={SHOP}", "--every", "1m")
     rows = christmas.json("schedule")
@@ -47,6 +48,7 @@ def test_the_list_says_what_comes_next(christmas: Command) -> None:
     assert all(word in table for word in ("often", "links", "stale", "every minute", "stage=links", "next at"))
 
 
+@pytest.mark.integration
 def test_a_schedule_is_added_with_its_texts_and_its_job_runs_as_any_other(christmas: Command) -> None:
     out = christmas.out(
         "schedule", "add", "mondays", LINKS, f"vendor={SHOP}", "year=1998", "--cron", "0 9 * * mon", "--timezone",
@@ -74,6 +76,7 @@ def test_pause_and_resume(christmas: Command) -> None:
     assert tick(christmas.engine, config.current(), in_days) == 1
 
 
+@pytest.mark.integration
 def test_run_submits_at_once_whatever_the_time(christmas: Command) -> None:
     job_id, state = christmas.out("schedule", "run", "stale").split()  # which is paused, and was never listed
     assert state == "running"  # a root
@@ -186,6 +189,7 @@ def test_help_names_what_there_is(christmas: Command) -> None:
     assert all(word in out for word in ("--cron", "--every", "--timezone", "--jitter", "--missed", "mon-fri"[:3]))
 
 
+@pytest.mark.integration
 def test_a_schedule_in_a_process_is_refused_without_a_traceback(tmp_path_factory: pytest.TempPathFactory) -> None:
     with DemoServer(size=12) as server:
         farm = Farm(tmp_path_factory.mktemp("schedule"), server)

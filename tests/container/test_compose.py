@@ -164,6 +164,7 @@ def test_shops_are_reached_by_nodes_only_and_nothing_outside_reaches_more_than_t
     assert networks["pages"]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
 
 
+@pytest.mark.integration
 def test_the_command_of_valkey_sets_the_password_and_shows_it_to_nobody(tmp_path: Path) -> None:
     """What compose starts, with the tests' Valkey in the place of the image's."""
     (tmp_path / "valkey-server").symlink_to(get_binary_path())

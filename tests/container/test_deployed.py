@@ -175,6 +175,7 @@ def test_a_backup_of_postgresql_is_restored(farm: Farm, postgresql: Server, tmp_
     assert server.stop() == 0, server.log
 
 
+@pytest.mark.integration
 def test_a_backup_of_sqlite_is_made_beside_a_writer_and_restored(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'christmas.db'}"
     engine = database.open_engine(url)

@@ -75,6 +75,7 @@ def test_one_folder_belongs_to_the_user() -> None:
     assert not any(word in text for text in stages()["christmas"].texts("COPY") for word in ("--chown", "--chmod"))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ["build", *IMAGES])
 def test_everything_that_is_copied_is_part_of_the_project_and_gets_into_the_build(name: str) -> None:
     for source in stages()[name].copied:

@@ -43,6 +43,7 @@ def test_every_path_in_a_command_exists() -> None:
         assert (ROOT / name.rstrip(".")).exists(), name
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_file_is_valid(name: str, tmp_path: Path) -> None:
     tool = shutil.which("systemd-analyze")
@@ -137,6 +138,7 @@ def test_what_is_built_are_targets_of_the_dockerfile() -> None:
     assert built == {"christmas", "browser"} <= set(stages())
 
 
+@pytest.mark.integration
 def test_the_env_file_holds_what_compose_asks_for(tmp_path: Path) -> None:
     subprocess.run(["sh", "-euc", page.blocks("sh")["compose-env"]], cwd=tmp_path, check=True, timeout=60)
     path = tmp_path / ".env"

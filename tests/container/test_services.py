@@ -24,6 +24,8 @@ from tests.farm import Farm, Service, free_port, until
 from tests.node.test_consumers import SCRIPTED, SPIDER
 from tests.valkey import Valkey
 
+pytestmark = pytest.mark.integration
+
 VENDOR = "ornament_shop_com"
 PORTS = {"node": "NODE", "auditor": "NODE", "browser": "NODE", "scheduler": "SCHEDULER", "server": "SERVER"}
 WRITES = """

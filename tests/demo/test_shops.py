@@ -182,6 +182,7 @@ def test_a_shop_of_a_million_is_not_held_in_memory() -> None:
     assert cents(facts.price) == offer.price_minor
 
 
+@pytest.mark.integration
 def test_alone_it_prints_its_addresses_and_ends_with_its_input() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "christmas.demo", "--size", "30"],

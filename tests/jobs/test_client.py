@@ -26,6 +26,8 @@ from christmas.scheduler.tick import tick
 from tests.catalog import making
 from tests.farm import Farm, Node
 
+pytestmark = pytest.mark.integration
+
 SHOP, OTHER, THIRD = "ornament_shop_com", "hookedonhallmark_com", "hallmark_ornaments_com"
 LINKS = "integrator.sync_links"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -64,6 +64,7 @@ def make_due(engine: Engine, job_id: str) -> timedelta:
     return at - datetime.now(UTC)
 
 
+@pytest.mark.integration
 def test_hooks_are_called_in_the_order_of_the_configuration_and_each_once(config: Config) -> None:
     called: list[str] = []
     for name in ("first", "second", "third"):
@@ -76,6 +77,7 @@ def test_hooks_are_called_in_the_order_of_the_configuration_and_each_once(config
     assert called == ["second", "first", "third"]
 
 
+@pytest.mark.integration
 def test_children_pass_their_own_hooks(config: Config) -> None:
     seen: list[str] = []
     hooks.pre_hook(named("see", lambda job, config: seen.append(job.job_name())))
@@ -95,6 +97,7 @@ def test_what_a_pre_hook_refuses_leaves_no_trace(pattern: str, engine: Engine, c
         assert store.find(connection) == []
 
 
+@pytest.mark.integration
 def test_what_is_refused_below_a_root_is_recorded_there_and_the_rest_goes_on(engine: Engine, config: Config) -> None:
     def closed(job: Definition, config: Config) -> None:
         if getattr(job, "vendor", None) == SHOP:
@@ -130,6 +133,7 @@ def test_a_pre_hook_that_fails_refuses(engine: Engine, config: Config) -> None:
         assert store.find(connection) == []
 
 
+@pytest.mark.integration
 def test_nobody_is_read_while_nobody_can_be_reached(config: Config) -> None:
     asking = chosen(config, pre_hooks={"*": ["contact_needed"]})
     assert jobs.integrator.sync_links(vendor=SHOP).submit(asking).state == "queued"
@@ -159,6 +163,7 @@ def test_what_is_wrong_in_the_configuration_is_said(
         client.submit(LINKS, {"vendor": SHOP}, config=chosen(config, **values))
 
 
+@pytest.mark.integration
 def test_a_post_hook_gets_the_finished_run(engine: Engine, config: Config) -> None:
     got: list[JobRow] = []
     hooks.post_hook(named("keep", lambda job, config: got.append(job)))
@@ -177,6 +182,7 @@ def test_a_post_hook_gets_the_finished_run(engine: Engine, config: Config) -> No
     assert hooks.run_post(engine, config) == 0
 
 
+@pytest.mark.integration
 def test_failed_cancelled_and_root_jobs_have_their_hooks_called_too(engine: Engine, config: Config) -> None:
     states: dict[str, str] = {}
     hooks.post_hook(named("keep", lambda job, config: states.__setitem__(job.name, job.state)))
@@ -190,6 +196,7 @@ def test_failed_cancelled_and_root_jobs_have_their_hooks_called_too(engine: Engi
     assert states == {LINKS: "failed", "integrator.sync_products": "cancelled", root.name: "failed"}
 
 
+@pytest.mark.integration
 def test_a_failing_post_hook_is_tried_five_times_and_the_run_stands(engine: Engine, config: Config) -> None:
     calls: list[str] = []
 
@@ -220,6 +227,7 @@ def test_a_failing_post_hook_is_tried_five_times_and_the_run_stands(engine: Engi
     assert (run.state, run.outcome, run.finished_at) == (before.state, before.outcome, before.finished_at)
 
 
+@pytest.mark.integration
 def test_a_hook_that_nobody_registers_any_more_is_recorded(engine: Engine, config: Config) -> None:
     hooks.post_hook(named("mail", lambda job, config: None))
     job_id = ended(engine, chosen(config, post_hooks={LINKS: ["mail"]}))
@@ -256,6 +264,7 @@ def dies(config: Config, called: Path) -> None:
     assert done.returncode == 9
 
 
+@pytest.mark.integration
 def test_a_hook_that_dies_with_its_process_is_tried_again(engine: Engine, config: Config, tmp_path: Path) -> None:
     for name in ("fine", "dying"):
         hooks.post_hook(named(name, lambda job, config: None))
@@ -273,6 +282,7 @@ def test_a_hook_that_dies_with_its_process_is_tried_again(engine: Engine, config
     assert (tmp_path / "called").read_text() == "fine dying "
 
 
+@pytest.mark.integration
 def test_a_hook_that_always_dies_with_its_process_is_given_up(
     engine: Engine, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

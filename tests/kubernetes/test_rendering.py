@@ -23,6 +23,7 @@ def by_name(objects: list[Object]) -> dict[str, Object]:
     return found
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(not TOOLS, reason="neither kubectl nor kustomize is installed here")
 @pytest.mark.parametrize("tool", TOOLS, ids=" ".join)
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -25,6 +25,8 @@ from tests.kubernetes.conftest import Stores
 from tests.kubernetes.kustomize import Object
 from tests.kubernetes.manifests import container, environment, of_kind, our_pods, rendered
 
+pytestmark = pytest.mark.integration
+
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 KEYS = ("integrator", "scheduler", "server")
 SERVICES = ("node-browser", "scheduler", "server")  # nodes differ by their consumers and slots alone

@@ -101,6 +101,7 @@ def test_no_handler_gets_a_record_past_it() -> None:
     assert "ValueError: redis://***@host" in text
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("where", ["", "import threading; threading.Thread(target=fail).start(); "])
 def test_a_process_that_dies_prints_none(where: str, tmp_path: Path) -> None:
     program = tmp_path / "program.py"

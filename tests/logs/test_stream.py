@@ -153,6 +153,7 @@ def test_the_last_lines_are_written_when_a_process_ends(valkey: Valkey, how: str
     assert events(valkey) == ["the first", "the last"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("how", ["late", "closed", "at once"])
 def test_an_embedded_server_is_not_left_behind(how: str, tmp_path: Path) -> None:
     run(tmp_path / "var", how)

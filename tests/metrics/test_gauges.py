@@ -38,6 +38,7 @@ def test_the_queue_by_consumer_and_its_oldest_job(engine: Engine) -> None:
     assert gauges.read(engine, NOW, []).oldest_seconds == 0
 
 
+@pytest.mark.integration
 def test_a_node_that_is_silent_is_forgotten(tmp_path: Path) -> None:
     with embedded.connect(Config(var_path=tmp_path)) as client:
         gauges.announce(client, "old", 2, 4, NOW - timedelta(seconds=gauges.GONE_SECONDS + 1))

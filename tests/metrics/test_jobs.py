@@ -20,6 +20,8 @@ from christmas.config import Config
 from christmas.metrics import jobs, store
 from tests.catalog.conftest import engine, postgresql, sqlite, sqlite_template
 
+pytestmark = pytest.mark.integration
+
 __all__ = ["engine", "postgresql", "sqlite", "sqlite_template"]
 
 VENDOR, OTHER = "ornament_shop_com", "hookedonhallmark_com"

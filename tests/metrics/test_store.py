@@ -19,6 +19,8 @@ from christmas.metrics import store
 from christmas.metrics.histogram import bucket
 from christmas.metrics.recorder import Recorder
 
+pytestmark = pytest.mark.integration
+
 VENDOR = "ornament_shop_com"
 SHARES = (0.5, 0.95, 0.99)
 REQUESTS_A_MINUTE = 40

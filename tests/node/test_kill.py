@@ -11,6 +11,8 @@ from christmas.catalog.process import is_dead
 from tests import chaos, eggs, many_vendors
 from tests.farm import Farm, until
 
+pytestmark = pytest.mark.integration
+
 VENDORS = 10
 JOBS = 20
 RUNNING = 8

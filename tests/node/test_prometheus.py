@@ -55,6 +55,7 @@ def test_an_alert_says_what_it_is_about() -> None:
     assert text.count("- alert:") == text.count("expr:") == text.count("summary:") == text.count("severity:") >= 5
 
 
+@pytest.mark.integration
 @needs_prometheus
 def test_promtool_accepts_the_files(tmp_path: Path) -> None:
     for file in (CONFIG, ALERTS):

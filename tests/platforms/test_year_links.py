@@ -37,11 +37,13 @@ def away(tmp_path: Path) -> Config:
     return Config(redis=RedisConfig(url=f"unix://{tmp_path}/nothing.sock"))
 
 
+@pytest.mark.integration
 def test_what_was_saved_is_loaded_in_order(config: Config) -> None:
     YearLinkCache(config, VENDOR, BASE).save(LINKS)
     assert YearLinkCache(config, VENDOR, BASE).load() == LINKS
 
 
+@pytest.mark.integration
 def test_nothing_saved(config: Config) -> None:
     assert YearLinkCache(config, VENDOR, BASE).load() == []
 

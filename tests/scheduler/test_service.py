@@ -23,6 +23,8 @@ from christmas.scheduler import health
 from tests.farm import Farm, Service, free_port, until
 from tests.scheduler.firings import SECOND, assert_none_is_missing, fired
 
+pytestmark = pytest.mark.integration
+
 SHOP = "ornament_shop_com"
 
 

@@ -88,6 +88,7 @@ def test_bodies_that_are_not_taken(own: Server) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.integration
 def test_a_body_that_is_too_large(tmp_path: Path) -> None:
     with serving(tmp_path, filled.file(tmp_path, 1), CHRISTMAS__SERVER__REQUEST_MAX_BYTES="2000") as server:
         told = server.ask("/api/v1/held/release", json={"ids": list(range(2000))})
@@ -137,6 +138,7 @@ def asked(app: FastAPI, path: str) -> tuple[int, dict[bytes, bytes], bytes]:
     return sent[0]["status"], dict(sent[0]["headers"]), b"".join(one["body"] for one in sent[1:])
 
 
+@pytest.mark.integration
 def test_a_mistake_of_ours(tmp_path: Path) -> None:
     def broken(_request: object) -> None:
         raise ZeroDivisionError("the cause")
@@ -173,6 +175,7 @@ def test_what_is_no_request_of_ours_does_not_fill_the_logs(shared: Server) -> No
     assert "upgrade" not in shared.log.lower()
 
 
+@pytest.mark.integration
 def test_bodies_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     few = {"CHRISTMAS__SERVER__PUBLIC_REQUESTS_PER_MINUTE": "3"}
     with serving(tmp_path, filled.file(tmp_path, 2), **few) as server:

@@ -350,6 +350,7 @@ def test_lines_are_before_or_after_a_position_not_both(server: Server) -> None:
     assert (answer.status, answer.json["detail"]) == (422, "Give after or before, not both.")
 
 
+@pytest.mark.integration
 def test_without_redis_the_lines_are_away_and_the_jobs_are_not(tmp_path: Path) -> None:
     filled.file(tmp_path, 1)
     with serving(tmp_path, CHRISTMAS__REDIS__URL="redis://127.0.0.1:1/0", **CONTACT) as server:

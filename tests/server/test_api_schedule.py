@@ -48,6 +48,7 @@ def test_the_schedules_are_those_of_the_configuration(server: Server) -> None:
     assert server.ask("/api/v1/schedules/links").json == links
 
 
+@pytest.mark.integration
 def test_looking_writes_nothing_where_no_scheduler_has_ever_run(tmp_path: Path) -> None:
     with serving(tmp_path) as fresh:
         browser = Browser(fresh, fresh.sign_in())

@@ -11,6 +11,8 @@ import pytest
 from tests.farm import until
 from tests.server.running import Server, serving
 
+pytestmark = pytest.mark.integration
+
 WHOAMI = "/api/v1/whoami"
 STOPPING = {"status": "stopping", "missing": []}
 

@@ -142,6 +142,7 @@ def test_pages_of_other_sites_are_refused(own: Server, headers: dict[str, str]) 
     assert "access-control-allow-origin" not in own.ask(PATH, headers=headers).headers
 
 
+@pytest.mark.integration
 def test_cors_where_it_is_on(tmp_path: Path) -> None:
     origin = "https://pages.example"
     with serving(tmp_path, CHRISTMAS__SERVER__CORS_ORIGINS=f'["{origin}"]') as server:
@@ -156,6 +157,7 @@ def test_cors_where_it_is_on(tmp_path: Path) -> None:
         assert server.ask(PATH, headers={"Origin": "https://elsewhere.example"}).status == 403
 
 
+@pytest.mark.integration
 def test_limits_for_a_key_and_for_the_public(tmp_path: Path) -> None:
     variables = {
         "CHRISTMAS__SERVER__REQUESTS_PER_MINUTE": "5", "CHRISTMAS__SERVER__PUBLIC_REQUESTS_PER_MINUTE": "3",
@@ -179,6 +181,7 @@ def test_limits_for_a_key_and_for_the_public(tmp_path: Path) -> None:
         assert set(public) == {200, 429}
 
 
+@pytest.mark.integration
 def test_no_kind_of_refusal_fills_the_access_log(tmp_path: Path) -> None:
     with serving(tmp_path, CHRISTMAS__SERVER__PUBLIC_REQUESTS_PER_MINUTE="3") as server:
         for headers in ({}, {"Authorization": "Digest x"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
@@ -189,6 +192,7 @@ def test_no_kind_of_refusal_fills_the_access_log(tmp_path: Path) -> None:
         assert len(server.access_log(1000)) <= 4 * len(window)
 
 
+@pytest.mark.integration
 def test_wrong_keys_close_an_address(tmp_path: Path) -> None:
     with serving(tmp_path, CHRISTMAS__ACCESS__FAILED_LOGINS_PER_MINUTE="3") as server:
         answers = [server.ask(PATH, key=("ann", "wrong")) for _ in range(4)]
@@ -201,6 +205,7 @@ def test_wrong_keys_close_an_address(tmp_path: Path) -> None:
         ]  # fmt: skip
 
 
+@pytest.mark.integration
 def test_a_session_of_a_test_user_ends_where_there_are_none(tmp_path: Path) -> None:
     users_of = {"CHRISTMAS__ACCESS__TEST_USERS": '{"internal": "known-to-everybody"}'}
     url = filled.file(tmp_path, 1)

@@ -379,6 +379,7 @@ def test_forms_that_cannot_be_are_refused(operator: Browser, path: str, fields: 
     assert operator.open_form(f"/operations/{path}", status, **fields).xpath("//h1")
 
 
+@pytest.mark.integration
 def test_the_pages_say_so_while_redis_is_away(tmp_path: Path) -> None:
     with serving(tmp_path, filled.file(tmp_path, 5), CHRISTMAS__REDIS__URL="redis://127.0.0.1:9") as server:
         operator = Browser(server, server.sign_in())

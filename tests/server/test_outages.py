@@ -82,6 +82,7 @@ def test_refusals_do_not_wait_for_a_database_that_is_locked(own: Server) -> None
     until(lambda: len(own.access_log(100)) == known + 30, 30, "what was refused to be written")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 def test_redis_that_is_away(tmp_path: Path, number: signal.Signals) -> None:
     with serving(tmp_path, filled.file(tmp_path, 2)) as server:

@@ -202,6 +202,7 @@ def test_the_chart_gets_every_step_with_its_run(shared: Server) -> None:
     assert "$14.95" in newest
 
 
+@pytest.mark.integration
 def test_while_a_shop_asks_in_another_currency_its_line_has_a_gap(tmp_path: Path) -> None:
     url = filled.file(tmp_path, 1)
     engine = database.open_engine(url)
@@ -297,6 +298,7 @@ def test_every_page_keeps_to_the_policy_and_can_be_understood(shared: Server, pa
             assert shared.ask(address, anonymous=True).status == 200, address
 
 
+@pytest.mark.integration
 def test_the_first_visit_shows_what_is_being_read(tmp_path: Path) -> None:
     with serving(tmp_path / "empty") as server:
         assert "christmas run integrator.sync_all" in words(read(server, "/"))

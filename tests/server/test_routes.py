@@ -14,6 +14,8 @@ from tests import routes
 from tests.farm import Key
 from tests.server.running import Server
 
+pytestmark = pytest.mark.integration
+
 POLICY = policy.load(Config())
 NOBODY = "nobody"
 # Open to everybody, each for a reason: how the server is, what the API can do, and the door.

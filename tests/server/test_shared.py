@@ -18,6 +18,8 @@ from christmas.server.shared import Shared
 from christmas.server.wrong_keys import WrongKeys
 from tests.farm import free_port, until
 
+pytestmark = pytest.mark.integration
+
 
 class Silent:
     """A server that lets everybody in and answers nobody, until it is closed."""

@@ -189,6 +189,7 @@ class TestWithALink:
             assert not [secret for secret in secrets if secret.encode() in written], place
 
 
+@pytest.mark.integration
 def test_signing_in_is_counted_like_any_request_without_a_key(tmp_path: Path) -> None:
     with serving(tmp_path, CHRISTMAS__SERVER__PUBLIC_REQUESTS_PER_MINUTE="4") as server:
         user, key = server.admin
@@ -216,6 +217,7 @@ class TestASession:
             )  # fmt: skip
         assert led_to_sign_in(own, short)
 
+    @pytest.mark.integration
     def test_it_is_as_long_as_configured(self, tmp_path: Path) -> None:
         with serving(tmp_path, CHRISTMAS__SERVER__SESSION_HOURS="0.0003") as server:
             answer = server.ask(link(server), anonymous=True)

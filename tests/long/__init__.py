@@ -1,0 +1,1 @@
+"""What takes minutes: run by ``make test-long``; each has a small sibling among the other tests."""
