@@ -48,7 +48,7 @@ ENV PATH=/opt/christmas/bin:/usr/local/bin:/usr/bin:/bin \
 WORKDIR /srv/christmas
 USER 10001:10001
 EXPOSE 6800 8000 8001
-HEALTHCHECK --interval=30s --timeout=15s --start-period=60s --retries=3 CMD ["python", "-m", "christmas.alive"]
+HEALTHCHECK --interval=30s --timeout=15s --start-period=60s --retries=3 CMD ["python", "-m", "christmas.health.check"]
 ENTRYPOINT ["christmas"]
 # Not `up`: a command that was forgotten must not read shops into a catalog that nobody knows of.
 CMD ["--help"]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from christmas.catalog.jobs import JobRow
     from christmas.config import Config
+    from christmas.jobs.records import JobRow
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -71,7 +71,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the first refresh.")] = False,
 ) -> None:
     """Crawl three bundled sample shops, let prices change, refresh, and show what changed; with the pages beside."""
-    from christmas import services as running
+    from christmas.commands import up as running
     from christmas.demo import run
 
     config = configuration.current()
@@ -92,8 +92,8 @@ def live(
     """Read the real shops, carefully: one release year and a few product pages each; with the pages beside."""
     from datetime import UTC, datetime
 
-    from christmas import crawls
-    from christmas import services as running
+    from christmas.commands import up as running
+    from christmas.jobs import local_crawls
 
     config = configuration.current()
     names = _known_vendors(vendors)
@@ -112,10 +112,10 @@ def live(
                 {"stage": "products", "which": "unscraped", "year": chosen, "limit": limit},
             ),
         ):
-            done = crawls.run(
+            done = local_crawls.run(
                 engine, names, arguments, environment={}, logs=logs_folder, console=console(), title=title
             )
-            crawls.raise_if_failed(done)
+            local_crawls.raise_if_failed(done)
         vendors_table(engine)
         if not once:
             typer.echo("The pages stay until Ctrl-C.")
@@ -144,9 +144,9 @@ def products(
     demo: Demo = False,
 ) -> None:
     """List products, as a table or for other programs (json, csv, parquet)."""
-    from christmas import output as writers
-    from christmas.catalog import database
     from christmas.catalog import products as store
+    from christmas.commands import output as writers
+    from christmas.db import database
 
     writers.check(output, file)
     low, high = _minor("--min-price", min_price), _minor("--max-price", max_price)
@@ -165,9 +165,10 @@ def history(
     demo: Demo = False,
 ) -> None:
     """Show every change of one product: field, old, new, when, by which job, and where it was read."""
-    from christmas import output as writers
-    from christmas.catalog import changes, database
+    from christmas.catalog import changes
     from christmas.catalog import products as store
+    from christmas.commands import output as writers
+    from christmas.db import database
 
     if output not in {"table", "json"}:
         raise ArgumentError(f"--format {output} is not known here: use table or json.")
@@ -184,8 +185,8 @@ def forget(
     id: Annotated[str, typer.Argument(help="A product's ID, its first characters, or vendor:key.")],  # noqa: A002
 ) -> None:
     """Remove one product and its history; it is read anew as long as its shop lists it."""
-    from christmas.catalog import database
     from christmas.catalog import products as store
+    from christmas.db import database
 
     with database.begin(_catalog(configuration.current())) as connection:
         product = store.get(connection, id)
@@ -205,7 +206,7 @@ def read(
     output: Annotated[str, typer.Option("--format", help="table or json (one object a line).")] = "table",
 ) -> None:
     """Show what the readers read from any page; needs no database and no Redis unless the page was kept by a run."""
-    from christmas import probe
+    from christmas.commands import probe
 
     if output not in {"table", "json"}:
         raise ArgumentError(f"--format {output} is not known here: use table or json.")
@@ -224,24 +225,25 @@ def upgrade(
     ] = None,
 ) -> None:
     """Create the catalog's tables, or bring them up to date; on PostgreSQL the services' roles too."""
-    from christmas.access import policy, services
-    from christmas.catalog import database
+    from christmas.access import bootstrap
+    from christmas.db import database
+    from christmas.policy import rules
 
     config = configuration.current()
     engine = _catalog(config)
-    database.grant(engine, policy.load(config))
+    database.grant(engine, rules.load(config))
     typer.echo(f"The catalog is up to date: {database.shown(engine.url)}")
     if service_keys is not None:
-        typer.echo(f"Keys are known of {', '.join(services.register(config, engine, service_keys))}")
+        typer.echo(f"Keys are known of {', '.join(bootstrap.register(config, engine, service_keys))}")
 
 
 @db.command()
 def grants() -> None:
     """Print the SQL that makes PostgreSQL's roles what the policy says, for who may not create roles."""
-    from christmas.access import policy
-    from christmas.catalog import binding
+    from christmas.db import permissions
+    from christmas.policy import rules
 
-    for statement in binding.grants(policy.load(configuration.current())):
+    for statement in permissions.grants(rules.load(configuration.current())):
         typer.echo(f"{statement};")
 
 
@@ -250,7 +252,7 @@ def doctor(
     keys: Annotated[bool, typer.Option("--keys", help="List every key of the configuration instead.")] = False,
 ) -> None:
     """Check configuration, database, Redis and browser; say what is wrong and how to mend it."""
-    from christmas import checkup
+    from christmas.commands import doctor as checkup
 
     if keys:
         checkup.list_keys()
@@ -263,14 +265,15 @@ def vendors_table(engine: Engine) -> None:
     """Print one line per vendor."""
     from rich.table import Table
 
-    from christmas.catalog import database, health
-    from christmas.catalog import jobs as runs
     from christmas.catalog import products as store
+    from christmas.catalog import vendor_health
+    from christmas.db import database
+    from christmas.jobs import records as runs
 
     table = Table("Vendor", "Products", "In stock", "Without price", "Health", "Last run", "Result")
     with database.read(engine) as connection:
         counts = {row.vendor: row for row in store.count_by_vendor(connection)}
-        states = {row.vendor: row for row in health.find(connection)}
+        states = {row.vendor: row for row in vendor_health.find(connection)}
         for name in _known_vendors(None):
             row, job = counts.get(name), runs.last(connection, name)
             numbers = [str(n) for n in (row.products, row.in_stock, row.without_price)] if row else ["0", "0", "0"]
@@ -302,7 +305,7 @@ def _known_vendors(wanted: list[str] | None) -> list[str]:
 
 
 def _catalog(config: Config, *, demo: bool = False) -> Engine:
-    from christmas.catalog import database
+    from christmas.db import database
 
     if demo:
         path = _demo_folder(config) / "christmas.db"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from christmas import config as configuration
 from christmas.auditor import facts as run_facts
-from christmas.auditor.health import DISBELIEVED, Health, Run, judge, still
-from christmas.auditor.moves import PRICES, Moves, identity_doubt, price_factor
+from christmas.auditor.price_moves import PRICES, Moves, identity_doubt, price_factor
+from christmas.auditor.verdict import DISBELIEVED, Health, Run, judge, still
 from christmas.items import ListingEntry, Product
-from christmas.platforms.arguments import AUDITS
+from christmas.jobs.spider_arguments import AUDITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from sqlalchemy import Connection
 
-    from christmas.catalog.apply import Doubt
-    from christmas.catalog.health import HealthRow
-    from christmas.catalog.written import Written
-    from christmas.configuration_keys import AuditorConfig
+    from christmas.catalog.vendor_health import HealthRow
+    from christmas.catalog.writing.changeset import Doubt
+    from christmas.catalog.writing.written import Written
+    from christmas.config.sections import AuditorConfig
     from christmas.items import GoneReading, ListingReading
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class Quarantine:
 
     def doubts(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Doubt]:
         """Give what of a change is to be held, and why."""
-        from christmas.catalog.apply import Doubt
+        from christmas.catalog.writing.changeset import Doubt
 
         found: dict[str, Doubt] = {}
         source = item.price_source if isinstance(item, Product) else item.source
@@ -139,11 +139,12 @@ class Quarantine:
 
     def conclude(self, connection: Connection, finish_reason: str) -> dict[str, Any]:
         """Judge the run and write, hold or drop what waits; gives what the job's outcome tells of it. Blocking."""
-        from christmas.catalog import gone, health, held, listings
+        from christmas.catalog import held_changes, vendor_health
+        from christmas.catalog.writing import delisted, listings
 
         now, vendor = datetime.now(UTC), self._vendor
-        held.decide_groups(connection, vendor, now)
-        before = health.get(connection, vendor)
+        held_changes.decide_groups(connection, vendor, now)
+        before = vendor_health.get(connection, vendor)
         run = self._run(connection, finish_reason, before, now)
         verdict = judge(run)
         lasting = self._lasts(before, verdict, run)
@@ -153,14 +154,14 @@ class Quarantine:
             for reading in self.listings:
                 listings.record(connection, reading, now=now, misses=not ill)
             if self.gone and not (before is not None and before.state in DISBELIEVED):
-                gone.write(connection, vendor, self.gone)
+                delisted.write(connection, vendor, self.gone)
         told = {"held": self._stat("store/held")}
         if finish_reason not in JUDGED or not run.tried:
             return told
         if before is not None and lasting:
             verdict = Health(before.state, before.kind, before.reason)
         else:
-            health.record(
+            vendor_health.record(
                 connection, vendor, state=verdict.state, kind=verdict.kind, reason=verdict.reason, job_id=self._job_id,
                 now=now,
             )  # fmt: skip
@@ -177,17 +178,17 @@ class Quarantine:
         return verdict.state == "healthy" or before.state in DISBELIEVED
 
     def _run(self, connection: Connection, finish_reason: str, before: HealthRow | None, now: datetime) -> Run:
-        from christmas.catalog import health
+        from christmas.catalog import vendor_health
 
         accepted = before is not None and before.accepted_at is not None and before.accepted_at >= before.checked_at
-        history = health.history(connection, self._vendor, now)
+        history = vendor_health.history(connection, self._vendor, now)
         return Run(self._facts(connection, now), finish_reason, history, self.config.jump_factor, accepted)
 
     def judge_early(self, connection: Connection) -> None:
         """Write, hold or drop what waits in the middle of a run."""
-        from christmas.catalog import health
+        from christmas.catalog import vendor_health
 
-        before = health.get(connection, self._vendor)
+        before = vendor_health.get(connection, self._vendor)
         run = self._run(connection, "finished", before, datetime.now(UTC))
         verdict = judge(run)
         ill = before is not None and before.state in DISBELIEVED
@@ -195,7 +196,7 @@ class Quarantine:
 
     def release(self, connection: Connection, verdict: Health, run: Run, *, ill: bool) -> None:
         """Write what waits as far as the verdict lets it; of a vendor that is ``ill`` nothing is sold out."""
-        from christmas.catalog import store
+        from christmas.catalog.writing import store
 
         waiting, self.waiting = self.waiting, []
         sold_out, self.sold_out = self.sold_out, set()
@@ -211,7 +212,8 @@ class Quarantine:
             self._inc(f"store/{name}", number)
 
     def _facts(self, connection: Connection, now: datetime) -> dict[str, Any]:
-        from christmas.catalog import health, held, listings
+        from christmas.catalog import held_changes, vendor_health
+        from christmas.catalog.writing import listings
 
         spider: Any = self.crawler.spider
         stats = self.crawler.stats.get_stats().copy() if self.crawler.stats else {}  # others go on counting
@@ -219,7 +221,7 @@ class Quarantine:
         complete = [reading for reading in self.listings if reading.complete]
         before = [(reading, known[reading.listing]) for reading in complete if reading.listing in known]
         recorder = getattr(spider, "recorder", None)
-        since = health.measure_since(connection, self._vendor, now)
+        since = vendor_health.measure_since(connection, self._vendor, now)
         return {
             **run_facts.of_stats(stats),
             **self.readings.as_facts(),
@@ -234,7 +236,7 @@ class Quarantine:
             "listings_looped": sum(reading.looped for reading in complete),
             "listed_before": sum(count for _, count in before),
             "listed_now": sum(reading.entries for reading, _ in before),
-            "contradicted": held.contradicted(connection, self._vendor),
+            "contradicted": held_changes.contradicted(connection, self._vendor),
             "latency_seconds": recorder.quantile("latency", 0.5) if recorder else None,
         }
 

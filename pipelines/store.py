@@ -100,14 +100,16 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
 
     def _open(self) -> Engine:
-        from christmas.catalog import database
+        from christmas.db import database
 
         engine = database.of(self.config)
         database.upgrade(engine)
         return engine
 
     def _write(self, batch: list[Any]) -> Any:
-        from christmas.catalog import database, queue, store
+        from christmas.catalog.writing import store
+        from christmas.db import database
+        from christmas.jobs import queue
 
         assert self.engine is not None  # noqa: S101  # opened before the first item
         with database.begin(self.engine) as connection:

@@ -9,13 +9,13 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 import christmas.catalog
-from christmas.access import policy
-from christmas.access.rights import TABLES, USED_COLUMN
 from christmas.config import Config
 from christmas.node.guard import OTHER, PERMISSIONS
+from christmas.policy import rules
+from christmas.policy.rights import TABLES, USED_COLUMN
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "access.md"
-POLICY = policy.load(Config())
+POLICY = rules.load(Config())
 ACTIONS = ("read", "write", "delete")
 ANYTHING_ELSE = "anything else"
 

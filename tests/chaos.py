@@ -17,9 +17,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from christmas.catalog import database, tables
-from christmas.catalog.jobs import JobRow
+from christmas.db import database, tables
 from christmas.demo.shops import Shop
+from christmas.jobs.records import JobRow
 from tests import eggs, many_vendors
 from tests.farm import Farm, Node, killed, until
 

@@ -12,11 +12,13 @@ from uuid import uuid4
 
 from sqlalchemy import Engine
 
-from christmas.catalog import changes, database, jobs, products
+from christmas.catalog import changes, products
 from christmas.catalog.changes import ChangeRow
-from christmas.catalog.jobs import JobRow
 from christmas.catalog.products import ProductRow
+from christmas.db import database
 from christmas.demo.shops import Shop
+from christmas.jobs import records
+from christmas.jobs.records import JobRow
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT_SECONDS = 180
@@ -65,7 +67,7 @@ class Site:
             env=self.environment(), cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
         )  # fmt: skip
         with database.read(self.engine) as connection:
-            job = jobs.get(connection, job_id)
+            job = records.get(connection, job_id)
         return Result(done.returncode, done.stderr, job, [hit.path for hit in self.shop.requests])
 
     def products(self) -> dict[str, ProductRow]:

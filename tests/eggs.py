@@ -15,9 +15,9 @@ from pathlib import Path
 
 import requests
 
-from christmas.catalog import database, eggs
-from christmas.jobs import vendors
-from christmas.jobs.client import PROJECT
+from christmas.db import database
+from christmas.jobs import eggs, vendors
+from christmas.jobs.submission import PROJECT
 from tests.farm import ROOT, Answer, Farm, Key, Node
 
 _LEFT_OUT = (".venv", ".git", "var", "__pycache__", "*.egg-info", ".*_cache", "build", "dist", ".coverage*", "htmlcov")

@@ -23,13 +23,14 @@ from typing import Any
 import psycopg
 from sqlalchemy import Engine, make_url
 
-from christmas import embedded
-from christmas.catalog import database, jobs, users
-from christmas.catalog.jobs import JobRow
-from christmas.catalog.process import is_dead as process_is_dead
+from christmas import valkey
+from christmas.access import api_keys
 from christmas.config import Config, load
+from christmas.db import database
 from christmas.demo.server import DemoServer
-from christmas.jobs import client
+from christmas.jobs import records, submission
+from christmas.jobs.process_id import is_dead as process_is_dead
+from christmas.jobs.records import JobRow
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 90
@@ -51,7 +52,7 @@ def until(true: Callable[[], Any], seconds: float = 30, what: str = "it") -> Any
 
 
 def killed(process: str) -> bool:
-    """Kill -9 a process by its name in the jobs table (see ``christmas.catalog.process``); False where it had ended."""
+    """Kill -9 a process by its name in the jobs table (see ``christmas.jobs.process_id``); False where it had ended."""
     if process_is_dead(process):
         return False
     try:
@@ -190,7 +191,7 @@ class Farm:
     def key(self, role: str = "internal", user: str | None = None, **more: Any) -> Key:
         """Make a key and give user name and key."""
         with database.begin(self.engine) as connection:
-            new = users.create_key(
+            new = api_keys.create_key(
                 connection, user=user or role.replace(":", "-"), role=role, now=datetime.now(UTC), **more
             )
         return new.user, new.key
@@ -239,21 +240,21 @@ class Farm:
         return node
 
     def submit(self, name: str, **arguments: Any) -> JobRow:
-        return client.submit(name, arguments, config=self.config)
+        return submission.submit(name, arguments, config=self.config)
 
     def job(self, job_id: str) -> JobRow:
         with database.read(self.engine) as connection:
-            found = jobs.get(connection, job_id)
+            found = records.get(connection, job_id)
         assert found is not None
         return found
 
     def wait(self, job_id: str, seconds: float = 60) -> JobRow:
         """Give the job's record when it has ended."""
-        return client.wait(job_id, config=self.config, timeout_seconds=seconds)
+        return submission.wait(job_id, config=self.config, timeout_seconds=seconds)
 
     def jobs(self, *states: str) -> list[JobRow]:
         with database.read(self.engine) as connection:
-            return jobs.find(connection, states=list(states) or list(jobs.STATES), limit=100_000)
+            return records.find(connection, states=list(states) or list(records.STATES), limit=100_000)
 
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run ``christmas COMMAND`` to its end."""
@@ -273,7 +274,7 @@ class Farm:
             except subprocess.TimeoutExpired:
                 service.kill()
         database.open_engine(self.config.database_url).dispose()
-        embedded.release(self.config.var_path / "valkey")  # this process has submitted jobs, and waked nodes
+        valkey.release(self.config.var_path / "valkey")  # this process has submitted jobs, and waked nodes
 
     def _answers(self, node: Node) -> bool:
         assert node.process.poll() is None, node.log

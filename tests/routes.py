@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from christmas.access import policy
 from christmas.config import Config
+from christmas.policy import rules as policy
 from christmas.server import app, openapi
 
 README = Path(__file__).parents[1] / "README.md"

@@ -1,4 +1,4 @@
-"""``python -m christmas.alive``: 0 where what runs here is well, else 1 and one line that says what is not."""
+"""``python -m christmas.health.check``: 0 where what runs here is well, else 1 and one line that says what is not."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from threading import Thread
 
 import pytest
 
-from christmas import alive
 from christmas.config import Config
+from christmas.health import check
 from tests.farm import ROOT, Farm, free_port, until
 
 
@@ -45,14 +45,14 @@ class Container:
 
     def look(self, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "christmas.alive"], env=self.farm.environment(**variables), cwd=ROOT,
+            [sys.executable, "-m", "christmas.health.check"], env=self.farm.environment(**variables), cwd=ROOT,
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
 
     def says(self, text: str, **variables: str) -> bool:
         done = self.look(**variables)
         assert done.returncode == 1
-        assert done.stderr.startswith("christmas.alive: ")
+        assert done.stderr.startswith("christmas.health.check: ")
         assert done.stderr.count("\n") == 1
         assert done.stdout == ""
         return text in done.stderr
@@ -82,8 +82,8 @@ def test_one_that_is_not_well_among_others_is_named(
     scheduler.process.send_signal(signal.SIGSTOP)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(alive, "TIMEOUT_SECONDS", 1.0)
-            [wrong] = alive.look(container.farm.config)
+            patch.setattr(check, "TIMEOUT_SECONDS", 1.0)
+            [wrong] = check.look(container.farm.config)
     finally:
         scheduler.process.send_signal(signal.SIGCONT)
     assert wrong.startswith(f"the scheduler is not well: http://127.0.0.1:{container.ports['scheduler']}")
@@ -113,16 +113,16 @@ def test_what_answers_nothing_that_is_http_is_not_well() -> None:
 
         thread = Thread(target=nonsense)
         thread.start()
-        [wrong] = alive.look(config)
+        [wrong] = check.look(config)
         thread.join(60)
     assert wrong.startswith("the node is not well: ")
 
 
 def test_only_services_with_a_port_are_asked() -> None:
     config = Config(node={"port": 0}, server={"bind_address": "::", "port": 8000})  # type: ignore[arg-type]
-    assert alive.addresses(config) == {"server": "http://[::1]:8000/health/ready"}
+    assert check.addresses(config) == {"server": "http://[::1]:8000/health/ready"}
     nothing = Config(node={"port": 0}, server={"port": 0})  # type: ignore[arg-type]
-    assert alive.look(nothing) == ["no service answers at any configured port"]
+    assert check.look(nothing) == ["no service answers at any configured port"]
 
 
 def test_a_wrong_configuration_is_one_line(container: Container) -> None:
@@ -132,7 +132,7 @@ def test_a_wrong_configuration_is_one_line(container: Container) -> None:
 @pytest.mark.integration
 def test_it_starts_fast() -> None:
     """Docker runs it twice a minute: it imports neither a web framework nor a database's driver."""
-    program = "import sys, christmas.alive; print(*{name.split('.')[0] for name in sys.modules})"
+    program = "import sys, christmas.health.check; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     assert not set(done.stdout.split()) & {"sqlalchemy", "redis", "scrapy", "twisted", "fastapi", "typer", "alembic"}

@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from christmas import cli, config
-from christmas.catalog import database, queue, store
-from christmas.catalog.queue import NewJob
+from christmas.catalog.writing import store
+from christmas.db import database
 from christmas.items import UNREAD, Availability, ListingEntry, Product
+from christmas.jobs import queue
+from christmas.jobs.queue import NewJob
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 VENDOR = "ornament_shop_com"

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
-from christmas import embedded
+from christmas import valkey
 from christmas.config import Config, RedisConfig
 from christmas.errors import RedisUnavailable
 
@@ -29,7 +29,7 @@ DEADLINE_SECONDS = 15.0
 USER = """
 import sys
 from pathlib import Path
-from christmas import embedded
+from christmas import valkey as embedded
 from christmas.config import Config
 client = embedded.connect(Config(var_path=Path(sys.argv[1])))
 client.incr("users")
@@ -60,7 +60,7 @@ class User:
 def folder(tmp_path: Path) -> Iterator[Path]:
     """Give a var_path whose server is gone when the test ends, whatever happened in it."""
     yield tmp_path
-    embedded.release(tmp_path / "valkey")
+    valkey.release(tmp_path / "valkey")
     for server in servers(tmp_path):
         server.kill()
 
@@ -91,7 +91,7 @@ def servers(folder: Path) -> list[psutil.Process]:
 
 
 def connect(folder: Path) -> Any:
-    return embedded.connect(Config(var_path=folder))
+    return valkey.connect(Config(var_path=folder))
 
 
 def server_of(client: Any) -> int:
@@ -117,7 +117,7 @@ def test_only_its_user_can_reach_it(folder: Path) -> None:
     with connect(folder) as client:
         assert client.config_get("port") == {"port": "0"}
     assert (folder / "valkey").stat().st_mode & 0o077 == 0
-    assert embedded.socket_path(folder / "valkey").stat().st_mode & 0o077 == 0
+    assert valkey.socket_path(folder / "valkey").stat().st_mode & 0o077 == 0
 
 
 def test_a_second_connection_uses_the_same_server(folder: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_server_left_by_a_killed_last_user_is_used_again(folder: Path, user: C
     victim.kill()
     with connect(folder) as client:
         assert server_of(client) == victim.server
-    embedded.release(folder / "valkey")
+    valkey.release(folder / "valkey")
     assert_gone(victim.server)
 
 
@@ -192,7 +192,7 @@ def test_beside_a_server_that_hangs_no_second_one_is_started(folder: Path) -> No
         server.suspend()
         try:
             with pytest.raises(RedisUnavailable):
-                embedded.connect(Config(var_path=folder), 0.2)
+                valkey.connect(Config(var_path=folder), 0.2)
             assert servers(folder) == [server]
         finally:
             server.resume()
@@ -205,7 +205,7 @@ def test_values_survive_the_end_of_the_server(folder: Path) -> None:
     with connect(folder) as client:
         client.set("bell", "1995")
         server = server_of(client)
-    embedded.release(folder / "valkey")
+    valkey.release(folder / "valkey")
     assert_gone(server)
     with connect(folder) as client:
         assert client.get("bell") == b"1995"
@@ -227,36 +227,36 @@ def test_releasing_after_the_server_was_killed(folder: Path) -> None:
         server = server_of(client)
     os.kill(server, signal.SIGKILL)
     assert_gone(server)
-    embedded.release(folder / "valkey")
+    valkey.release(folder / "valkey")
     assert servers(folder) == []
 
 
 def test_releasing_what_is_not_held(tmp_path: Path) -> None:
-    embedded.release(tmp_path / "valkey")
+    valkey.release(tmp_path / "valkey")
 
 
 def test_a_long_path_gets_a_short_private_socket(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "SHORT_FOLDER", folder / "s")
+    monkeypatch.setattr(valkey, "SHORT_FOLDER", folder / "s")
     (folder / "s").mkdir()
     deep = folder / ("long" * 20)
-    path = embedded.socket_path(deep / "valkey")
+    path = valkey.socket_path(deep / "valkey")
     assert path.parent.parent == folder / "s"
     assert path.parent.stat().st_mode & 0o077 == 0
-    assert embedded.socket_path(deep / "valkey") == path
-    assert embedded.socket_path(deep / "other") != path
+    assert valkey.socket_path(deep / "valkey") == path
+    assert valkey.socket_path(deep / "other") != path
 
 
 def test_a_server_in_a_long_path(folder: Path) -> None:
     deep = folder / ("long" * 30)
-    socket_folder = embedded.socket_path(deep / "valkey").parent
+    socket_folder = valkey.socket_path(deep / "valkey").parent
     try:
         with connect(deep) as client:
             assert client.ping()
             server = server_of(client)
-        embedded.release(deep / "valkey")
+        valkey.release(deep / "valkey")
         assert_gone(server)
     finally:
-        embedded.release(deep / "valkey")
+        valkey.release(deep / "valkey")
         socket_folder.rmdir()
 
 
@@ -266,11 +266,11 @@ def test_a_server_in_a_long_path(folder: Path) -> None:
 def test_a_short_folder_of_somebody_else_is_refused(
     spoil: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "SHORT_FOLDER", tmp_path)
+    monkeypatch.setattr(valkey, "SHORT_FOLDER", tmp_path)
     deep = tmp_path / ("long" * 30)
-    spoil(embedded.socket_path(deep).parent)
+    spoil(valkey.socket_path(deep).parent)
     with pytest.raises(RedisUnavailable, match="not a private folder"):
-        embedded.socket_path(deep)
+        valkey.socket_path(deep)
 
 
 def test_a_server_that_cannot_start_names_its_log(folder: Path) -> None:
@@ -289,9 +289,9 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_the_configured_server_is_used(folder: Path, tmp_path: Path) -> None:
     with connect(folder) as client:
-        url = f"unix://{embedded.socket_path(folder / 'valkey')}"
+        url = f"unix://{valkey.socket_path(folder / 'valkey')}"
         configured = Config(var_path=tmp_path / "unused", redis=RedisConfig(url=url))
-        with embedded.connect(configured) as other:
+        with valkey.connect(configured) as other:
             assert server_of(other) == server_of(client)
     assert not (tmp_path / "unused").exists()
 
@@ -313,7 +313,7 @@ def closed_port() -> int:
 def test_a_wrong_address_is_named_without_its_password(url: str, shown: str, tmp_path: Path) -> None:
     port = closed_port()
     with pytest.raises(RedisUnavailable) as raised:
-        embedded.connect(Config(var_path=tmp_path, redis=RedisConfig(url=url.format(port=port))))
+        valkey.connect(Config(var_path=tmp_path, redis=RedisConfig(url=url.format(port=port))))
     assert shown.format(port=port) in str(raised.value)
     assert "hunter2" not in str(raised.value)
 
@@ -331,5 +331,5 @@ def test_what_is_no_address_is_refused_without_its_password(url: str) -> None:
 def test_a_wrong_address_fails_at_once(tmp_path: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(RedisUnavailable):
-        embedded.connect(Config(var_path=tmp_path, redis=RedisConfig(url=f"redis://127.0.0.1:{closed_port()}")))
+        valkey.connect(Config(var_path=tmp_path, redis=RedisConfig(url=f"redis://127.0.0.1:{closed_port()}")))
     assert time.monotonic() - begun < 2

@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from christmas.access import services
-from christmas.catalog import database, users
+from christmas.access import api_keys, bootstrap
+from christmas.db import database
 from christmas.demo.server import DemoServer
 from tests.farm import ROOT, Farm, free_port, standing, until
 
@@ -263,12 +263,12 @@ class TestKeys:
     def test_one_that_was_revoked(self, place: Place) -> None:
         revoked = {}
         for service in ROLES:
-            _, key = place.farm.key(services.role(service), user=services.user(service))
+            _, key = place.farm.key(bootstrap.role(service), user=bootstrap.user(service))
             revoked[service] = key
             with database.begin(place.farm.engine) as connection:
-                found = users.find_key(connection, key)
+                found = api_keys.find_key(connection, key)
                 assert found is not None
-                users.revoke(connection, found.id, found.created_at)
+                api_keys.revoke(connection, found.id, found.created_at)
         found_lines = refusals(place, lambda command: {"CHRISTMAS__ACCESS__KEY": revoked[SERVICES[command]]})
         for command, line in found_lines.items():
             assert "was revoked" in line

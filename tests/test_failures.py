@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 
-from christmas import embedded
+from christmas import valkey
 from christmas.demo.faults import Fault
 from tests.crawling import ROOT, Site
 
@@ -109,7 +109,7 @@ def test_redis_killed_in_the_middle_of_a_crawl(site: Sites) -> None:
     deadline = time.monotonic() + 30
     while len(here.shop.requests) < 3 and time.monotonic() < deadline:
         time.sleep(0.001)
-    name = str(embedded.socket_path(here.folder / "valkey"))  # its process is called after it
+    name = str(valkey.socket_path(here.folder / "valkey"))  # its process is called after it
     listed = subprocess.run(["pgrep", "-f", name], capture_output=True, text=True, check=True)
     for pid in listed.stdout.split():
         os.kill(int(pid), signal.SIGKILL)

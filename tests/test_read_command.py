@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from christmas import config, probe
+from christmas import config
+from christmas.commands import probe
 from christmas.demo.faults import Fault
 from christmas.demo.server import DemoServer, page
 from christmas.demo.shops import Offer, Shop, plain

@@ -8,10 +8,10 @@ from threading import Event
 
 import pytest
 
-from christmas import readiness
-from christmas.catalog import database
 from christmas.config import Config
-from christmas.readiness import Readiness, Standing
+from christmas.db import database
+from christmas.health import readiness
+from christmas.health.readiness import Readiness, Standing
 from tests.farm import until
 
 pytestmark = pytest.mark.integration

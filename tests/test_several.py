@@ -18,8 +18,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from christmas.catalog.jobs import JobRow
 from christmas.demo.shops import Shop
+from christmas.jobs.records import JobRow
 from tests import chaos, eggs, many_vendors
 from tests.farm import START_SECONDS, Farm, Key, Node, Service, free_port, standing, until
 from tests.scheduler.firings import assert_none_is_missing, fired

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from christmas import embedded
+from christmas import valkey
 from christmas.commands.services import tell
 from christmas.logs import reading
 from christmas.logs.lines import Context, JsonFormatter
@@ -144,7 +144,7 @@ def test_it_prints_a_link_that_signs_in_once_and_is_in_no_log(up: Up) -> None:
         cookie = answers[0][1]["set-cookie"].partition(";")[0]
         assert asked(f"{up.pages}/operations", cookie)[0] == 200
     token = link.partition("token=")[2]
-    with embedded.connect(up.farm.config) as redis:
+    with valkey.connect(up.farm.config) as redis:
         lines = reading.read(redis, Wanted(), limit=1000)
     assert {"up", "server"} <= {line["service"] for line in lines}
     assert not [line for line in lines if token in str(line)]

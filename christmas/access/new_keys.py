@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from christmas.access import policy
-from christmas.durations import duration
+from christmas.config.durations import duration
 from christmas.errors import ArgumentError
+from christmas.policy import rules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,7 +20,7 @@ USER_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 
 def check_role(config: Config, role: str) -> None:
     """Raise ArgumentError with the list of roles where there is none of that name."""
-    roles = policy.load(config).roles()
+    roles = rules.load(config).roles()
     if role not in roles:
         raise ArgumentError(f"There is no role {role!r}; the policy has {', '.join(roles)}.")
 

@@ -26,9 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from christmas.catalog import indexed
-from christmas.catalog.resolve import any_of
-from christmas.catalog.tables import changes, products
+from christmas.catalog.writing.product_keys import any_of
+from christmas.db import indexed
+from christmas.db.tables import changes, products
 from christmas.errors import ArgumentError
 from christmas.items import Availability
 from christmas.reading.money import format_amount, from_minor

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, ColumnElement, func, literal
 
-from christmas.catalog.pieces import tokens
-from christmas.catalog.tables import keys, products
+from christmas.catalog.search_terms import tokens
+from christmas.db.tables import keys, products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Text, select
 
 from christmas.catalog.changes import shown
-from christmas.catalog.resolve import any_of
-from christmas.catalog.tables import changes, products
+from christmas.catalog.writing.product_keys import any_of
+from christmas.db.tables import changes, products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from christmas.catalog.binding import binds
-from christmas.catalog.tables import held_changes, kept_pages
+from christmas.db.permissions import binds
+from christmas.db.tables import held_changes, kept_pages
 from christmas.items import Page
 
 if TYPE_CHECKING:

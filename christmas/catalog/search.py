@@ -12,10 +12,10 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 from sqlalchemy import BigInteger, Connection, Select, column, func, select, table, text
 
-from christmas.catalog import pieces
-from christmas.catalog.resolve import any_of
+from christmas.catalog import search_terms
 from christmas.catalog.sorted_words import SortedWords
-from christmas.catalog.tables import products, vocabulary
+from christmas.catalog.writing.product_keys import any_of
+from christmas.db.tables import products, vocabulary
 from christmas.reading.identity import normal_sku
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Scope:
         """Give words that begin so, of some of their products, in alphabetical order."""
         ids = any_of(self.connection, self._products(Query(prefixes=(start,)), _LOOKED_AT), BigInteger)
         rows = self.connection.scalars(select(products.c.words).where(products.c.key_id.in_(ids)))
-        return sorted({word for words in rows for word in pieces.known_by(words) if word.startswith(start)})
+        return sorted({word for words in rows for word in search_terms.known_by(words) if word.startswith(start)})
 
     def _products(self, query: Query, limit: int) -> list[int]:
         return candidates(self.connection, query, vendors=self.vendors, limit=limit) if self.vendors else []
@@ -159,7 +159,7 @@ class Vocabulary:
             alike = _alike(index, word)
             return next(alike if scope is None else filter(scope.has, islice(alike, _TRIED)), None)
 
-        written = list(dict.fromkeys(pieces.tokens(text[:TEXT_MAX])))[:WORDS_MAX]
+        written = list(dict.fromkeys(search_terms.tokens(text[:TEXT_MAX])))[:WORDS_MAX]
         sku = _sku(is_known, written)
         words: list[str] = []
         prefixes: list[str] = []
@@ -185,8 +185,8 @@ class Vocabulary:
 
         With ``scope`` by its words only.
         """
-        written = pieces.tokens(prefix[:TEXT_MAX])
-        if not written or len(written[-1]) < 2 or not pieces.tokens(prefix[:TEXT_MAX][-1:]):
+        written = search_terms.tokens(prefix[:TEXT_MAX])
+        if not written or len(written[-1]) < 2 or not search_terms.tokens(prefix[:TEXT_MAX][-1:]):
             return []
         known = self._index.words if scope is None else scope
         found = islice(known.beginning(written[-1]), _LOOKED_AT)
@@ -269,5 +269,5 @@ def _expression(dialect: str, query: Query, also: Sequence[str], vendors: Sequen
     if query.sku:
         asked = f"({either.join(filter(None, (word_of.format(query.sku), f'({asked})' if asked else '')))})"
     further = map(word_of.format, dict.fromkeys(also))
-    sellers = one_of([pieces.vendor_token(vendor) for vendor in vendors]) if vendors else ""
+    sellers = one_of([search_terms.vendor_token(vendor) for vendor in vendors]) if vendors else ""
     return both.join(filter(None, (asked, *further, sellers)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from christmas.catalog.tables import products
+from christmas.db.tables import products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

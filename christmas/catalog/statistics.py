@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
-from christmas.catalog.tables import keys, products
+from christmas.db.tables import keys, products
 from christmas.errors import ArgumentError
 from christmas.reading.money import from_minor, quantize
 

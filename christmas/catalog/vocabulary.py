@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Text, func, literal_column, select
 
-from christmas.catalog import dialects, pieces
-from christmas.catalog.binding import binds
-from christmas.catalog.resolve import any_of
-from christmas.catalog.tables import vocabulary
+from christmas.catalog import search_terms
+from christmas.catalog.writing.product_keys import any_of
+from christmas.db import dialects
+from christmas.db.permissions import binds
+from christmas.db.tables import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,7 @@ def write(connection: Connection, documents: Iterable[str]) -> None:
 
     Ids rise in the order in which transactions end: who has read up to one has missed none before it.
     """
-    words = sorted({word for document in documents for word in pieces.known_by(document)})
+    words = sorted({word for document in documents for word in search_terms.known_by(document)})
     if connection.dialect.name == "postgresql":
         known = select(vocabulary.c.word).where(vocabulary.c.word.in_(any_of(connection, words, Text)))
         words = sorted(set(words).difference(connection.scalars(known)))

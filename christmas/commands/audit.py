@@ -13,7 +13,7 @@ from christmas.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from christmas.catalog.held import HeldRow
+    from christmas.catalog.held_changes import HeldRow
 
 held = typer.Typer(invoke_without_command=True, help="Changes that are not believed yet: list, release, discard.")
 health = typer.Typer(invoke_without_command=True, help="How the vendors are, as their last runs have shown.")
@@ -37,8 +37,8 @@ def list_held(
     """List what is held: both values, why, and the job and page it was read from."""
     if context.invoked_subcommand is not None:
         return
-    from christmas.catalog import database
-    from christmas.catalog import held as store
+    from christmas.catalog import held_changes as store
+    from christmas.db import database
 
     if state not in store.STATES:
         raise ArgumentError(f"--state {state} is not known: use {', '.join(store.STATES)}.")
@@ -53,7 +53,7 @@ def list_held(
 @held.command()
 def release(ids: Ids = None, vendor: Vendor = None, group: Group = None) -> None:
     """Make held changes true; the other prices that were read of the same product go with them."""
-    from christmas.catalog import held as store
+    from christmas.catalog import held_changes as store
 
     _decide(store.release, "released", ids, vendor, group)
 
@@ -61,14 +61,14 @@ def release(ids: Ids = None, vendor: Vendor = None, group: Group = None) -> None
 @held.command()
 def discard(ids: Ids = None, vendor: Vendor = None, group: Group = None) -> None:
     """Give held changes up: the catalog stays as it is."""
-    from christmas.catalog import held as store
+    from christmas.catalog import held_changes as store
 
     _decide(store.discard, "discarded", ids, vendor, group)
 
 
 def _decide(act: Callable[..., int], word: str, ids: list[int] | None, vendor: str | None, group: str | None) -> None:
-    from christmas.catalog import database
-    from christmas.catalog import held as store
+    from christmas.catalog import held_changes as store
+    from christmas.db import database
 
     if sum(one is not None and one != [] for one in (ids, vendor, group)) != 1:
         raise ArgumentError("Say which: IDs, or --vendor, or --group.")
@@ -98,8 +98,8 @@ def list_health(context: typer.Context, output: TableOrJson = "table") -> None:
     """List the vendors' health: state, since when, and why."""
     if context.invoked_subcommand is not None:
         return
-    from christmas.catalog import database
-    from christmas.catalog import health as store
+    from christmas.catalog import vendor_health as store
+    from christmas.db import database
 
     with database.read(engine()) as connection:
         rows = store.find(connection)
@@ -112,8 +112,8 @@ def list_health(context: typer.Context, output: TableOrJson = "table") -> None:
 @health.command()
 def accept(vendor: Annotated[str, typer.Argument(help="A vendor's name.")]) -> None:
     """Take a vendor as it is now for the usual: later runs are compared with those from now on."""
-    from christmas.catalog import database
-    from christmas.catalog import health as store
+    from christmas.catalog import vendor_health as store
+    from christmas.db import database
 
     with database.begin(engine()) as connection:
         if not store.accept(connection, vendor, datetime.now(UTC)):

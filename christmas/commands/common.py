@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from sqlalchemy import Engine
 
-    from christmas.catalog.jobs import JobRow
+    from christmas.jobs.records import JobRow
 
 PLAIN_WIDTH = 160
 LIMIT_MAX = 10**9
@@ -36,7 +36,7 @@ TableOrJson = Annotated[str, typer.Option("--format", help="table or json.", cal
 
 def engine() -> Engine:
     """Give the configured catalog, brought up to date."""
-    from christmas.catalog import database
+    from christmas.db import database
 
     found = database.of(configuration.current())
     database.upgrade(found)
@@ -45,8 +45,8 @@ def engine() -> Engine:
 
 def job_tree(job_id: str) -> list[JobRow]:
     """Give a job and everything below it; raises ArgumentError where there is no such job."""
-    from christmas.catalog import database
-    from christmas.catalog import jobs as store
+    from christmas.db import database
+    from christmas.jobs import records as store
 
     with database.read(engine()) as connection:
         rows = store.tree(connection, job_id)

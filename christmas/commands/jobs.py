@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from christmas.catalog.jobs import JobRow
+    from christmas.jobs.records import JobRow
 
 COLUMNS = ("id", "name", "state", "parent", "vendor", "queued_at", "started_at", "finished_at", "attempt", "outcome")
 SHOWN = ("id", "name", "vendor", "state", "attempt", "queued_at", "took", "outcome")
@@ -54,9 +54,9 @@ def run(
     integrator.sync_links, sync_products, sync_product, sync_vendor, sync_year, sync_all. A wrong argument says which
     ones there are. Somebody must run it: `christmas up`, or a `christmas node`.
     """
-    from christmas.jobs import client
+    from christmas.jobs import submission
 
-    job = client.submit(name, arguments(given or []), submitted_by="command line", priority=priority)
+    job = submission.submit(name, arguments(given or []), submitted_by="command line", priority=priority)
     if wait:
         job = _follow(job.id, quiet=output == "json")
     if output == "json":
@@ -80,8 +80,8 @@ def jobs(
     if context.invoked_subcommand is not None:
         context.default_map = {"show": {"output": output}}  # `christmas jobs --format json ID` as well
         return
-    from christmas.catalog import database
-    from christmas.catalog import jobs as store
+    from christmas.db import database
+    from christmas.jobs import records as store
 
     if state is not None and state not in store.STATES:
         raise ArgumentError(f"--state {state} is not known: use {', '.join(store.STATES)}.")
@@ -112,21 +112,21 @@ def show_one(
 @app.command()
 def cancel(job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's ID.")]) -> None:
     """Cancel a job and what it has started, on whatever node it runs."""
-    from christmas.catalog import database, queue
-    from christmas.jobs import wake
+    from christmas.db import database
+    from christmas.jobs import notify, queue
 
     with database.begin(engine()) as connection:
         before = queue.cancel(connection, job_id, datetime.now(UTC))
     if before is None:
         raise ArgumentError(f"There is no queued or running job {job_id!r}; `christmas jobs` lists them.")
-    wake.nodes(configuration.current())
+    notify.nodes(configuration.current())
     typer.echo(f"{job_id} was {before} and is being cancelled")
 
 
 def _children(job_id: str) -> list[dict[str, Any]]:
     """Give a job's first-generation children, and when each completed."""
-    from christmas.catalog import database
-    from christmas.catalog import jobs as store
+    from christmas.db import database
+    from christmas.jobs import records as store
 
     with database.read(engine()) as connection:
         return [{"id": one.job.id, "completed_at": one.completed_at} for one in store.children(connection, job_id)]
@@ -164,7 +164,7 @@ def _follow(job_id: str, *, quiet: bool) -> JobRow:
 
 def _looks(job_id: str) -> Iterator[list[JobRow]]:
     """Give the tree again and again, for the last time when its root has ended."""
-    from christmas.catalog import jobs as store
+    from christmas.jobs import records as store
 
     while True:
         rows = job_tree(job_id)

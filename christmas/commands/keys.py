@@ -31,8 +31,8 @@ def create(
     output: TableOrJson = "table",
 ) -> None:
     """Make a key. It is shown this once; only its hash is kept."""
-    from christmas.catalog import database
-    from christmas.catalog import users as store
+    from christmas.access import api_keys as store
+    from christmas.db import database
 
     new_keys.check_role(configuration.current(), role)
     new_keys.check_user(user)
@@ -47,7 +47,7 @@ def create(
 @keys.command()
 def new() -> None:
     """Print a key that is nobody's yet, for a Secret; `christmas db upgrade --service-keys` makes it a service's."""
-    from christmas.catalog import users as store
+    from christmas.access import api_keys as store
 
     typer.echo(store.new_key())
 
@@ -55,8 +55,8 @@ def new() -> None:
 @keys.command("list")
 def list_keys(output: TableOrJson = "table") -> None:
     """List all keys: whose, which role, valid until when, last used."""
-    from christmas.catalog import database
-    from christmas.catalog import users as store
+    from christmas.access import api_keys as store
+    from christmas.db import database
 
     with database.read(engine()) as connection:
         rows = store.list_keys(connection)
@@ -67,8 +67,8 @@ def list_keys(output: TableOrJson = "table") -> None:
 @keys.command()
 def revoke(key_id: Id) -> None:
     """End a key at once."""
-    from christmas.catalog import database
-    from christmas.catalog import users as store
+    from christmas.access import api_keys as store
+    from christmas.db import database
 
     with database.begin(engine()) as connection:
         if not store.revoke(connection, key_id, datetime.now(UTC)):
@@ -79,8 +79,8 @@ def revoke(key_id: Id) -> None:
 @keys.command()
 def rotate(key_id: Id, output: TableOrJson = "table") -> None:
     """Replace a key by a new one of the same scope; the old one ends at once."""
-    from christmas.catalog import database
-    from christmas.catalog import users as store
+    from christmas.access import api_keys as store
+    from christmas.db import database
 
     with database.begin(engine()) as connection:
         new = store.rotate(connection, key_id, datetime.now(UTC))
@@ -95,18 +95,19 @@ def log(
     output: TableOrJson = "table",
 ) -> None:
     """Show the access log: every refusal, and every grant of a write."""
-    from christmas.catalog import access_log, database
+    from christmas.access import audit_log
+    from christmas.db import database
 
     with database.read(engine()) as connection:
-        rows = access_log.latest(connection, limit)
-    show(access_log.AccessRow.__slots__, [asdict(row) for row in rows], output)
+        rows = audit_log.latest(connection, limit)
+    show(audit_log.AccessRow.__slots__, [asdict(row) for row in rows], output)
 
 
 @users.command("list")
 def list_users(output: TableOrJson = "table") -> None:
     """List all users with their roles."""
-    from christmas.catalog import database
-    from christmas.catalog import users as store
+    from christmas.access import api_keys as store
+    from christmas.db import database
 
     with database.read(engine()) as connection:
         rows = store.list_users(connection)
@@ -116,8 +117,8 @@ def list_users(output: TableOrJson = "table") -> None:
 @users.command()
 def bind(user: User, role: Role) -> None:
     """Give a user a role."""
-    from christmas.catalog import database
-    from christmas.catalog import users as store
+    from christmas.access import api_keys as store
+    from christmas.db import database
 
     new_keys.check_role(configuration.current(), role)
     new_keys.check_user(user)
@@ -128,8 +129,8 @@ def bind(user: User, role: Role) -> None:
 @users.command()
 def unbind(user: User, role: Role) -> None:
     """Take a role from a user; keys of that role stop working at once."""
-    from christmas.catalog import database
-    from christmas.catalog import users as store
+    from christmas.access import api_keys as store
+    from christmas.db import database
 
     with database.begin(engine()) as connection:
         if not store.unbind(connection, user, role):
@@ -139,8 +140,8 @@ def unbind(user: User, role: Role) -> None:
 @users.command()
 def remove(user: User) -> None:
     """Remove a user with all keys."""
-    from christmas.catalog import database
-    from christmas.catalog import users as store
+    from christmas.access import api_keys as store
+    from christmas.db import database
 
     with database.begin(engine()) as connection:
         if not store.remove(connection, user):
@@ -160,10 +161,10 @@ def _json(row: dict[str, Any]) -> str:
 
 
 def _vendors(text: str) -> list[str]:
-    from christmas.catalog import database
-    from christmas.jobs import client
+    from christmas.db import database
+    from christmas.jobs import submission
 
     with database.read(engine()) as connection:
-        known = client.known_vendors(connection, None)
+        known = submission.known_vendors(connection, None)
     chosen = [part.strip() for part in text.split(",") if part.strip()]
     return new_keys.check_vendors(chosen, known, f"--vendors {text!r}")

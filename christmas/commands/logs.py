@@ -10,7 +10,7 @@ import typer
 
 from christmas import config as configuration
 from christmas.commands.common import LIMIT_MAX, job_tree
-from christmas.durations import duration
+from christmas.config.durations import duration
 from christmas.errors import ArgumentError
 from christmas.logs.lines import as_json, as_text
 from christmas.logs.reading import LEVELS, Wanted
@@ -34,13 +34,13 @@ def logs(
     output: Annotated[str, typer.Option("--format", help="text, or json: one object a line.")] = "text",
 ) -> None:
     """Show what all processes of all nodes have logged, the newest last."""
-    from christmas import embedded
+    from christmas import valkey
     from christmas.logs import reading
 
     if output not in {"text", "json"}:
         raise ArgumentError(f"--format {output} is not known here: use text or json.")
     wanted = Wanted(_jobs(job), vendor, _level(level), None if since is None else _time(since, datetime.now(UTC)))
-    with embedded.connect(configuration.current()) as client:
+    with valkey.connect(configuration.current()) as client:
         newest = reading.newest_id(client)
         found = reading.read(client, wanted, limit=limit, until=newest)
         for line in found:
@@ -52,7 +52,7 @@ def logs(
 
 
 def _follow(client: Redis, after: str, job: str | None, wanted: Wanted, output: str) -> None:
-    from christmas.catalog import jobs as store
+    from christmas.jobs import records as store
     from christmas.logs import reading
 
     ended_at = None

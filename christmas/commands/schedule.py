@@ -32,9 +32,9 @@ def schedule(context: typer.Context, output: TableOrJson = "table") -> None:
     """List what comes next."""
     if context.invoked_subcommand is not None:
         return
-    from christmas.catalog import database, schedules
+    from christmas.db import database
     from christmas.jobs import schedule_changes as changes
-    from christmas.jobs import triggers
+    from christmas.jobs import schedules, triggers
 
     with database.begin(engine()) as connection:
         changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
@@ -58,14 +58,14 @@ def resume(name: Name) -> None:
 @app.command()
 def run(name: Name) -> None:
     """Submit its job now, whatever the time."""
-    from christmas.catalog import database
-    from christmas.jobs import client
+    from christmas.db import database
     from christmas.jobs import schedule_changes as changes
+    from christmas.jobs import submission
 
     with database.begin(engine()) as connection:
         changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
         row = changes.existing(connection, name)
-    job = client.submit(row.job, row.arguments, submitted_by=f"schedule {name}, by hand")
+    job = submission.submit(row.job, row.arguments, submitted_by=f"schedule {name}, by hand")
     typer.echo(f"{job.id} {job.state}")
 
 
@@ -81,7 +81,7 @@ def add(
     missed: Missed = None,
 ) -> None:
     """Add a schedule."""
-    from christmas.catalog import database
+    from christmas.db import database
     from christmas.jobs import schedule_changes as changes
 
     values = {"job": job, "arguments": arguments(given or []), **_timing(cron, every, timezone, jitter, missed)}
@@ -115,8 +115,9 @@ def change(
 @app.command()
 def remove(name: Name) -> None:
     """Remove a schedule; one of the configuration comes back at the next start: pause it instead."""
-    from christmas.catalog import database, schedules
+    from christmas.db import database
     from christmas.jobs import schedule_changes as changes
+    from christmas.jobs import schedules
 
     with database.begin(engine()) as connection:
         changes.existing(connection, name)
@@ -130,7 +131,8 @@ def history(
     output: TableOrJson = "table",
 ) -> None:
     """Show the newest firings: when due, when fired, the job or the error."""
-    from christmas.catalog import database, schedules
+    from christmas.db import database
+    from christmas.jobs import schedules
 
     with database.read(engine()) as connection:
         rows = schedules.history(connection, name, limit)
@@ -138,7 +140,7 @@ def history(
 
 
 def _change(name: str, **values: Any) -> None:
-    from christmas.catalog import database
+    from christmas.db import database
     from christmas.jobs import schedule_changes as changes
 
     with database.begin(engine()) as connection:

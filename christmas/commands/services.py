@@ -13,7 +13,7 @@ import typer
 
 from christmas import config as configuration
 from christmas import logs
-from christmas.leash import watch
+from christmas.health.parent import watch
 from christmas.logs.lines import JsonFormatter, as_json
 
 Consumers = Annotated[
@@ -78,7 +78,7 @@ def up(
     once: Annotated[bool, typer.Option("--check", help="Start everything, see that it answers, and stop.")] = False,
 ) -> None:
     """Run everything on this machine: Valkey, a node for all consumers, scheduler, server. Ctrl-C stops it all."""
-    from christmas import services
+    from christmas.commands import up as services
 
     config = configuration.current()
     logs.set_up(config, service="up")
@@ -96,7 +96,7 @@ def sign_in(
     """Print a link that signs in once, as the operator of this machine; it works for 15 minutes."""
     if port is not None:
         os.environ[f"{configuration.PREFIX}SERVER__PORT"] = str(port)
-    from christmas import services
+    from christmas.commands import up as services
     from christmas.commands.common import engine
 
     address = services.server_address(configuration.current())

@@ -6,8 +6,8 @@ import json
 from html import escape
 from typing import TYPE_CHECKING
 
+from christmas.demo.page_furniture import footer, head, navigation
 from christmas.demo.shops import money, plain
-from christmas.demo.surroundings import footer, head, navigation
 from christmas.items import Availability
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from christmas import crawls
 from christmas.demo.server import DemoServer
 from christmas.errors import ChristmasError
+from christmas.jobs import local_crawls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ def run(
     ``serve`` runs a server on a catalog with further variables and its log. Unless ``once``, the shops go on changing
     and are refreshed every half minute, until Ctrl-C.
     """
-    from christmas.catalog import database
+    from christmas.db import database
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -60,10 +60,10 @@ def run(
         vendors = list(shops.shops)
 
         def crawl(title: str, **arguments: object) -> None:
-            done = crawls.run(
+            done = local_crawls.run(
                 engine, vendors, arguments, environment=environment, logs=folder / "logs", console=console, title=title
             )
-            crawls.raise_if_failed(done)
+            local_crawls.raise_if_failed(done)
 
         with serve(engine, environment, folder / "logs" / "server.log") as wait:
             crawl("1  Reading three sample shops: listings, then every product's own page")
@@ -85,7 +85,8 @@ def run(
 
 
 def _report(engine: Engine, console: Console) -> None:
-    from christmas.catalog import changes, database, products
+    from christmas.catalog import changes, products
+    from christmas.db import database
 
     with database.read(engine) as connection:
         counts = products.count_by_vendor(connection)

@@ -62,10 +62,10 @@ class Lease:
 
     def take(self) -> None:
         """Join the node's claim, or take the vendor; raises LeaseLost, VendorTaken and DatabaseUnavailable."""
-        from christmas.catalog import process
+        from christmas.jobs import process_id
 
         if self.given_by_node:
-            if self.renew(process=process.own()) == "lost":
+            if self.renew(process=process_id.own()) == "lost":
                 raise LeaseLost(f"Job {self.spider.job_id} was taken over before this run began.")
             return
         began = time.monotonic()
@@ -75,7 +75,8 @@ class Lease:
 
     def renew(self, outcome: dict[str, Any] | None = None, process: str | None = None) -> str:
         """Renew; gives ``held``, ``cancelled`` or ``lost``."""
-        from christmas.catalog import database, queue
+        from christmas.db import database
+        from christmas.jobs import queue
 
         began = time.monotonic()
         with database.begin(self._engine()) as connection:
@@ -91,7 +92,8 @@ class Lease:
 
         A node's job is handed back, or tried again, where the run could not go on. Gives state and outcome.
         """
-        from christmas.catalog import database, jobs, queue
+        from christmas.db import database
+        from christmas.jobs import queue, records
 
         job_id, attempt, now = self.spider.job_id, self.spider.attempt, datetime.now(UTC)
         with database.begin(self._engine()) as connection:
@@ -106,7 +108,7 @@ class Lease:
             if held == "held" and self.given_by_node and reason in HANDED_BACK:
                 queue.hand_back(connection, job_id, attempt)
             elif held == "held" and self.given_by_node and reason in TRIED_AGAIN:
-                job = jobs.get(connection, job_id)
+                job = records.get(connection, job_id)
                 assert job is not None  # noqa: S101  # renewed above
                 queue.lose(connection, job, outcome["error"], now, by_itself=True)
             else:
@@ -116,8 +118,9 @@ class Lease:
         return state, outcome
 
     def _take_vendor(self) -> None:
-        from christmas.catalog import database, process, queue
-        from christmas.catalog.queue import NewJob
+        from christmas.db import database
+        from christmas.jobs import process_id, queue
+        from christmas.jobs.queue import NewJob
 
         spider = self.spider
         new = NewJob(
@@ -130,23 +133,24 @@ class Lease:
         try:
             with database.begin(self._engine()) as connection:
                 self._give_up_dead(connection)
-                queue.take(connection, new, node=own_name(), process=process.own(), now=datetime.now(UTC))
+                queue.take(connection, new, node=own_name(), process=process_id.own(), now=datetime.now(UTC))
         except IntegrityError:
             raise VendorTaken(self._taken_by()) from None
 
     def _give_up_dead(self, connection: Connection) -> None:
-        from christmas.catalog import process, queue
+        from christmas.jobs import process_id, queue
 
         for job in queue.running(connection, self.spider.name):
-            if process.is_dead(job.process):
+            if process_id.is_dead(job.process):
                 queue.lose(connection, job, "The run's process died without a report.", datetime.now(UTC))
 
     def _taken_by(self) -> str:
-        from christmas.catalog import database, jobs, queue
+        from christmas.db import database
+        from christmas.jobs import queue, records
 
         with database.read(self._engine()) as connection:
             runs = queue.running(connection, self.spider.name)
-            if not runs and jobs.get(connection, self.spider.job_id):
+            if not runs and records.get(connection, self.spider.job_id):
                 return f"There is a job {self.spider.job_id} already; leave _job out, or give another."
         who = ", ".join(f"job {job.id} ({job.name}) on {job.node} since {job.started_at:%H:%M:%S} UTC" for job in runs)
         return (
@@ -155,6 +159,6 @@ class Lease:
         )
 
     def _engine(self) -> Any:
-        from christmas.catalog import database
+        from christmas.db import database
 
         return database.of(self.config)

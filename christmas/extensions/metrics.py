@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy import signals
 
 from christmas import config as configuration
-from christmas import embedded
+from christmas import valkey
 from christmas.errors import RedisUnavailable
 from christmas.metrics import store
 from christmas.metrics.recorder import MINUTES_MAX, Recorder
@@ -128,7 +128,7 @@ class Metrics:
 
         try:
             if self.client is None:
-                self.client = embedded.connect(self.config)
+                self.client = valkey.connect(self.config)
             store.write(self.client, vendor, taken)
         except (RedisError, RedisUnavailable, OSError) as error:
             self.client = None

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from christmas.jobs import auditor, integrator
+from christmas.jobs.definitions import auditor, integrator
 
 __all__ = ["auditor", "integrator"]
 
 
 def __getattr__(name: str) -> Any:
     """Say which jobs there are where there is no such consumer."""
-    from christmas.jobs.registry import DEFINITIONS
+    from christmas.jobs.definitions.registry import DEFINITIONS
 
     raise AttributeError(f"There are no jobs {name!r}; there are {', '.join(sorted(DEFINITIONS))}.")

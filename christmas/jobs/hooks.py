@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from christmas.errors import ConfigurationError, JobRefused
-from christmas.jobs.registry import DEFINITIONS
+from christmas.jobs.definitions.registry import DEFINITIONS
 from christmas.logs.lines import about
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from christmas.catalog.jobs import JobRow
     from christmas.config import Config
-    from christmas.jobs.definition import Definition
+    from christmas.jobs.definitions.base import Definition
+    from christmas.jobs.records import JobRow
 
     PreHook = Callable[[Definition, Config], None]
     PostHook = Callable[[JobRow, Config], None]
@@ -74,9 +74,9 @@ def log_run(job: JobRow, config: Config) -> None:
 def confirm_held(job: JobRow, config: Config) -> None:
     """Have the pages of what a run has held read again, at once."""
     if job.vendor and (job.outcome or {}).get("held"):
-        from christmas.jobs import client
+        from christmas.jobs import submission
 
-        client.submit("auditor.confirm_held", {"vendor": job.vendor}, config=config, submitted_by="confirm_held")
+        submission.submit("auditor.confirm_held", {"vendor": job.vendor}, config=config, submitted_by="confirm_held")
 
 
 def check(config: Config) -> None:
@@ -129,7 +129,8 @@ def run_pre(job: Definition, config: Config) -> None:
 
 def run_post(engine: Engine, config: Config) -> int:
     """Call the post hooks that are due; gives of how many jobs. Never raises for a hook's own failure."""
-    from christmas.catalog import database, post_hooks
+    from christmas.db import database
+    from christmas.jobs import post_hooks
 
     done = 0
     while True:

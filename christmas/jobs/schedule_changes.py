@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from christmas.catalog import schedules
-from christmas.catalog.schedules import ScheduleRow
-from christmas.configuration_keys import ScheduleConfig
+from christmas.config.sections import ScheduleConfig
 from christmas.errors import ArgumentError
-from christmas.jobs import registry
+from christmas.jobs import schedules
+from christmas.jobs.definitions import registry
+from christmas.jobs.schedules import ScheduleRow
 from christmas.jobs.triggers import next_time
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from christmas.errors import EggRefused
-from christmas.platforms.arguments import VENDOR_PATTERN
+from christmas.jobs.spider_arguments import VENDOR_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

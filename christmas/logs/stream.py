@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from christmas import embedded
+from christmas import valkey
 from christmas.errors import RedisUnavailable
 from christmas.logs.lines import fields_of
 
@@ -104,7 +104,7 @@ class StreamHandler(logging.Handler):
 
     def _send(self, batch: list[dict[str, str]]) -> None:
         if self.client is None:
-            self.client = embedded.connect(self.config)
+            self.client = valkey.connect(self.config)
             atexit.register(self.close)  # behind the embedded server's, and so called before it is left
         with self.client.pipeline(transaction=True) as pipeline:
             for line in batch:

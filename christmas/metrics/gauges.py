@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from christmas.catalog import database, health, held, jobs
+from christmas.catalog import held_changes, vendor_health
+from christmas.db import database
+from christmas.jobs import records
 from christmas.metrics import store
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from sqlalchemy import Engine
 
-    from christmas.catalog.health import HealthRow
+    from christmas.catalog.vendor_health import HealthRow
 
 NODES = f"{store.PREFIX}:nodes"
 # A node that has said nothing for so long is taken for gone; it does so every 10 s.
@@ -36,10 +38,10 @@ class Gauges:
 def read(engine: Engine, now: datetime, vendors: Sequence[str] | None = None) -> Gauges:
     """Give what there is, of all vendors or of those that may be seen; raises DatabaseUnavailable."""
     with database.read(engine) as connection:
-        queued, oldest = jobs.queue_depth(connection, "queued", vendors)
-        running, _ = jobs.queue_depth(connection, "running", vendors)
-        waiting = held.count(connection)
-        states = health.find(connection, vendors)
+        queued, oldest = records.queue_depth(connection, "queued", vendors)
+        running, _ = records.queue_depth(connection, "running", vendors)
+        waiting = held_changes.count(connection)
+        states = vendor_health.find(connection, vendors)
     seen = {vendor: count for vendor, count in waiting.items() if vendors is None or vendor in vendors}
     age = max((now - oldest).total_seconds(), 0.0) if oldest else 0.0
     return Gauges(queued, running, age, seen, states)

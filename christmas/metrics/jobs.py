@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from christmas.catalog import database, jobs
+from christmas.db import database
+from christmas.jobs import records
 from christmas.metrics import store
 from christmas.metrics.recorder import Recorder
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from sqlalchemy import Engine
 
-    from christmas.catalog.jobs import JobRow
+    from christmas.jobs.records import JobRow
 
 CURSOR = f"{store.PREFIX}:jobs:cursor"
 # A transaction that ends a job may wait for the database's lock, and is visible after it; clocks differ a little, too.
@@ -36,8 +37,8 @@ def collect(engine: Engine, client: Redis, now: datetime | None = None) -> int:
         pipe.watch(CURSOR)
         since = _since(pipe.get(CURSOR), until)
         with database.read(engine) as connection:
-            ended, reached = jobs.ended(connection, since, until, limit=AT_ONCE)
-            children = {job.id: jobs.children(connection, job.id) for job in ended if job.consumer is None}
+            ended, reached = records.ended(connection, since, until, limit=AT_ONCE)
+            children = {job.id: records.children(connection, job.id) for job in ended if job.consumer is None}
         pipe.multi()
         for vendor in {job.vendor or NO_VENDOR for job in ended}:
             mine = [job for job in ended if (job.vendor or NO_VENDOR) == vendor]

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from christmas import embedded
-from christmas.auditor.health import STATES
+from christmas import valkey
+from christmas.auditor.verdict import STATES
 from christmas.errors import RedisUnavailable
 from christmas.metrics import gauges, store
 from christmas.metrics.histogram import middle_seconds, upper_seconds
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
     from sqlalchemy import Engine
 
-    from christmas.catalog.health import HealthRow
+    from christmas.catalog.vendor_health import HealthRow
     from christmas.config import Config
     from christmas.metrics.gauges import Gauges
     from christmas.metrics.store import Series
@@ -57,7 +57,7 @@ def _totals(config: Config, vendors: Sequence[str] | None) -> list[Series] | Non
     from redis import RedisError
 
     try:
-        client = embedded.connect(config)
+        client = valkey.connect(config)
         try:
             names = [name for name in store.vendors(client) if vendors is None or name in vendors]
             return store.totals(client, names)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from christmas import embedded
-from christmas.durations import duration
+from christmas import valkey
+from christmas.config.durations import duration
 from christmas.errors import ArgumentError, RedisUnavailable
 from christmas.metrics import gauges, store
 from christmas.metrics.histogram import quantile
@@ -60,7 +60,7 @@ def read(config: Config, back: timedelta, vendors: Collection[str] | None = None
 
     until = time.time()
     since = until - back.total_seconds()
-    client = embedded.connect(config)
+    client = valkey.connect(config)
     try:
         names = [name for name in store.vendors(client) if vendors is None or name in vendors]
         found = [store.read(client, name, since, until, steps) for name in names]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from scrapy.robotstxt import RobotParser
 
-    from christmas.configuration_keys import PolitenessConfig
+    from christmas.config.sections import PolitenessConfig
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from twisted.internet import reactor
 from twisted.internet.error import ReactorNotRunning
 
 if TYPE_CHECKING:
+    from christmas.health.readiness import Readiness
     from christmas.node.launcher import Launcher
-    from christmas.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 

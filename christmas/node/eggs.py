@@ -11,8 +11,8 @@ from scrapyd.exceptions import EggNotFoundError, ProjectNotFoundError
 from scrapyd.interfaces import IEggStorage
 from zope.interface import implementer
 
-from christmas.catalog import database, eggs
-from christmas.jobs import vendors
+from christmas.db import database
+from christmas.jobs import eggs, vendors
 from christmas.node import options
 
 

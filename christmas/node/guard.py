@@ -12,18 +12,19 @@ from twisted.internet import threads
 from twisted.web import resource, server
 from twisted.web.util import DeferredResource
 
-from christmas.access import keys, policy, requests
+from christmas.access import api_keys, audit_log, authentication, requests
 from christmas.access.throttle import Throttle
-from christmas.catalog import access_log, database, users
+from christmas.db import database
 from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
-from christmas.node.reply import JSON, reply
+from christmas.health.readiness import Readiness
+from christmas.node.http import JSON, reply
 from christmas.node.resources import send
-from christmas.readiness import Readiness
+from christmas.policy import rules
 
 if TYPE_CHECKING:
     from twisted.web.http import Request
 
-    from christmas.access.keys import Identity
+    from christmas.access.authentication import Identity
     from christmas.node.website import Root
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Guard(resource.Resource):
         self.root = root
         self.options = root.options
         self.readiness = Readiness(self.options.config, self.options.engine)
-        self.policy = policy.load(self.options.config)
+        self.policy = rules.load(self.options.config)
         access = self.options.config.access
         self.throttle = Throttle(access.failed_logins_per_minute)
         self.test_users = bool(access.test_users)
@@ -126,15 +127,15 @@ class Guard(resource.Resource):
         now = datetime.now(UTC)
         try:
             with database.read(self.options.engine) as connection:
-                identity = keys.authenticate(connection, user, key, now, test_users=self.test_users)
-        except keys.KeyRefused as error:
+                identity = authentication.authenticate(connection, user, key, now, test_users=self.test_users)
+        except authentication.KeyRefused as error:
             self.throttle.failed(address)
             refused = Unauthorised(str(error))
             refused.reason = error.reason
             raise refused from error
         if identity.use_is_due(now):
             with database.begin(self.options.engine) as connection:
-                users.used(connection, identity.key_id, now)
+                api_keys.used(connection, identity.key_id, now)
         return identity
 
     def _record(
@@ -142,7 +143,7 @@ class Guard(resource.Resource):
     ) -> None:
         try:
             with database.begin(self.options.engine) as connection:
-                access_log.record(
+                audit_log.record(
                     connection,
                     at=datetime.now(UTC),
                     address=address,

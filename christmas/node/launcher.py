@@ -16,8 +16,8 @@ from scrapyd.launcher import ScrapyProcessProtocol
 from twisted.internet import defer, reactor, threads
 from twisted.internet.error import ProcessExitedAlready
 
-from christmas.jobs.client import PROJECT
-from christmas.jobs.wake import Listener
+from christmas.jobs.notify import Listener
+from christmas.jobs.submission import PROJECT
 from christmas.logs.lines import about
 
 if TYPE_CHECKING:

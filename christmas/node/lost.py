@@ -9,12 +9,12 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from christmas.catalog import process, queue
+from christmas.jobs import process_id, queue
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from christmas.catalog.jobs import JobRow
+    from christmas.jobs.records import JobRow
 
 
 class Watch:
@@ -34,7 +34,7 @@ class Watch:
             known = before.get(job.id)
             since = known[1] if known is not None and known[0] == beat else now
             self.seen[job.id] = (beat, since)
-            if now - since > self.lease_seconds or process.is_dead(job.process):
+            if now - since > self.lease_seconds or process_id.is_dead(job.process):
                 found.append(job)
         return found
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from christmas import embedded
+from christmas import valkey
 from christmas.errors import DatabaseUnavailable, RedisUnavailable
 from christmas.metrics import gauges, jobs
 
@@ -47,7 +47,7 @@ class Measuring:
 
         try:
             if self.client is None:
-                self.client = embedded.connect(self.options.config)
+                self.client = valkey.connect(self.options.config)
             used, total = self.used_slots(), self.options.slots
             gauges.announce(self.client, self.options.name, used, total, datetime.now(UTC))
             while jobs.collect(self.options.engine, self.client) >= jobs.AT_ONCE:

@@ -10,7 +10,7 @@ from twisted.web import resource, server
 
 from christmas.errors import ChristmasError, DatabaseUnavailable
 from christmas.metrics import prometheus
-from christmas.node.reply import TEXT, reply
+from christmas.node.http import TEXT, reply
 
 if TYPE_CHECKING:
     from twisted.web.http import Request

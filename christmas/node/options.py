@@ -9,9 +9,10 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from christmas import logs
-from christmas.access import policy, services
-from christmas.catalog import database
+from christmas.access import bootstrap
+from christmas.db import database
 from christmas.errors import ConfigurationError
+from christmas.policy import rules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,13 +78,13 @@ def current() -> Options:
         node = chosen.node.model_copy(update={"port": _free_port(chosen.node.bind_address)})
         chosen = chosen.model_copy(update={"node": node})
     logs.set_up(chosen, service="node", node=Options(chosen).name)
-    return Options(services.prepare(chosen, SERVICE))
+    return Options(bootstrap.prepare(chosen, SERVICE))
 
 
 def check_consumers(config: Config) -> None:
     """Refuse a consumer that no job can have, or that has no rights in the policy."""
-    prefix = f"{policy.SPIDER}:"
-    subjects = policy.load(config).subjects()
+    prefix = f"{rules.SPIDER}:"
+    subjects = rules.load(config).subjects()
     known = [ALL, *(name.removeprefix(prefix) for name in subjects if name.startswith(prefix))]
     for name in config.node.consumers or [""]:
         if name not in known:

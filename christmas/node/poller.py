@@ -19,9 +19,9 @@ from twisted.internet import defer, reactor, threads
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from christmas.catalog import database, queue, tree
+from christmas.db import database
 from christmas.errors import ChristmasError, DatabaseUnavailable
-from christmas.jobs import hooks, wake
+from christmas.jobs import hooks, notify, queue, tree
 from christmas.logs.lines import about
 from christmas.node import options
 from christmas.node.lost import Watch
@@ -32,7 +32,7 @@ from christmas.node.records import Queues
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from christmas.catalog.jobs import JobRow
+    from christmas.jobs.records import JobRow
     from christmas.node.options import Options
 
 logger = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class JobsPoller:
             while self.unsettled:
                 self._settle(*self.unsettled[0])
                 self.unsettled.popleft()
-                wake.nodes(self.options.config)
+                notify.nodes(self.options.config)
             for job_id, attempt in list(self.unstarted.items()):
                 with database.begin(self.options.engine) as connection:
                     queue.hand_back(connection, job_id, attempt)

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from christmas.access.policy import SPIDER
-from christmas.catalog import database, eggs, jobs
 from christmas.config import PREFIX
+from christmas.db import database
 from christmas.errors import JobRefused
-from christmas.jobs import registry, vendors
-from christmas.jobs.client import PROJECT
-from christmas.jobs.definition import SpiderJob
+from christmas.jobs import eggs, records, vendors
+from christmas.jobs.definitions import registry
+from christmas.jobs.definitions.base import SpiderJob
+from christmas.jobs.submission import PROJECT
+from christmas.policy.rules import SPIDER
 
 if TYPE_CHECKING:
-    from christmas.catalog.jobs import JobRow
+    from christmas.jobs.records import JobRow
     from christmas.node.options import Options
 
 # What a spider process gets of the node's environment; the node's own key is never among it.
@@ -119,7 +120,7 @@ def _prune(options: Options, folder: Path) -> None:
     surplus = sorted(ages)[: -options.config.node.logs_to_keep]
     if surplus:
         with database.read(options.engine) as connection:
-            still_open = {job.id for job in jobs.find(connection, states=jobs.OPEN, vendors=[folder.name])}
+            still_open = {job.id for job in records.find(connection, states=records.OPEN, vendors=[folder.name])}
         for _, path in surplus:
             if path.stem not in still_open:
                 path.unlink(missing_ok=True)

@@ -9,16 +9,17 @@ from scrapyd.interfaces import IJobStorage, ISpiderQueue
 from scrapyd.launcher import ScrapyProcessProtocol
 from zope.interface import implementer
 
-from christmas.catalog import database, eggs, jobs, queue
+from christmas.db import database
 from christmas.errors import ChristmasError
-from christmas.jobs import client, registry
-from christmas.jobs.client import PROJECT
+from christmas.jobs import eggs, queue, records, submission
+from christmas.jobs.definitions import registry
+from christmas.jobs.submission import PROJECT
 from christmas.node import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from christmas.catalog.jobs import JobRow
+    from christmas.jobs.records import JobRow
     from christmas.node.options import Options
 
 FINISHED = ("succeeded", "failed", "cancelled")
@@ -37,7 +38,7 @@ class SpiderQueue:
         job_id, version = spider_args.pop("_job", None), spider_args.pop("_version", None)
         settings = spider_args.pop("settings", {})
         job = registry.of_spider(name, spider_args)
-        client.submit(
+        submission.submit(
             job.job_name(), job.arguments(), config=self.options.config, priority=int(priority), job_id=job_id,
             version=version, settings=settings,
         )  # fmt: skip
@@ -51,17 +52,17 @@ class SpiderQueue:
     def list(self) -> list[dict[str, Any]]:
         """Give the queued jobs."""
         with database.read(self.options.engine) as connection:
-            return [message(job) for job in jobs.find(connection, states=["queued"], processes_only=True)]
+            return [message(job) for job in records.find(connection, states=["queued"], processes_only=True)]
 
     def count(self) -> int:
         """Give how many are queued."""
         with database.read(self.options.engine) as connection:
-            return jobs.count(connection)["queued"]
+            return records.count(connection)["queued"]
 
     def remove(self, func: Callable[[dict[str, Any]], bool]) -> int:
         """Cancel the queued jobs for which the function is true; gives how many."""
         with database.begin(self.options.engine) as connection:
-            found = [job for job in jobs.find(connection, states=["queued"]) if func(message(job))]
+            found = [job for job in records.find(connection, states=["queued"]) if func(message(job))]
             for job in found:
                 queue.cancel(connection, job.id, datetime.now(UTC))
         return len(found)
@@ -112,12 +113,12 @@ class JobStorage:
 
     def __len__(self) -> int:
         with database.read(self.options.engine) as connection:
-            counts = jobs.count(connection, node=self.options.name)
+            counts = records.count(connection, node=self.options.name)
         return sum(counts[state] for state in FINISHED)
 
     def __iter__(self) -> Iterator[Any]:
         with database.read(self.options.engine) as connection:
-            ended = jobs.find(connection, states=FINISHED, node=self.options.name, limit=FINISHED_SHOWN)
+            ended = records.find(connection, states=FINISHED, node=self.options.name, limit=FINISHED_SHOWN)
         return iter([record(job) for job in ended])
 
 

@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet import reactor, threads
 from twisted.web import resource, server
 
-from christmas.catalog import database, eggs, jobs, queue
+from christmas.db import database
 from christmas.errors import AccessDenied, ArgumentError, ChristmasError, DatabaseUnavailable, EggRefused, JobRefused
-from christmas.jobs import client, registry, wake
-from christmas.jobs.client import PROJECT
+from christmas.jobs import eggs, notify, queue, submission
+from christmas.jobs import records as jobs
+from christmas.jobs.definitions import registry
+from christmas.jobs.submission import PROJECT
 from christmas.node import form, records
-from christmas.node.reply import JSON, reply
+from christmas.node.http import JSON, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twisted.web.http import Request
 
-    from christmas.access.keys import Identity
-    from christmas.catalog.jobs import JobRow
+    from christmas.access.authentication import Identity
+    from christmas.jobs.records import JobRow
     from christmas.node.website import Root
 
 logger = logging.getLogger(__name__)
@@ -172,7 +174,7 @@ class Schedule(Answer):
         """Give the job's id; that of the same job where one is open."""
         self._project(call)
         job = registry.of_spider(call.text("spider"), call.others(*self._own))
-        chosen = client.plan(
+        chosen = submission.plan(
             self.options.engine,
             job.job_name(),
             job.arguments(),
@@ -185,8 +187,8 @@ class Schedule(Answer):
             allowed_vendors=call.identity.vendors,
         )
         with database.begin(self.options.engine) as connection:
-            record = client.add(connection, chosen)
-        wake.nodes(self.options.config)
+            record = submission.add(connection, chosen)
+        notify.nodes(self.options.config)
         return {"jobid": record.id}
 
     def _settings(self, call: Call) -> dict[str, str]:
@@ -236,7 +238,7 @@ class Cancel(Answer):
             before = queue.cancel(connection, job_id, datetime.now(UTC))
         if before is not None:
             reactor.callFromThread(self.root.launcher.stop_runs, {job_id}, SIGNALS[name])
-            wake.nodes(self.options.config)
+            notify.nodes(self.options.config)
         return {"prevstate": _STATES.get(before or "")}
 
 
@@ -323,7 +325,7 @@ class ListSpiders(Answer):
         """Give the spiders of a version, as they were noted when it was uploaded."""
         self._project(call)
         with database.read(self.options.engine) as connection:
-            known = client.known_vendors(connection, call.optional("_version"))
+            known = submission.known_vendors(connection, call.optional("_version"))
         vendors = call.identity.vendors
         return {"spiders": sorted(name for name in known if vendors is None or name in vendors)}
 

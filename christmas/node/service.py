@@ -12,7 +12,7 @@ from twisted.internet.error import CannotListenError
 from twisted.python.log import PythonLoggingObserver
 
 from christmas.errors import ChristmasError
-from christmas.leash import watch
+from christmas.health.parent import watch
 from christmas.node import options
 from christmas.node.application import application, drain
 

@@ -10,16 +10,17 @@ from scrapyd.website import Root as ScrapydsRoot
 from twisted.internet import threads
 from twisted.web import resource, server
 
-from christmas.catalog import database, jobs
-from christmas.jobs.client import PROJECT
+from christmas.db import database
+from christmas.jobs import records as jobs
+from christmas.jobs.submission import PROJECT
 from christmas.node import options, records
+from christmas.node.http import HTML, reply
 from christmas.node.metrics import Metrics
-from christmas.node.reply import HTML, reply
 
 if TYPE_CHECKING:
     from twisted.web.http import Request
 
-    from christmas.catalog.jobs import JobRow
+    from christmas.jobs.records import JobRow
 
 PENDING_SHOWN = 200
 STYLE = (

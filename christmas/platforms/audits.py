@@ -45,11 +45,12 @@ class Audits:
             yield request
 
     def _held(self) -> list[Request]:
-        from christmas.catalog import database, held
+        from christmas.catalog import held_changes
+        from christmas.db import database
 
         spider = self.spider
         with database.read(database.of(spider.config)) as connection:
-            pages = held.to_check(
+            pages = held_changes.to_check(
                 connection,
                 spider.name,
                 sample=spider.config.auditor.mass_sample,
@@ -58,7 +59,8 @@ class Audits:
         return [self._request(url, self.parse_held, self.held_failed, key=key) for key, url in pages]
 
     def _sample(self) -> list[Request]:
-        from christmas.catalog import database, products
+        from christmas.catalog import products
+        from christmas.db import database
 
         spider = self.spider
         size = spider.arguments.limit or spider.config.auditor.sample
@@ -67,12 +69,13 @@ class Audits:
         return [self._request(row.url, self.parse_sample, self.sample_failed, known=row) for row in rows]
 
     def _gone(self) -> list[Request]:
-        from christmas.catalog import database, gone
+        from christmas.catalog.writing import delisted
+        from christmas.db import database
 
         spider = self.spider
         limit = spider.arguments.limit or GONE_A_RUN
         with database.read(database.of(spider.config)) as connection:
-            rows = gone.unconfirmed(connection, spider.name, datetime.now(UTC), limit=limit)
+            rows = delisted.unconfirmed(connection, spider.name, datetime.now(UTC), limit=limit)
         return [self._request(row.url, self.parse_gone, self.gone_failed, key=row.key) for row in rows]
 
     def _request(self, url: str, callback: Any, errback: Any, **cb_kwargs: Any) -> Request:

@@ -14,10 +14,11 @@ import scrapy
 from scrapy import Request
 
 from christmas import config as configuration
-from christmas.auditor.health import LEFT_OF_INDEX
+from christmas.auditor.verdict import LEFT_OF_INDEX
 from christmas.errors import ConfigurationError, NothingReadable, ReadingError
 from christmas.items import OddPage, Page, PageUnread, YearLink
-from christmas.platforms import arguments, convert, selection
+from christmas.jobs import spider_arguments
+from christmas.platforms import convert, selection
 from christmas.platforms.audits import Audits
 from christmas.platforms.listing_progress import Listing, ListingProgress
 from christmas.platforms.signals import store_wanted
@@ -74,7 +75,7 @@ class Integration(scrapy.Spider):
             raise ConfigurationError(f"{type(self).__name__} must set base_url (absolute) and year_index (a path).")
         super().__init__()
         self.config = config
-        self.arguments = arguments.parse(**given)
+        self.arguments = spider_arguments.parse(**given)
         self.job_id = job_id or uuid4().hex
         self.attempt = attempt
         self.fetched_from = config.vendor(self.name).base_url or self.base_url
@@ -116,7 +117,7 @@ class Integration(scrapy.Spider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Give the requests of the stages asked for; the products stage waits for the listings and the store."""
-        if self.arguments.stage in arguments.AUDITS:
+        if self.arguments.stage in spider_arguments.AUDITS:
             async for request in Audits(self).requests(self.arguments.stage):
                 yield request
             return

@@ -11,10 +11,10 @@ from christmas.reading.identity import url_path
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from christmas.catalog.keys import KeyRow, Wanted
+    from christmas.catalog.page_schedule import KeyRow, Wanted
     from christmas.config import Config
     from christmas.items import YearLink
-    from christmas.platforms.arguments import Arguments
+    from christmas.jobs.spider_arguments import Arguments
 
 # Keys are read in chunks, so that a vendor of a million keys does not fill the memory.
 CHUNK = 1000
@@ -26,7 +26,8 @@ async def due_links(config: Config, vendor: str, links: list[YearLink]) -> list[
 
 
 def _due_links(config: Config, vendor: str, links: list[YearLink]) -> list[YearLink]:
-    from christmas.catalog import database, listings
+    from christmas.catalog.writing import listings
+    from christmas.db import database
 
     by_path = {url_path(link.url): link for link in links}
     with database.read(database.of(config)) as connection:
@@ -40,10 +41,12 @@ async def known_listings(config: Config, vendor: str) -> int:
 
 
 def _known_listings(config: Config, vendor: str) -> int:
-    from christmas.catalog import database, health, listings
+    from christmas.catalog import vendor_health
+    from christmas.catalog.writing import listings
+    from christmas.db import database
 
     with database.read(database.of(config)) as connection:
-        return listings.known(connection, vendor, health.measure_since(connection, vendor, datetime.now(UTC)))
+        return listings.known(connection, vendor, vendor_health.measure_since(connection, vendor, datetime.now(UTC)))
 
 
 async def pages(config: Config, vendor: str, arguments: Arguments) -> AsyncIterator[KeyRow]:
@@ -62,10 +65,11 @@ def _allowance(config: Config, vendor: str, arguments: Arguments) -> int:
     limit = arguments.limit if arguments.limit is not None else 10**9
     if arguments.which != "stale":
         return limit
-    from christmas.catalog import database, keys
+    from christmas.catalog import page_schedule
+    from christmas.db import database
 
     with database.read(database.of(config)) as connection:
-        read_today = keys.pages_read_today(connection, vendor, datetime.now(UTC))
+        read_today = page_schedule.pages_read_today(connection, vendor, datetime.now(UTC))
     return min(limit, max(config.sync.pages_per_day - read_today, 0))
 
 
@@ -75,22 +79,24 @@ async def count(config: Config, vendor: str, arguments: Arguments) -> int:
 
 
 def _count(config: Config, vendor: str, arguments: Arguments) -> int:
-    from christmas.catalog import database, keys
+    from christmas.catalog import page_schedule
+    from christmas.db import database
 
     with database.read(database.of(config)) as connection:
-        found = keys.count_pages(connection, vendor, _wanted(config, arguments))
+        found = page_schedule.count_pages(connection, vendor, _wanted(config, arguments))
     return min(found, _allowance(config, vendor, arguments))
 
 
 def _chunk(config: Config, vendor: str, arguments: Arguments, after: int, size: int) -> list[KeyRow]:
-    from christmas.catalog import database, keys
+    from christmas.catalog import page_schedule
+    from christmas.db import database
 
     with database.read(database.of(config)) as connection:
-        return keys.select_pages(connection, vendor, _wanted(config, arguments), limit=size, after=after)
+        return page_schedule.select_pages(connection, vendor, _wanted(config, arguments), limit=size, after=after)
 
 
 def _wanted(config: Config, arguments: Arguments) -> Wanted:
-    from christmas.catalog.keys import Wanted
+    from christmas.catalog.page_schedule import Wanted
 
     everything = arguments.keys or (arguments.stage and arguments.year)
     return Wanted(

@@ -6,7 +6,7 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
-from christmas import embedded
+from christmas import valkey
 from christmas.errors import RedisUnavailable
 from christmas.items import YearLink
 
@@ -53,7 +53,7 @@ class YearLinkCache:
         from redis import RedisError
 
         try:
-            client = embedded.connect(self.config)
+            client = valkey.connect(self.config)
             try:
                 return act(client)
             finally:

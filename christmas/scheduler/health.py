@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from christmas.config import Config
-    from christmas.readiness import Readiness
+    from christmas.health.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 

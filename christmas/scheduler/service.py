@@ -6,12 +6,12 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from christmas.access import services
-from christmas.catalog import access_log, database, jobs, schedules
+from christmas.access import audit_log, bootstrap
+from christmas.db import database
 from christmas.errors import DatabaseUnavailable
-from christmas.jobs import hooks, wake
+from christmas.health.readiness import Readiness
+from christmas.jobs import hooks, notify, records, schedules
 from christmas.jobs import schedule_changes as changes
-from christmas.readiness import Readiness
 from christmas.scheduler.health import Pulse, listening
 from christmas.scheduler.tick import tick
 
@@ -33,7 +33,7 @@ PRUNE_EVERY = timedelta(hours=1)
 def run(config: Config, stop: Event) -> None:
     """Run until ``stop``; raises what is wrong at the start, and nothing later."""
     hooks.check(config)
-    config = services.prepare(config, "scheduler")
+    config = bootstrap.prepare(config, "scheduler")
     engine = database.of(config)
     with database.begin(engine) as connection:
         changes.sync(connection, config.schedules, datetime.now(UTC))
@@ -50,7 +50,7 @@ def _tick_until(stop: Event, config: Config, engine: Engine, pulse: Pulse) -> No
         now = datetime.now(UTC)
         try:
             if tick(engine, config, now):
-                wake.nodes(config)
+                notify.nodes(config)
             if abs(now - pruned_at) > PRUNE_EVERY:  # the clock may have been ahead
                 _prune(engine, config, now, stop, pulse)
                 pruned_at = now
@@ -67,10 +67,10 @@ def _tick_until(stop: Event, config: Config, engine: Engine, pulse: Pulse) -> No
 def _prune(engine: Engine, config: Config, now: datetime, stop: Event, pulse: Pulse) -> None:
     with database.begin(engine) as connection:
         schedules.prune(connection, now - FIRINGS_KEPT)
-        access_log.prune(connection, now - timedelta(days=config.access.log_days))
+        audit_log.prune(connection, now - timedelta(days=config.access.log_days))
     # A thousand records a transaction: nobody waits long for the queue. What is left is removed an hour later.
     while not stop.is_set():
         with database.begin(engine) as connection:
-            if not jobs.prune(connection, now - timedelta(days=config.jobs.keep_days)):
+            if not records.prune(connection, now - timedelta(days=config.jobs.keep_days)):
                 return
         pulse.beat()

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from christmas.catalog import database, schedules
+from christmas.db import database
 from christmas.errors import ChristmasError, DatabaseUnavailable
-from christmas.jobs import client
+from christmas.jobs import schedules, submission
 from christmas.jobs.triggers import jitter, next_time
 from christmas.logs.lines import about
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from christmas.catalog.schedules import ScheduleRow
     from christmas.config import Config
-    from christmas.jobs.client import Plan
+    from christmas.jobs.schedules import ScheduleRow
+    from christmas.jobs.submission import Plan
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def _tend(engine: Engine, row: ScheduleRow, config: Config, now: datetime) -> in
     chosen: Plan | ChristmasError
     try:
         # A root of its own each time: the last one may wait for its slowest vendor, while the others are due again.
-        chosen = client.plan(engine, row.job, row.arguments, config=config, submitted_by=SUBMITTER, always_new=True)
+        chosen = submission.plan(engine, row.job, row.arguments, config=config, submitted_by=SUBMITTER, always_new=True)
     except DatabaseUnavailable:
         raise
     except ChristmasError as refusal:  # recorded below; the schedule goes on
@@ -123,7 +123,7 @@ def _submit(
         logger.error("Schedule %s: %s", row.name, chosen)
         schedules.fired(connection, row.name, due_at, job_id=None, error=str(chosen))
         return 0
-    job = client.add(connection, chosen)
+    job = submission.add(connection, chosen)
     schedules.fired(connection, row.name, due_at, job_id=job.id, error=None)
     due = f"{due_at:%Y-%m-%d %H:%M:%S}"
     logger.info("Schedule %s, due %s: job %s", row.name, due, job.id, extra=about(job))

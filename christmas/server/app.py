@@ -13,10 +13,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from christmas import __version__
-from christmas.server import guard, problems, state
+from christmas.server import auth, problems, state
 from christmas.server.api import router as api
-from christmas.server.asgi import Conditional, Heads, Surroundings
 from christmas.server.health import router as health
+from christmas.server.middleware import Conditional, Heads, Surroundings
 from christmas.server.openapi import describe
 from christmas.server.web import errors, pages, static
 
@@ -64,7 +64,7 @@ def create(config: Config) -> FastAPI:
     app.include_router(api)
     app.include_router(pages)
     static.mount(app)
-    problems.install(app, errors.page, guard.count_unseen)
+    problems.install(app, errors.page, auth.count_unseen)
     describe(app)
     app.state.paths = {route.endpoint: route.path for route in iter_route_contexts(app.routes)}
     return app

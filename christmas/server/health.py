@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from christmas.metrics import prometheus
 from christmas.server import state as states
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
 
 router = APIRouter(tags=["health"])

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from christmas.access import services
+from christmas.access import bootstrap
 from christmas.config import is_loopback
 from christmas.errors import ChristmasError, ConfigurationError
-from christmas.leash import watch
+from christmas.health.parent import watch
 from christmas.server import app
 from christmas.server.draining import Server
 from christmas.server.helpers import Helpers
@@ -42,7 +42,7 @@ def run(config: Config, *, leash: bool = False, descriptor: int | None = None) -
         raise ConfigurationError(
             f"access.test_users has keys that everybody knows: not on {server.bind_address}, only on 127.0.0.1."
         )
-    bound = services.prepare(config, "server")
+    bound = bootstrap.prepare(config, "server")
     listener = _listener(config) if descriptor is None else socket.socket(fileno=descriptor)
     application = app.create(bound)
     state = application.state.christmas

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any
 
-from christmas.access import policy
-from christmas.catalog import database, sessions
+from christmas.access import sessions
+from christmas.access.counters import Shared
+from christmas.access.rate_limit import Limits
 from christmas.catalog.search import Vocabulary
-from christmas.readiness import Readiness
+from christmas.db import database
+from christmas.health.readiness import Readiness
+from christmas.policy import rules
 from christmas.server.counts import Counts
-from christmas.server.limits import Limits
-from christmas.server.shared import Shared
 from christmas.server.wrong_keys import WrongKeys
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from starlette.requests import Request
 
-    from christmas.access.policy import Policy
     from christmas.config import Config
+    from christmas.policy.rules import Policy
 
 
 logger = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ def make(config: Config) -> State:
     return State(
         config,
         engine,
-        policy.load(config),
+        rules.load(config),
         shared,
         WrongKeys(config.access.failed_logins_per_minute, shared),
         Limits(shared),

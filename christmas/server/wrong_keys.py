@@ -10,7 +10,7 @@ from christmas.access.throttle import WINDOW_SECONDS, Throttle
 if TYPE_CHECKING:
     from redis import Redis
 
-    from christmas.server.shared import Shared
+    from christmas.access.counters import Shared
 
 PREFIX = "christmas:wrong-keys"
 # An address that was open is taken for open so long, for requests with a right key; asking anew would cost as much as

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from christmas.access import policy, rights
-from christmas.access.policy import SESSION_USE, Policy
 from christmas.config import AccessConfig, Config
 from christmas.errors import AccessDenied, ConfigurationError
+from christmas.policy import rights
+from christmas.policy import rules as policy
+from christmas.policy.rules import SESSION_USE, Policy
 
 SHIPPED = policy.load(Config())
 SERVICES = ["service:scheduler", "service:integrator", "service:auditor", "service:server"]

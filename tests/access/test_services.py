@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from christmas.access import services
-from christmas.catalog import database, users
+from christmas.access import api_keys, bootstrap
+from christmas.db import database
 from christmas.demo.server import DemoServer
 from tests.farm import Farm, Node, until
 
@@ -57,10 +57,10 @@ def test_the_first_start_makes_a_key_that_only_its_owner_can_read(farm: Farm, no
 
 def test_a_second_start_keeps_the_key(farm: Farm, node: Node) -> None:
     before = (farm.folder / "keys" / "integrator.key").read_bytes()
-    services.check(farm.config, farm.engine, "integrator")
+    bootstrap.check(farm.config, farm.engine, "integrator")
     assert (farm.folder / "keys" / "integrator.key").read_bytes() == before
     with database.read(farm.engine) as connection:
-        assert [row.user for row in users.list_keys(connection)].count("service-integrator") == 1
+        assert [row.user for row in api_keys.list_keys(connection)].count("service-integrator") == 1
 
 
 @pytest.mark.parametrize("service", COMMANDS)
@@ -73,11 +73,11 @@ def test_a_wrong_key_stops_the_service(service: str, farm: Farm) -> None:
 
 @pytest.mark.parametrize("service", COMMANDS)
 def test_a_revoked_key_stops_the_service(service: str, farm: Farm) -> None:
-    _, key = farm.key(services.role(service), user=services.user(service))
+    _, key = farm.key(bootstrap.role(service), user=bootstrap.user(service))
     with database.begin(farm.engine) as connection:
-        found = users.find_key(connection, key)
+        found = api_keys.find_key(connection, key)
         assert found is not None
-        users.revoke(connection, found.id, found.created_at)
+        api_keys.revoke(connection, found.id, found.created_at)
     line = refused(farm, COMMANDS[service], CHRISTMAS__ACCESS__KEY=key)
     assert f"{found.id} was revoked" in line
     assert key not in line
@@ -86,7 +86,7 @@ def test_a_revoked_key_stops_the_service(service: str, farm: Farm) -> None:
 @pytest.mark.parametrize("service", COMMANDS)
 def test_the_key_of_another_service_stops_the_service(service: str, farm: Farm) -> None:
     other = next(name for name in COMMANDS if name != service)
-    _, key = farm.key(services.role(other), user=services.user(other))
+    _, key = farm.key(bootstrap.role(other), user=bootstrap.user(other))
     line = refused(farm, COMMANDS[service], CHRISTMAS__ACCESS__KEY=key)
     assert f"is not 'service-{service}''s" in line
     assert key not in line
@@ -94,7 +94,7 @@ def test_the_key_of_another_service_stops_the_service(service: str, farm: Farm) 
 
 @pytest.mark.parametrize("service", COMMANDS)
 def test_its_users_key_of_another_role_stops_the_service(service: str, farm: Farm) -> None:
-    _, key = farm.key("internal", user=services.user(service))
+    _, key = farm.key("internal", user=bootstrap.user(service))
     line = refused(farm, COMMANDS[service], CHRISTMAS__ACCESS__KEY=key)
     assert f"it has the role internal, and not service:{service}" in line
 
@@ -103,7 +103,7 @@ def test_its_users_key_of_another_role_stops_the_service(service: str, farm: Far
 @pytest.mark.parametrize("service", COMMANDS)
 def test_a_key_file_that_others_can_read_stops_the_service(service: str, shops: DemoServer, tmp_path: Path) -> None:
     farm = Farm(tmp_path / "farm", shops)
-    key = services.own_key(farm.config, farm.engine, service)
+    key = bootstrap.own_key(farm.config, farm.engine, service)
     path = farm.folder / "keys" / f"{service}.key"
     path.chmod(0o640)
     line = refused(farm, COMMANDS[service])
@@ -114,7 +114,7 @@ def test_a_key_file_that_others_can_read_stops_the_service(service: str, shops: 
 @pytest.mark.integration
 def test_a_damaged_key_file_stops_the_service_with_what_to_do(shops: DemoServer, tmp_path: Path) -> None:
     farm = Farm(tmp_path / "farm", shops)
-    services.own_key(farm.config, farm.engine, "integrator")
+    bootstrap.own_key(farm.config, farm.engine, "integrator")
     path = farm.folder / "keys" / "integrator.key"
     for content in (b"", b"\xff\xfe\x00"):
         path.write_bytes(content)
@@ -144,7 +144,7 @@ def test_no_key_and_no_hash_is_in_a_log(farm: Farm, node: Node) -> None:
     texts = [path.read_text(encoding="ascii").strip() for path in (farm.folder / "keys").glob("*.key")]
     assert len(texts) == 2
     with database.read(farm.engine) as connection:
-        texts += [row.hash.hex() for row in users.list_keys(connection)]
+        texts += [row.hash.hex() for row in api_keys.list_keys(connection)]
     for service in farm.services:
         assert not [text for text in texts if text in service.log]
 
@@ -187,7 +187,7 @@ def test_a_spiders_process_gets_a_short_list_of_variables(shops: DemoServer, tmp
     import psutil
 
     farm = Farm(tmp_path / "farm", shops)
-    key = services.own_key(farm.config, farm.engine, "integrator")
+    key = bootstrap.own_key(farm.config, farm.engine, "integrator")
     shops.shops[VENDOR].delay_seconds = 1.0
     try:
         node = farm.node(
@@ -232,7 +232,7 @@ def test_keys_that_were_made_before_are_made_known(farm: Farm, tmp_path: Path) -
     assert scheduler.stop() == 0, scheduler.log
     assert "is not valid: key" in refused(farm, "scheduler", CHRISTMAS__ACCESS__KEY=made[1])
     with database.read(farm.engine) as connection:
-        known = [users.find_key(connection, key) for key in made]
+        known = [api_keys.find_key(connection, key) for key in made]
     assert [(one.user, one.role) for one in known if one is not None] == [
         ("service-scheduler", "service:scheduler"), ("service-server", "service:server")
     ]  # fmt: skip
@@ -261,9 +261,9 @@ def test_a_key_of_another_or_one_that_was_revoked_is_refused(farm: Farm, tmp_pat
     assert key not in done.stderr
     _, key = farm.key("service:scheduler", user="service-scheduler")
     with database.begin(farm.engine) as connection:
-        found = users.find_key(connection, key)
+        found = api_keys.find_key(connection, key)
         assert found is not None
-        users.revoke(connection, found.id, datetime.now(UTC))
+        api_keys.revoke(connection, found.id, datetime.now(UTC))
     done = farm.run("db", "upgrade", "--service-keys", str(written(tmp_path / "revoked", scheduler=key)))
     assert done.returncode == 1
     assert "was revoked" in done.stderr

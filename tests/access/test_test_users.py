@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from christmas.access import policy
-from christmas.catalog import access_log, database, users
+from christmas.access import api_keys, audit_log
 from christmas.config import Config
+from christmas.db import database
 from christmas.demo.server import DemoServer
+from christmas.policy import rules
 from tests.farm import ROOT, Farm, Node
 
 KEYS: dict[str, str] = json.loads((ROOT / "config" / "test.json").read_text(encoding="utf-8"))["access"]["test_users"]
@@ -34,7 +35,7 @@ def name(role: str) -> str:
 
 
 def test_there_is_one_for_every_role_each_with_a_key_of_its_own() -> None:
-    assert list(KEYS) == policy.load(Config()).roles()
+    assert list(KEYS) == rules.load(Config()).roles()
     assert len(set(KEYS.values())) == len(KEYS)
 
 
@@ -54,7 +55,7 @@ def test_a_second_start_makes_no_more_of_them(farm: Farm, node: Node) -> None:
     second = farm.node("--consumers", "auditor", ENV="test")
     assert second.ask("daemonstatus.json", key=("test-internal", KEYS["internal"])).status == 200
     with database.read(farm.engine) as connection:
-        made = [row.user for row in users.list_keys(connection) if row.user.startswith("test-")]
+        made = [row.user for row in api_keys.list_keys(connection) if row.user.startswith("test-")]
     assert sorted(made) == sorted(map(name, KEYS))
 
 
@@ -70,7 +71,7 @@ def test_another_configuration_on_the_same_catalog_does_not_know_them(farm: Farm
     for role, key in KEYS.items():
         assert other.ask("daemonstatus.json", key=(name(role), key)).status == 401
     with database.read(farm.engine) as connection:
-        assert "is for tests" in str(access_log.latest(connection, 1)[0].reason)
+        assert "is for tests" in str(audit_log.latest(connection, 1)[0].reason)
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "node.example"])

@@ -103,7 +103,7 @@ class Soak:
         from scrapy.utils.project import get_project_settings
 
         from christmas import config
-        from christmas.catalog import database
+        from christmas.db import database
 
         self.config = config.current()
         self.engine = database.of(self.config)
@@ -115,7 +115,8 @@ class Soak:
 
     async def crawl(self, scenario: str, step: str, arguments: dict[str, Any]) -> None:
         """Crawl to the end, or stop after CRAWL_SECONDS, and print the job's record."""
-        from christmas.catalog import database, jobs
+        from christmas.db import database
+        from christmas.jobs import records
 
         job_id, asked, began = uuid4().hex, self.shop.asked, time.monotonic()
         task = self.runner.crawl(self.shop.vendor, _job=job_id, **arguments)
@@ -123,7 +124,7 @@ class Soak:
             await self.runner.stop()
         await task
         with database.read(self.engine) as connection:
-            job = jobs.get(connection, job_id)
+            job = records.get(connection, job_id)
         line = {
             "scenario": scenario, "step": step, "arguments": arguments,
             "state": job.state if job else "no report", "outcome": job.outcome if job else None,
@@ -180,9 +181,9 @@ class Soak:
         return closing(sqlite3.connect(self.folder / name))
 
     def _redis(self) -> closing[Any]:
-        from christmas import embedded
+        from christmas import valkey
 
-        return closing(embedded.connect(self.config))
+        return closing(valkey.connect(self.config))
 
 
 @contextmanager
@@ -200,9 +201,9 @@ def services(vendor: str, folder: Path) -> Iterator[Shop]:
             "CHRISTMAS__POLITENESS__BACKOFF_BASE_SECONDS": "0.01",
         }
         yield shop
-    from christmas import embedded
+    from christmas import valkey
 
-    embedded.release(folder / "valkey")
+    valkey.release(folder / "valkey")
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from christmas.auditor.health import DISBELIEVED, STATES, Run, judge, still
+from christmas.auditor.verdict import DISBELIEVED, STATES, Run, judge, still
 
 JUMP = 3.0
 # What earlier runs of a well vendor have read, together.

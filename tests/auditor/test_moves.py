@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from christmas.auditor.moves import Moves, identity_doubt, price_factor
+from christmas.auditor.price_moves import Moves, identity_doubt, price_factor
 from tests.catalog.making import entry, product
 
 OLD: dict[str, Any] = {

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from christmas.catalog import database, health, held, kept_pages
-from christmas.catalog.held import HeldRow
+from christmas.catalog import held_changes, kept_pages, vendor_health
+from christmas.catalog.held_changes import HeldRow
+from christmas.db import database
 from christmas.demo.breakages import BREAKAGES
 from christmas.demo.faults import Fault
 from christmas.demo.server import DemoServer
@@ -40,7 +41,7 @@ def plain(site: Site, place: int = 0) -> Offer:
 
 def of_state(site: Site, state: str = "held") -> list[HeldRow]:
     with database.read(site.engine) as connection:
-        return held.find(connection, state=state)
+        return held_changes.find(connection, state=state)
 
 
 def christmas(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -140,7 +141,7 @@ def test_a_store_wide_sale_is_through_after_twenty_pages(server: DemoServer, far
 
     def confirmed() -> bool:
         with database.read(farm.engine) as connection:
-            return bool(held.find(connection, state="released")) and not held.find(connection)
+            return bool(held_changes.find(connection, state="released")) and not held_changes.find(connection)
 
     until(confirmed, 60, "the sale")
     paths = {offer.path for offer in shop.truth().values()}
@@ -148,7 +149,7 @@ def test_a_store_wide_sale_is_through_after_twenty_pages(server: DemoServer, far
     here = Site(farm.folder, shop, {"CHRISTMAS__DATABASE__URL": farm.config.database_url})
     assert here.differences() == []
     with database.read(farm.engine) as connection:
-        state = health.get(connection, VENDOR)
+        state = vendor_health.get(connection, VENDOR)
     assert state is not None
     assert state.state == "healthy"
 

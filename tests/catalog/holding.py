@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from christmas.catalog.held import HeldRow
-from christmas.catalog.pages import product_id
-from christmas.catalog.tables import held_changes
+from christmas.catalog.held_changes import HeldRow
+from christmas.catalog.writing.product_pages import product_id
+from christmas.db.tables import held_changes
 from christmas.items import Page, SecondReading
 from tests.catalog.making import VENDOR, at, product, write
 from tests.catalog.watches import doubt

@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from christmas.catalog import changes, products, store
+from christmas.catalog import changes, products
 from christmas.catalog.changes import ChangeRow
-from christmas.catalog.pages import product_id
 from christmas.catalog.products import ProductRow
-from christmas.catalog.store import Written
-from christmas.catalog.tables import keys, metadata
+from christmas.catalog.writing import store
+from christmas.catalog.writing.product_pages import product_id
+from christmas.catalog.writing.store import Written
+from christmas.db.tables import keys, metadata
 from christmas.items import Availability, ListingEntry, ListingReading, PageUnread, Product
 
 VENDOR = "bells_example"

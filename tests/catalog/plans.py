@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from christmas.catalog.tables import metadata
+from christmas.db.tables import metadata
 
 TABLES = "|".join(metadata.tables)
 

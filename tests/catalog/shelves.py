@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text, update
 
-from christmas.catalog import database, pieces, products
-from christmas.catalog.browse import Filters
+from christmas.catalog import products, search_terms
+from christmas.catalog.product_lists import Filters
 from christmas.catalog.products import ProductRow
-from christmas.catalog.tables import keys, metadata
+from christmas.db import database
+from christmas.db.tables import keys, metadata
 from christmas.items import Availability
 from tests.catalog.making import at, product, write
 
@@ -112,7 +113,7 @@ def _answers(row: ProductRow, filters: Filters) -> Iterator[bool]:
 def _has_words(row: ProductRow, filters: Filters) -> bool:
     query = filters.query
     assert query is not None
-    words = pieces.words_of(
+    words = search_terms.words_of(
         vendor=row.vendor, name=row.name, brand=row.brand, series=row.series, sku=row.sku, release_year=row.release_year
     ).split()
     asked = [word in words for word in query.words]

@@ -11,11 +11,14 @@ import pytest
 from sqlalchemy import Connection, Engine, exc, select, text
 
 import christmas.catalog
-from christmas.access import policy, rights
-from christmas.catalog import access_log, binding, database, jobs, queue, tables
+from christmas.access import audit_log
 from christmas.catalog import products as product_rows
 from christmas.config import Config
+from christmas.db import database, permissions, tables
 from christmas.errors import AccessDenied, DatabaseUnavailable
+from christmas.jobs import queue, records
+from christmas.policy import rights
+from christmas.policy import rules as policy
 from tests.catalog.making import product, write
 from tests.catalog.words import check_index, find_by_words
 
@@ -150,9 +153,9 @@ def test_a_node_writes_the_access_log_and_does_not_read_it(bound: Callable[[str]
     node = bound("service:integrator")
     line = {"at": NOW, "address": "127.0.0.1", "resource": "jobs", "action": "submit", "allowed": False}
     with database.begin(node) as connection:
-        access_log.record(connection, **line)
+        audit_log.record(connection, **line)
     with pytest.raises(AccessDenied), database.read(node) as connection:
-        access_log.latest(connection)
+        audit_log.latest(connection)
 
 
 def test_a_spider_does_not_see_the_keys(bound: Callable[[str], Engine]) -> None:
@@ -187,7 +190,7 @@ def test_the_roles_of_postgresql_are_made_once(postgresql: Engine) -> None:
         database.grant(postgresql, rules)
     with database.read(postgresql) as connection:
         found = connection.scalars(text("SELECT rolname FROM pg_roles WHERE rolname LIKE 'christmas%'")).all()
-    assert sorted(found) == sorted(binding.role(subject) for subject in rules.subjects())
+    assert sorted(found) == sorted(permissions.role(subject) for subject in rules.subjects())
 
 
 def writing_functions() -> list[tuple[str, str]]:
@@ -216,4 +219,4 @@ def test_every_function_that_writes_names_its_permission(module: str, name: str)
 
 def test_the_owner_is_not_bound(connection: Connection) -> None:
     queue.submit(connection, queue.NewJob("a", "integrator.sync_links", "shop", "integrator", {}), NOW)
-    assert jobs.get(connection, "a") is not None
+    assert records.get(connection, "a") is not None

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from christmas.catalog import browse, database, ways
-from christmas.catalog.browse import SORTS, Filters, Piece
+from christmas.catalog import product_lists, query_plan
 from christmas.catalog.changes import BUYABLE
+from christmas.catalog.product_lists import SORTS, Filters, Piece
 from christmas.catalog.products import ProductRow
 from christmas.catalog.search import Query, Vocabulary, exactly
+from christmas.db import database
 from christmas.items import Availability
 from tests.catalog import shelves
 from tests.catalog.conftest import SERVERS
@@ -53,21 +54,23 @@ def shelf(filled: Engine) -> Iterator[Connection]:
         yield connection
 
 
-@pytest.fixture(params=[(0, ways.WALKED), (0, 20), (ways.FEW, ways.WALKED)], ids=["many", "walked in vain", "few"])
+@pytest.fixture(
+    params=[(0, query_plan.WALKED), (0, 20), (query_plan.FEW, query_plan.WALKED)], ids=["many", "walked in vain", "few"]
+)
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every filter be passed by many, so that the order's index is read, all or a part of it; or by few."""
     for name, value in zip(("FEW", "WALKED"), request.param, strict=True):
-        monkeypatch.setattr(ways, name, value)
+        monkeypatch.setattr(query_plan, name, value)
 
 
 def walked(connection: Connection, filters: Filters, sort: str, limit: int = 7) -> list[ProductRow]:
     """Give all pages in one list."""
     found: list[ProductRow] = []
     after = None
-    while rows := browse.page(connection, filters, sort, after, limit).rows:
+    while rows := product_lists.page(connection, filters, sort, after, limit).rows:
         assert len(rows) <= limit
         found += rows
-        after = browse.position(rows[-1], sort)
+        after = product_lists.position(rows[-1], sort)
     return found
 
 
@@ -92,7 +95,7 @@ def test_any_filters_find_what_a_plain_program_finds(shelf: Connection) -> None:
         filters = Filters(**{name: chance.choice(CHOICES[name]) for name in names})
         sort = SORTS[number % len(SORTS)]
         expected = passing(rows, filters, sort)
-        assert browse.page(shelf, filters, sort, None, 1000).rows == expected, filters
+        assert product_lists.page(shelf, filters, sort, None, 1000).rows == expected, filters
         if len(expected) < 100:
             assert walked(shelf, filters, sort, 30) == expected, filters
         found[bool(expected)] += 1
@@ -103,13 +106,13 @@ def test_any_filters_find_what_a_plain_program_finds(shelf: Connection) -> None:
 def test_a_walk_finds_the_same_whatever_its_stride(
     shelf: Connection, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(browse, "STRIDE", 90)
+    monkeypatch.setattr(product_lists, "STRIDE", 90)
     rows = everything(shelf)
     for values in combinations(*(CHOICES[name] for name in names)):
         filters = Filters(**dict(zip(names, values, strict=True)))
         found: list[ProductRow] = []
         after = None
-        while some := browse.walk(shelf, filters, after, 40):
+        while some := product_lists.walk(shelf, filters, after, 40):
             found += some
             after = some[-1].key_id
             if len(some) < 40:  # only at the end
@@ -123,7 +126,7 @@ def test_pieces_are_in_the_order_of_their_first_product(shelf: Connection, sort:
     expected: dict[tuple[int | None, str], list[ProductRow]] = {}
     for row in passing(everything(shelf), filters, sort):
         expected.setdefault((row.release_year, row.piece), []).append(row)
-    found, more = browse.pieces(shelf, filters, sort)
+    found, more = product_lists.pieces(shelf, filters, sort)
     assert [(one.release_year, one.piece) for one in found] == list(expected)
     # What is told of a piece is of all its offers, not only of those that passed.
     for one in found:
@@ -132,13 +135,15 @@ def test_pieces_are_in_the_order_of_their_first_product(shelf: Connection, sort:
         assert one.offers == sorted(listed, key=lambda row: (row.vendor, row.key_id))
         assert one.shops == list(dict.fromkeys(row.vendor for row in one.offers))
     assert not more
-    assert browse.piece_page(shelf, filters, sort, start=2, size=3) == browse.PiecePage(found[2:5], len(found), False)
+    assert product_lists.piece_page(shelf, filters, sort, start=2, size=3) == product_lists.PiecePage(
+        found[2:5], len(found), False
+    )
 
 
 def test_the_offers_of_pieces_are_read_in_two_statements(shelf: Connection) -> None:
     shelf.execute(text("SELECT 1"))  # SQLite's transaction has begun
     with collected(shelf) as statements:
-        found, _ = browse.pieces(shelf, Filters(), "changed")
+        found, _ = product_lists.pieces(shelf, Filters(), "changed")
     assert len({one.release_year for one in found}) > 4
     assert len(statements) == 3
     if shelf.dialect.name == "sqlite":
@@ -149,49 +154,49 @@ def test_the_offers_of_pieces_are_read_in_two_statements(shelf: Connection) -> N
 
 
 def test_of_the_offers_of_a_piece_so_many_are_given(shelf: Connection) -> None:
-    found = browse.offers(shelf, "QX4822", 1985)
+    found = product_lists.offers(shelf, "QX4822", 1985)
     assert len(found) > 2
-    assert browse.offers(shelf, "QX4822", 1985, limit=2) == found[:2]
+    assert product_lists.offers(shelf, "QX4822", 1985, limit=2) == found[:2]
 
 
 def test_more_products_than_are_looked_at(shelf: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, more = browse.pieces(shelf, Filters(), "changed", limit=10)
+    found, more = product_lists.pieces(shelf, Filters(), "changed", limit=10)
     assert more
     assert 0 < len(found) <= 10
-    monkeypatch.setattr(ways, "CANDIDATES", 10)
-    found, more = browse.pieces(shelf, Filters(query=exactly("frosty")), "price")
+    monkeypatch.setattr(query_plan, "CANDIDATES", 10)
+    found, more = product_lists.pieces(shelf, Filters(query=exactly("frosty")), "price")
     assert more
     assert 0 < len(found) <= 10
 
 
 @pytest.mark.parametrize("name", ["brand", "series"])
 def test_a_brand_or_series_of_more_products_than_a_text_may_find(connection: Connection, name: str) -> None:
-    count = ways.CANDIDATES + 50
+    count = query_plan.CANDIDATES + 50
     common = {name: "Radko", "price_minor": 500}
     write(connection, *(product(str(number), number % 7, **common) for number in range(count)))
     write(connection, product("other", **(common | {name: "Radkos"})))
     for sort in ("changed", "price"):
         found = walked(connection, Filters(**{name: "RADKO"}), sort, 200)
         assert sorted(int(row.key) for row in found) == list(range(count))
-    assert not browse.page(connection, Filters(**{name: "radko"}), "changed", None, 5).more
-    text_page = browse.page(connection, Filters(query=exactly("radko")), "changed", None, 5)
+    assert not product_lists.page(connection, Filters(**{name: "radko"}), "changed", None, 5).more
+    text_page = product_lists.page(connection, Filters(query=exactly("radko")), "changed", None, 5)
     assert text_page.more
-    assert not browse.page(connection, Filters(query=exactly("radkos")), "changed", None, 5).more
+    assert not product_lists.page(connection, Filters(query=exactly("radkos")), "changed", None, 5).more
 
 
 def test_a_position_of_any_number_is_after_or_before_all(shelf: Connection) -> None:
     most = 2**63 - 1
     for sort, after in (("price", (most, most)), ("year", (most, "", most)), ("-year", (-most, "", 0))):
-        assert browse.page(shelf, Filters(), sort, after, 5).rows == []
-    assert browse.offers(shelf, "QX4822", most) == []
-    assert browse.year_page(shelf, most, None, 5) == []
+        assert product_lists.page(shelf, Filters(), sort, after, 5).rows == []
+    assert product_lists.offers(shelf, "QX4822", most) == []
+    assert product_lists.year_page(shelf, most, None, 5) == []
 
 
 @pytest.mark.parametrize("vendors", [None, [VENDORS[3]], VENDORS[:2], []])
 def test_years(shelf: Connection, vendors: list[str] | None) -> None:
     seen = {row.release_year for row in everything(shelf) if vendors is None or row.vendor in vendors}
     dated: list[int | None] = sorted((year for year in seen if year is not None), reverse=True)
-    assert browse.years(shelf, vendors) == dated + [None] * (None in seen)
+    assert product_lists.years(shelf, vendors) == dated + [None] * (None in seen)
     assert vendors == [] or dated
 
 
@@ -204,12 +209,12 @@ def test_the_list_of_a_year_is_complete(shelf: Connection, year: int | None, ven
             expected.setdefault(row.piece, set()).add(row.key_id)
     found: list[Piece] = []
     after = None
-    while some := browse.year_page(shelf, year, after, 3, vendors):
+    while some := product_lists.year_page(shelf, year, after, 3, vendors):
         found += some
         after = some[-1].piece
     assert [(one.piece, {row.key_id for row in one.offers}) for one in found] == sorted(expected.items())
     for one in found:
-        assert {row.key_id for row in browse.offers(shelf, one.piece, year, vendors)} == expected[one.piece]
+        assert {row.key_id for row in product_lists.offers(shelf, one.piece, year, vendors)} == expected[one.piece]
 
 
 def test_nothing_is_listed_twice_while_prices_change(engine: Engine) -> None:
@@ -219,11 +224,11 @@ def test_nothing_is_listed_twice_while_prices_change(engine: Engine) -> None:
     after = None
     for hours in range(1, 100):
         with database.read(engine) as connection:
-            rows = browse.page(connection, Filters(), "year", after, 7).rows
+            rows = product_lists.page(connection, Filters(), "year", after, 7).rows
         if not rows:
             break
         seen += [row.key for row in rows]
-        after = browse.position(rows[-1], "year")
+        after = product_lists.position(rows[-1], "year")
         with database.begin(engine) as connection:
             write(connection, *(product(str(number), hours, price_minor=hours) for number in range(hours, 40, 2)))
     assert sorted(seen) == sorted(str(number) for number in range(40))
@@ -242,7 +247,7 @@ def test_what_is_told_of_a_piece(connection: Connection) -> None:
         product("5", 4, name="Frosty Friends", sku="QX4822", release_year=1986),
         product("6", 5, name="Bell", price_minor=None),
     )
-    (bell, later, one), more = browse.pieces(connection, Filters(), "changed")
+    (bell, later, one), more = product_lists.pieces(connection, Filters(), "changed")
     assert not more
     assert (later.release_year, later.piece, later.name) == (1986, "QX4822", "Frosty Friends")
     assert (bell.piece, bell.best, bell.sku) == (stored(connection, "6").id.hex, None, None)
@@ -257,7 +262,7 @@ def test_what_is_told_of_a_piece(connection: Connection) -> None:
 def test_what_is_gone_is_no_best_price(connection: Connection) -> None:
     write(connection, product("1", price_minor=1000, sku="QX1"), product("2", price_minor=2000, sku="QX1"))
     connection.execute(text("UPDATE keys SET gone_since = first_seen WHERE key = '1'"))
-    ((one,), _) = browse.pieces(connection, Filters(gone=True), "price")
+    ((one,), _) = product_lists.pieces(connection, Filters(gone=True), "price")
     assert [row.key for row in one.offers] == ["1", "2"]
     assert one.best == stored(connection, "2")
 
@@ -266,7 +271,7 @@ def test_a_misspelt_text_leads_to_the_product(shelf: Connection) -> None:
     vocabulary = Vocabulary()
     vocabulary.refresh(shelf)
     filters = Filters(query=vocabulary.understood("frosty freinds 1985"))
-    found = browse.page(shelf, filters, "changed", None, 1000).rows
+    found = product_lists.page(shelf, filters, "changed", None, 1000).rows
     assert found == passing(everything(shelf), filters, "changed")
     assert {row.release_year for row in found} == {1985}
     assert all("Frosty Friends" in f"{row.name} {row.series}" for row in found)

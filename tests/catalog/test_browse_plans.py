@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from christmas.catalog import browse, database, search, ways
-from christmas.catalog.browse import SORTS, Filters
+from christmas.catalog import product_lists, query_plan, search
+from christmas.catalog.product_lists import SORTS, Filters
 from christmas.catalog.search import Query, Vocabulary
+from christmas.db import database
 from tests.catalog import shelves
 from tests.catalog.conftest import SERVERS
 from tests.catalog.making import at
@@ -32,17 +33,19 @@ ORDERED_BY = {
     "year": "ix_products_release_year_piece",
 }  # fmt: skip
 READS: dict[str, Callable[[Connection], object]] = {
-    "walk": lambda connection: browse.walk(connection, Filters(), 7, 10),
-    "walk of a vendor": lambda connection: browse.walk(connection, Filters(vendor=VENDORS[0]), 7, 10),
-    "walk of a series": lambda connection: browse.walk(connection, Filters(series="Tin Locomotive"), 7, 10),
-    "offers": lambda connection: browse.offers(connection, "QX4822", 1985, VENDORS[:2]),
-    "offers of an unknown year": lambda connection: browse.offers(connection, "QX4822", None),
-    "a year": lambda connection: browse.year_page(connection, 1985, "QX", 5, VENDORS[:2]),
-    "an unknown year": lambda connection: browse.year_page(connection, None, None, 5),
-    "years": browse.years,
-    "years of vendors": lambda connection: browse.years(connection, VENDORS[:2]),
-    "pieces": lambda connection: browse.pieces(connection, Filters(), "price", limit=5),
-    "pieces of a text": lambda connection: browse.pieces(connection, Filters(query=search.exactly("tin")), "year"),
+    "walk": lambda connection: product_lists.walk(connection, Filters(), 7, 10),
+    "walk of a vendor": lambda connection: product_lists.walk(connection, Filters(vendor=VENDORS[0]), 7, 10),
+    "walk of a series": lambda connection: product_lists.walk(connection, Filters(series="Tin Locomotive"), 7, 10),
+    "offers": lambda connection: product_lists.offers(connection, "QX4822", 1985, VENDORS[:2]),
+    "offers of an unknown year": lambda connection: product_lists.offers(connection, "QX4822", None),
+    "a year": lambda connection: product_lists.year_page(connection, 1985, "QX", 5, VENDORS[:2]),
+    "an unknown year": lambda connection: product_lists.year_page(connection, None, None, 5),
+    "years": product_lists.years,
+    "years of vendors": lambda connection: product_lists.years(connection, VENDORS[:2]),
+    "pieces": lambda connection: product_lists.pieces(connection, Filters(), "price", limit=5),
+    "pieces of a text": lambda connection: product_lists.pieces(
+        connection, Filters(query=search.exactly("tin")), "year"
+    ),
     "words": lambda connection: Vocabulary().refresh(connection),
 }
 
@@ -85,13 +88,13 @@ def check(connection: Connection, read: Callable[[], object], seen: set[str]) ->
 @pytest.mark.parametrize("sort", SORTS)
 def test_no_list_reads_a_whole_table(shelf: Connection, sort: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # As if many products passed every filter: so it is where it matters.
-    monkeypatch.setattr(ways, "FEW", 0)
+    monkeypatch.setattr(query_plan, "FEW", 0)
     seen: set[str] = set()
-    first = browse.position(browse.page(shelf, Filters(), sort, None, 1).rows[0], sort)
+    first = product_lists.position(product_lists.page(shelf, Filters(), sort, None, 1).rows[0], sort)
     for number, chosen in enumerate(combinations(*CHOICES)):
         filters = Filters(**{name: value for some in chosen for name, value in some.items()})
         after = (None, first)[(number + number // 4) % 2]  # each choice of the last filter is seen with both
-        check(shelf, lambda filters=filters, after=after: browse.page(shelf, filters, sort, after, 5), seen)
+        check(shelf, lambda filters=filters, after=after: product_lists.page(shelf, filters, sort, after, 5), seen)
     assert len(seen) > 100
 
 
@@ -105,7 +108,7 @@ def test_a_filter_that_few_products_pass_is_where_a_read_begins(shelf: Connectio
         (Filters(series="tin locomotive"), "<expr>"),
     ):  # fmt: skip
         with collected(shelf) as statements:
-            assert browse.page(shelf, filters, sort, None, 5).rows
+            assert product_lists.page(shelf, filters, sort, None, 5).rows
         statement, parameters = statements[-1]
         plan = [row[3] for row in shelf.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
         assert re.match(rf"SEARCH products USING INDEX \w+ \({column}[=><]", plan[0]), (sort, plan)
@@ -116,8 +119,8 @@ def test_a_filter_that_few_products_pass_is_where_a_read_begins(shelf: Connectio
 def test_filters_that_exclude_each_other_do_not_let_an_order_be_read_to_its_end(
     shelf: Connection, sort: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ways, "FEW", 0)
-    monkeypatch.setattr(ways, "WALKED", 20)
+    monkeypatch.setattr(query_plan, "FEW", 0)
+    monkeypatch.setattr(query_plan, "WALKED", 20)
     rows = everything(shelf)
     choices: list[dict[str, Any]] = [
         {"vendors": [VENDORS[3], "unknown_example"]}, {"year": 1985}, {"year": 2001}, {"brand": "Hallmark"},
@@ -130,7 +133,7 @@ def test_filters_that_exclude_each_other_do_not_let_an_order_be_read_to_its_end(
             continue
         assert all(passing(rows, Filters(**some), sort) for some in (one, other))
         with collected(shelf) as statements:
-            assert browse.page(shelf, filters, sort, None, 5).rows == []
+            assert product_lists.page(shelf, filters, sort, None, 5).rows == []
         statement, parameters = statements[-1]
         plan = [row[3] for row in shelf.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
         assert re.match(r"SEARCH products USING INDEX ", plan[0]), (filters, plan)

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, insert, text
 
 from christmas.catalog import changes, products
 from christmas.catalog.changes import ChangeRow
-from christmas.catalog.pages import product_id
-from christmas.catalog.tables import changes as table
+from christmas.catalog.writing.product_pages import product_id
+from christmas.db.tables import changes as table
 from christmas.errors import ArgumentError
 from tests.catalog.making import HOUR, VENDOR, at, product, write
 from tests.catalog.plans import collected, whole_tables

@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from christmas.catalog import database, products
+from christmas.catalog import products
+from christmas.db import database
 from christmas.errors import DatabaseUnavailable
 from tests.catalog.making import entry, product, rows, stored, write
 

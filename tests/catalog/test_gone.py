@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from christmas.catalog import gone
-from christmas.catalog.tables import keys, listing_keys
+from christmas.catalog.writing import delisted
+from christmas.db.tables import keys, listing_keys
 from christmas.items import GoneReading
 from tests.catalog.making import VENDOR, at, entry, key_of, product, reading, rows, write
 
@@ -28,7 +28,7 @@ def known(connection: Connection, key: str = "7") -> tuple[str | None, int]:
 
 
 def wanted(connection: Connection, hours: float, **more: Any) -> list[str]:
-    return [row.key for row in gone.unconfirmed(connection, VENDOR, at(hours), **({"limit": 9} | more))]
+    return [row.key for row in delisted.unconfirmed(connection, VENDOR, at(hours), **({"limit": 9} | more))]
 
 
 @pytest.fixture
@@ -52,11 +52,11 @@ def test_two_days_confirm_it(lost: Connection, found: str, meaning: str) -> None
     write(lost, look(found, TUESDAY))
     assert (known(lost), wanted(lost, TUESDAY + 1), wanted(lost, WEDNESDAY)) == ((meaning, 1), [], ["7"])
     write(lost, look(found, WEDNESDAY))
-    assert (known(lost), wanted(lost, THURSDAY)) == ((meaning, gone.CONFIRMATIONS), [])
+    assert (known(lost), wanted(lost, THURSDAY)) == ((meaning, delisted.CONFIRMATIONS), [])
 
 
 def test_as_many_days_as_are_asked_for(lost: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gone, "CONFIRMATIONS", 3)
+    monkeypatch.setattr(delisted, "CONFIRMATIONS", 3)
     for hours in (TUESDAY, WEDNESDAY, THURSDAY):
         assert wanted(lost, hours) == ["7"]
         write(lost, look("missing", hours))
@@ -79,7 +79,7 @@ def test_a_day_is_one_of_utc(lost: Connection) -> None:
     make_gone(lost, "9")
     write(lost, look("missing", TUESDAY + 11, "9"))
     evening = at(TUESDAY + 13).astimezone(abroad)
-    assert [row.key for row in gone.unconfirmed(lost, VENDOR, evening, limit=9)] == ["9"]
+    assert [row.key for row in delisted.unconfirmed(lost, VENDOR, evening, limit=9)] == ["9"]
 
 
 def test_another_word_begins_anew(lost: Connection) -> None:
@@ -149,6 +149,6 @@ def test_what_is_wanted_comes_in_portions(connection: Connection) -> None:
     write(connection, entry("4"))
     assert wanted(connection, TUESDAY, limit=2) == ["1", "2"]
     assert wanted(connection, TUESDAY, limit=2, after=key_of(connection, "2").id) == ["3"]
-    assert gone.unconfirmed(connection, "other_example", at(TUESDAY), limit=9) == []
-    (first, *_) = gone.unconfirmed(connection, VENDOR, at(TUESDAY), limit=1)
+    assert delisted.unconfirmed(connection, "other_example", at(TUESDAY), limit=9) == []
+    (first, *_) = delisted.unconfirmed(connection, VENDOR, at(TUESDAY), limit=1)
     assert (first.key, first.url, first.release_year) == ("1", "https://bells.example/1.html", 1995)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert
 
-from christmas.catalog import health
-from christmas.catalog.health import HISTORY_DAYS, HISTORY_RUNS, HealthRow
-from christmas.catalog.tables import jobs
+from christmas.catalog import vendor_health
+from christmas.catalog.vendor_health import HISTORY_DAYS, HISTORY_RUNS, HealthRow
+from christmas.db.tables import jobs
 from tests.catalog.making import DAY, VENDOR, at
 
 BROKEN: dict[str, Any] = {"state": "broken", "kind": "prices_scaled", "reason": "The prices are 100 times theirs."}
@@ -17,11 +17,11 @@ HEALTHY: dict[str, Any] = {"state": "healthy", "kind": None, "reason": "All is w
 
 
 def record(connection: Connection, hours: float, vendor: str = VENDOR, job: str = "job-1", **values: Any) -> None:
-    health.record(connection, vendor, job_id=job, now=at(hours), **values)
+    vendor_health.record(connection, vendor, job_id=job, now=at(hours), **values)
 
 
 def known(connection: Connection, vendor: str = VENDOR) -> HealthRow:
-    found = health.get(connection, vendor)
+    found = vendor_health.get(connection, vendor)
     assert found is not None
     return found
 
@@ -42,11 +42,11 @@ def well(number: int, state: str = "healthy", **facts: int) -> dict[str, Any]:
 
 
 def numbers(connection: Connection, hours: float = 100) -> list[int]:
-    return [facts["number"] for facts in health.history(connection, VENDOR, at(hours))]
+    return [facts["number"] for facts in vendor_health.history(connection, VENDOR, at(hours))]
 
 
 def test_a_first_run_is_recorded(connection: Connection) -> None:
-    assert health.get(connection, VENDOR) is None
+    assert vendor_health.get(connection, VENDOR) is None
     record(connection, 1, **BROKEN)
     assert known(connection) == HealthRow(
         VENDOR, "broken", "prices_scaled", BROKEN["reason"], "job-1", at(1), at(1), None
@@ -77,10 +77,10 @@ def test_a_healthy_vendor_is_so_since_its_first_run(connection: Connection) -> N
 
 
 def test_accepting(connection: Connection) -> None:
-    assert not health.accept(connection, VENDOR, at(1))
+    assert not vendor_health.accept(connection, VENDOR, at(1))
     record(connection, 1, **BROKEN)
     record(connection, 1, vendor="other_example", **BROKEN)
-    assert health.accept(connection, VENDOR, at(5))
+    assert vendor_health.accept(connection, VENDOR, at(5))
     row = known(connection)
     assert (row.state, row.kind, row.since, row.accepted_at) == ("healthy", None, at(5), at(5))
     record(connection, 6, **HEALTHY)
@@ -91,9 +91,12 @@ def test_accepting(connection: Connection) -> None:
 def test_finding(connection: Connection) -> None:
     for vendor in ("b_example", "a_example", "c_example"):
         record(connection, 1, vendor=vendor, **HEALTHY)
-    assert [row.vendor for row in health.find(connection)] == ["a_example", "b_example", "c_example"]
-    assert [row.vendor for row in health.find(connection, ["c_example", "a_example"])] == ["a_example", "c_example"]
-    assert health.find(connection, []) == []
+    assert [row.vendor for row in vendor_health.find(connection)] == ["a_example", "b_example", "c_example"]
+    assert [row.vendor for row in vendor_health.find(connection, ["c_example", "a_example"])] == [
+        "a_example",
+        "c_example",
+    ]
+    assert vendor_health.find(connection, []) == []
 
 
 def test_healthy_runs_are_the_measure(connection: Connection) -> None:
@@ -125,14 +128,14 @@ def test_what_is_long_ago_is_no_measure(connection: Connection) -> None:
     ran(connection, (0, well(0)), (1, well(1)))
     assert numbers(connection, 24 * HISTORY_DAYS) == [1, 0]
     assert numbers(connection, 24 * HISTORY_DAYS + 0.5) == [1]
-    assert health.history(connection, VENDOR, at(1) + HISTORY_DAYS * 2 * DAY) == []
+    assert vendor_health.history(connection, VENDOR, at(1) + HISTORY_DAYS * 2 * DAY) == []
 
 
 def test_what_was_before_the_vendor_was_accepted_is_no_measure(connection: Connection) -> None:
     ran(connection, (1, well(1)), (2, well(2)))
     record(connection, 2, **BROKEN)
     assert numbers(connection) == [2, 1]
-    health.accept(connection, VENDOR, at(3))
+    vendor_health.accept(connection, VENDOR, at(3))
     assert numbers(connection) == []
     ran(connection, (4, well(4)))
     assert numbers(connection) == [4]

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from christmas.catalog import held, kept_pages
-from christmas.catalog.held import HeldRow
-from christmas.catalog.tables import held_changes
+from christmas.catalog import held_changes as held
+from christmas.catalog import kept_pages
+from christmas.catalog.held_changes import HeldRow
+from christmas.db.tables import held_changes
 from christmas.items import UNREAD, Page, SecondReading
 from tests.catalog.holding import OPERATOR, PAGE, hold_group, ids, state, states
 from tests.catalog.making import VENDOR, at, entry, history, product, rows, stored, told, write

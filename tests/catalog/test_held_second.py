@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from christmas.catalog import held
-from christmas.catalog.held import AUDITOR, HeldRow
+from christmas.catalog import held_changes
+from christmas.catalog.held_changes import AUDITOR, HeldRow
 from christmas.items import UNREAD, SecondReading
 from tests.catalog.holding import GROUP, OPERATOR, hold_group, ids, second, state, states
 from tests.catalog.making import VENDOR, at, history, product, rows, stored, write
@@ -35,7 +35,7 @@ def test_another_source_decides_on_a_price(
 ) -> None:
     write(connection, second(prices=prices))
     assert state(connection) == expected
-    (row,) = held.find(connection, state=expected)
+    (row,) = held_changes.find(connection, state=expected)
     assert row.checked_at == at(9)
     assert row.agrees is {"released": True, "discarded": False, "held": None}[expected]
     assert row.decided_by == (None if expected == "held" else AUDITOR)
@@ -58,7 +58,7 @@ def test_a_price_that_went_is_confirmed_by_a_source_that_says_so(connection: Con
 
 def test_a_page_that_gave_no_product_decides_nothing(jumped: list[HeldRow], connection: Connection) -> None:
     write(connection, SecondReading(VENDOR, "7", None, (("selectors", 1000),), at(9)))
-    assert [(row.state, row.agrees, row.checked_at) for row in held.find(connection)] == [("held", None, at(9))]
+    assert [(row.state, row.agrees, row.checked_at) for row in held_changes.find(connection)] == [("held", None, at(9))]
 
 
 def test_a_reading_is_of_its_own_product_and_vendor(jumped: list[HeldRow], connection: Connection) -> None:
@@ -66,7 +66,7 @@ def test_a_reading_is_of_its_own_product_and_vendor(jumped: list[HeldRow], conne
     other = second()
     other.vendor = "other_example"
     write(connection, other)
-    assert [row.checked_at for row in held.find(connection)] == [None]
+    assert [row.checked_at for row in held_changes.find(connection)] == [None]
 
 
 def test_a_reading_again_of_what_is_decided_changes_nothing(jumped: list[HeldRow], connection: Connection) -> None:
@@ -131,7 +131,7 @@ def test_a_confirmed_price_does_not_take_a_denied_name_with_it(connection: Conne
     new = {"price_minor": 5000, "name": "Star"}
     for hours, field in enumerate(order, 1):
         doubt(connection, product(hours=hours, **({"price_minor": UNREAD, "name": UNREAD, field: new[field]})))
-    assert len(held.find(connection)) == 2
+    assert len(held_changes.find(connection)) == 2
     write(connection, second())
     assert ("name", "Star", "discarded") in states(connection)
     assert stored(connection).name == "1995 Bell 7"
@@ -161,8 +161,8 @@ def check(connection: Connection, found: Sequence[HeldRow], *, yes: int = 0, no:
         write(connection, second(row.key, prices=[("selectors", price)]))
     for row in found[len(said) : len(said) + silent]:
         write(connection, SecondReading(VENDOR, row.key, None, (), at(9)))
-    assert [row.state for row in held.find(connection, ids=ids(found))] == ["held"] * len(found)
-    held.decide_groups(connection, VENDOR, at(10))
+    assert [row.state for row in held_changes.find(connection, ids=ids(found))] == ["held"] * len(found)
+    held_changes.decide_groups(connection, VENDOR, at(10))
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,12 @@ def test_a_group_is_released_when_nearly_all_of_its_sample_agree(
     found = hold_group(connection, 30)
     check(connection, found, yes=yes, no=no, silent=silent)
     expected = "released" if released else "held"
-    assert {row.state for row in held.find(connection, state=None)} == {expected}
-    assert held.contradicted(connection, VENDOR) == (30 if no and not released else 0)
+    assert {row.state for row in held_changes.find(connection, state=None)} == {expected}
+    assert held_changes.contradicted(connection, VENDOR) == (30 if no and not released else 0)
     assert {stored(connection, row.key).price_minor for row in found} == {5000 if released else 1000}
     assert len(rows(connection)["changes"]) == (30 if released else 0)
     if released:
-        assert {(row.decided_by, row.decided_at) for row in held.find(connection, state="released")} == {
+        assert {(row.decided_by, row.decided_at) for row in held_changes.find(connection, state="released")} == {
             (AUDITOR, at(10))
         }
 
@@ -192,7 +192,7 @@ def test_a_group_is_released_when_nearly_all_of_its_sample_agree(
 def test_a_small_group_must_be_confirmed_wholly(connection: Connection, yes: int, no: int, released: bool) -> None:
     found = hold_group(connection, 3)
     check(connection, found, yes=yes, no=no)
-    assert {row.state for row in held.find(connection, state=None)} == {"released" if released else "held"}
+    assert {row.state for row in held_changes.find(connection, state=None)} == {"released" if released else "held"}
 
 
 def test_fields_that_are_not_read_again_do_not_count_in_a_small_group(connection: Connection) -> None:
@@ -200,8 +200,8 @@ def test_fields_that_are_not_read_again_do_not_count_in_a_small_group(connection
     prices = [row for row in found if row.field == "price_minor"]
     for row in prices:
         write(connection, second(row.key, currency="CAD"))
-    held.decide_groups(connection, VENDOR, at(10))
-    assert {row.state for row in held.find(connection, state=None)} == {"released"}
+    held_changes.decide_groups(connection, VENDOR, at(10))
+    assert {row.state for row in held_changes.find(connection, state=None)} == {"released"}
 
 
 def test_a_group_is_decided_by_itself(connection: Connection) -> None:
@@ -209,39 +209,39 @@ def test_a_group_is_decided_by_itself(connection: Connection) -> None:
     write(connection, *(product(f"x{number}") for number in range(12)))
     doubt(connection, *(product(f"x{number}", 1, price_minor=5000) for number in range(12)), job="job-3", group="job-3")
     check(connection, found, yes=12)
-    assert {row.group_id for row in held.find(connection, state="released")} == {GROUP}
-    assert {row.group_id for row in held.find(connection)} == {"job-3"}
-    assert held.contradicted(connection, VENDOR) == 0
+    assert {row.group_id for row in held_changes.find(connection, state="released")} == {GROUP}
+    assert {row.group_id for row in held_changes.find(connection)} == {"job-3"}
+    assert held_changes.contradicted(connection, VENDOR) == 0
 
 
 def test_another_vendors_group_is_left(connection: Connection) -> None:
     found = hold_group(connection, 12)
     for row in found:
         write(connection, second(row.key))
-    held.decide_groups(connection, "other_example", at(10))
-    assert len(held.find(connection)) == 12
-    assert held.contradicted(connection, "other_example") == 0
+    held_changes.decide_groups(connection, "other_example", at(10))
+    assert len(held_changes.find(connection)) == 12
+    assert held_changes.contradicted(connection, "other_example") == 0
 
 
 def test_a_single_change_that_is_denied_contradicts_no_run(jumped: list[HeldRow], connection: Connection) -> None:
-    held.check(connection, ids(jumped), agrees=False, at=at(2))
-    assert held.contradicted(connection, VENDOR) == 0
+    held_changes.check(connection, ids(jumped), agrees=False, at=at(2))
+    assert held_changes.contradicted(connection, VENDOR) == 0
 
 
 def test_a_page_that_cannot_be_read_takes_no_word_back(connection: Connection) -> None:
     first, *_ = hold_group(connection, 3)
     write(connection, second(first.key, hours=3))
     write(connection, SecondReading(VENDOR, first.key, None, (), at(4)))
-    (row,) = held.find(connection, ids=[first.id])
+    (row,) = held_changes.find(connection, ids=[first.id])
     assert row.agrees is True
 
 
 def test_an_operator_decides_on_a_group_that_was_contradicted(connection: Connection) -> None:
     found = hold_group(connection, 12)
     check(connection, found, yes=5, no=5)
-    assert held.contradicted(connection, VENDOR) == 12
-    held.discard(connection, ids(found), by=OPERATOR, now=at(11))
-    assert held.contradicted(connection, VENDOR) == 0
+    assert held_changes.contradicted(connection, VENDOR) == 12
+    held_changes.discard(connection, ids(found), by=OPERATOR, now=at(11))
+    assert held_changes.contradicted(connection, VENDOR) == 0
 
 
 def test_a_second_reading_of_what_is_not_held_writes_nothing(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from christmas.catalog import kept_pages
 from christmas.catalog.kept_pages import KeptPage
-from christmas.catalog.tables import kept_pages as table
+from christmas.db.tables import kept_pages as table
 from christmas.items import OddPage, Page
 from tests.catalog.making import JOB, VENDOR, at, rows, write
 

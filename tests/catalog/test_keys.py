@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from christmas.catalog import database, keys
-from christmas.catalog.keys import Wanted
-from christmas.catalog.pages import product_id
-from christmas.catalog.tables import keys as keys_table
-from christmas.catalog.tables import products
+from christmas.catalog import page_schedule
+from christmas.catalog.page_schedule import Wanted
+from christmas.catalog.writing.product_pages import product_id
+from christmas.db import database
+from christmas.db.tables import keys as keys_table
+from christmas.db.tables import products
 from christmas.items import Availability
 from tests.catalog.making import DAY, HOUR, START, VENDOR, at, entry, key_of, product, unread, write
 
@@ -20,8 +21,8 @@ from tests.catalog.making import DAY, HOUR, START, VENDOR, at, entry, key_of, pr
 def chosen(connection: Connection, which: str, *, hours: float = 10, **values: Any) -> list[str]:
     """Give the names of the keys selected, having checked that their count is right."""
     wanted = Wanted(which=which, now=at(hours), page_max_age_days=7, **values)
-    found = keys.select_pages(connection, VENDOR, wanted, limit=1000)
-    assert keys.count_pages(connection, VENDOR, wanted) == len(found)
+    found = page_schedule.select_pages(connection, VENDOR, wanted, limit=1000)
+    assert page_schedule.count_pages(connection, VENDOR, wanted) == len(found)
     assert [row.id for row in found] == sorted(row.id for row in found)
     return [row.key for row in found]
 
@@ -37,7 +38,7 @@ def shop(connection: Connection) -> Connection:
 
 def test_a_row_names_the_page(shop: Connection) -> None:
     wanted = Wanted(which="unscraped", now=at(3), page_max_age_days=7)
-    (row,) = keys.select_pages(shop, VENDOR, wanted, limit=9)
+    (row,) = page_schedule.select_pages(shop, VENDOR, wanted, limit=9)
     assert (row.id, row.key, row.url) == (key_of(shop, "2").id, "2", "https://bells.example/2.html")
     assert row.release_year == 1992
 
@@ -82,7 +83,7 @@ def test_in_chunks(connection: Connection) -> None:
     wanted = Wanted(which="unscraped", now=at(1), page_max_age_days=7)
     found: list[str] = []
     after = 0
-    while chunk := keys.select_pages(connection, VENDOR, wanted, limit=10, after=after):
+    while chunk := page_schedule.select_pages(connection, VENDOR, wanted, limit=10, after=after):
         found += [row.key for row in chunk]
         after = chunk[-1].id
     assert found == [str(number) for number in range(25)]
@@ -120,7 +121,7 @@ def test_stale_pages_are_spread_evenly(sqlite: Engine, days: int, most: float) -
         now = START + day * DAY
         wanted = Wanted(which="stale", now=now, page_max_age_days=days)
         with database.begin(sqlite) as connection:
-            due = [row.id for row in keys.select_pages(connection, VENDOR, wanted, limit=count)]
+            due = [row.id for row in page_schedule.select_pages(connection, VENDOR, wanted, limit=count)]
             connection.execute(update(keys_table).where(keys_table.c.id.in_(due)).values(page_read_at=now))
         for id_ in due:
             assert now - read_at[id_] <= days * DAY
@@ -139,7 +140,7 @@ def test_stale_pages_are_spread_over_the_hours_too(sqlite: Engine) -> None:
         now = START + hour * HOUR
         with database.begin(sqlite) as connection:
             wanted = Wanted(which="stale", now=now, page_max_age_days=7)
-            found = [row.id for row in keys.select_pages(connection, VENDOR, wanted, limit=count)]
+            found = [row.id for row in page_schedule.select_pages(connection, VENDOR, wanted, limit=count)]
             connection.execute(update(keys_table).where(keys_table.c.id.in_(found)).values(page_read_at=now))
         due[hour // 6] += len(found)
     assert max(due.values()) < count * 0.2
@@ -149,6 +150,6 @@ def test_stale_pages_are_spread_over_the_hours_too(sqlite: Engine) -> None:
 def test_pages_read_today(connection: Connection) -> None:
     write(connection, product("1"), product("2", hours=11.9), product("3", hours=12), product("4", hours=20))
     write(connection, product("5", hours=20, vendor="other_example"), unread("6", hours=20))
-    assert keys.pages_read_today(connection, VENDOR, at(11.9)) == 4
-    assert keys.pages_read_today(connection, VENDOR, at(20)) == 2
-    assert keys.pages_read_today(connection, VENDOR, at(48)) == 0
+    assert page_schedule.pages_read_today(connection, VENDOR, at(11.9)) == 4
+    assert page_schedule.pages_read_today(connection, VENDOR, at(20)) == 2
+    assert page_schedule.pages_read_today(connection, VENDOR, at(48)) == 0

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from christmas.catalog import listings
-from christmas.catalog.tables import listing_keys
-from christmas.catalog.tables import listings as listings_table
+from christmas.catalog.writing import listings
+from christmas.db.tables import listing_keys
+from christmas.db.tables import listings as listings_table
 from tests.catalog.making import VENDOR, YEAR, at, entry, key_of, reading, rows, write
 
 OTHER = "/angels"

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from christmas.catalog import access_log, held, jobs, queue, schedules, users
-from christmas.catalog.queue import NewJob
+from christmas.access import api_keys, audit_log
+from christmas.catalog import held_changes
 from christmas.errors import ArgumentError
+from christmas.jobs import queue, records, schedules
+from christmas.jobs.queue import NewJob
 from tests.catalog.holding import GROUP, hold_group, ids
 from tests.catalog.making import VENDOR, at, product, write
 from tests.catalog.plans import collected, whole_tables
@@ -41,21 +43,23 @@ def test_jobs(connection: Connection) -> None:
         submit(
             connection, f"job{number}", number // 3, VENDOR if number % 2 else OTHER, "a.c" if number == 4 else "a.b"
         )
-    whole = jobs.find(connection)
+    whole = records.find(connection)
     assert [row.id for row in whole] == ["job6", "job3", "job4", "job5", "job0", "job1", "job2"]
-    found = paged(lambda before: jobs.find(connection, before=before, limit=LIMIT), lambda row: (row.queued_at, row.id))
+    found = paged(
+        lambda before: records.find(connection, before=before, limit=LIMIT), lambda row: (row.queued_at, row.id)
+    )
     assert found == whole
-    assert [row.id for row in jobs.find(connection, vendor=VENDOR)] == ["job3", "job5", "job1"]
-    assert [row.id for row in jobs.find(connection, name="a.c")] == ["job4"]
-    assert jobs.find(connection, vendor=VENDOR, vendors=[OTHER]) == []
-    assert jobs.find(connection, states=["failed"]) == []
+    assert [row.id for row in records.find(connection, vendor=VENDOR)] == ["job3", "job5", "job1"]
+    assert [row.id for row in records.find(connection, name="a.c")] == ["job4"]
+    assert records.find(connection, vendor=VENDOR, vendors=[OTHER]) == []
+    assert records.find(connection, states=["failed"]) == []
 
 
 def test_held_changes(connection: Connection) -> None:
     group = hold_group(connection, 5)
-    whole = held.find(connection)
+    whole = held_changes.find(connection)
     assert len(whole) == len(group)
-    assert paged(lambda before: held.find(connection, before=before, limit=LIMIT), lambda row: row.id) == whole
+    assert paged(lambda before: held_changes.find(connection, before=before, limit=LIMIT), lambda row: row.id) == whole
 
 
 def test_what_is_decided_on_is_chosen_by_ids_vendor_or_group(connection: Connection) -> None:
@@ -63,17 +67,17 @@ def test_what_is_decided_on_is_chosen_by_ids_vendor_or_group(connection: Connect
     write(connection, product("9"))
     single = [row.id for row in doubt(connection, product("9", 1, price_minor=5000)) if row.key == "9"]
     everything = sorted(group + single)
-    assert held.choose(connection, ids=everything) == (everything, [])
-    assert held.choose(connection, vendor=VENDOR) == (everything, [])
-    assert held.choose(connection, group=GROUP) == (group, [])
-    assert held.choose(connection, ids=[*single, 998, 999]) == (single, [998, 999])
-    assert held.choose(connection, ids=single, vendors=[OTHER]) == ([], single)
-    assert held.choose(connection, vendor=VENDOR, vendors=[OTHER]) == ([], [])
-    held.discard(connection, single, by="noel", now=at(3))
-    assert held.choose(connection, ids=single) == ([], single)
+    assert held_changes.choose(connection, ids=everything) == (everything, [])
+    assert held_changes.choose(connection, vendor=VENDOR) == (everything, [])
+    assert held_changes.choose(connection, group=GROUP) == (group, [])
+    assert held_changes.choose(connection, ids=[*single, 998, 999]) == (single, [998, 999])
+    assert held_changes.choose(connection, ids=single, vendors=[OTHER]) == ([], single)
+    assert held_changes.choose(connection, vendor=VENDOR, vendors=[OTHER]) == ([], [])
+    held_changes.discard(connection, single, by="noel", now=at(3))
+    assert held_changes.choose(connection, ids=single) == ([], single)
     for wrong in ({}, {"ids": single, "vendor": VENDOR}, {"vendor": VENDOR, "group": GROUP}):
         with pytest.raises(ArgumentError):
-            held.choose(connection, **wrong)
+            held_changes.choose(connection, **wrong)
 
 
 def test_firings(connection: Connection) -> None:
@@ -88,41 +92,41 @@ def test_firings(connection: Connection) -> None:
 
 def test_keys_and_users(connection: Connection) -> None:
     for number in range(5):
-        users.create_key(connection, user=f"user{number}", role="user", now=at(number // 3))
-    users.bind(connection, "user3", "internal", at(2))
-    users.unbind(connection, "user4", "user")
-    keys = users.list_keys(connection)
+        api_keys.create_key(connection, user=f"user{number}", role="user", now=at(number // 3))
+    api_keys.bind(connection, "user3", "internal", at(2))
+    api_keys.unbind(connection, "user4", "user")
+    keys = api_keys.list_keys(connection)
     assert len(keys) == 5
-    found = paged(lambda after: users.list_keys(connection, after, LIMIT), lambda row: (row.created_at, row.id))
+    found = paged(lambda after: api_keys.list_keys(connection, after, LIMIT), lambda row: (row.created_at, row.id))
     assert found == keys
-    names = users.list_users(connection)
+    names = api_keys.list_users(connection)
     assert names == [
         ("user0", ["user"]), ("user1", ["user"]), ("user2", ["user"]), ("user3", ["internal", "user"]), ("user4", []),
     ]  # fmt: skip
-    assert paged(lambda after: users.list_users(connection, after or "", LIMIT), lambda row: row[0]) == names
-    assert users.list_users(connection, "user4") == []
+    assert paged(lambda after: api_keys.list_users(connection, after or "", LIMIT), lambda row: row[0]) == names
+    assert api_keys.list_users(connection, "user4") == []
 
 
 def test_the_access_log(connection: Connection) -> None:
     for number in range(5):
-        access_log.record(
+        audit_log.record(
             connection, at=at(number), address="::1", user=None, role=None, key_id=None, resource="jobs",
             action=str(number), allowed=True, reason=None,
         )  # fmt: skip
-    found = paged(lambda before: access_log.page(connection, LIMIT, before), lambda row: row[0])
+    found = paged(lambda before: audit_log.page(connection, LIMIT, before), lambda row: row[0])
     assert [row.action for _, row in found] == ["4", "3", "2", "1", "0"]
-    assert [row for _, row in found] == access_log.latest(connection)
+    assert [row for _, row in found] == audit_log.latest(connection)
 
 
 PAGES: dict[str, Callable[[Connection], object]] = {
-    "jobs": lambda connection: jobs.find(connection, before=(at(50), "job50"), limit=50),
-    "jobs of a vendor": lambda connection: jobs.find(connection, vendor=VENDOR, before=(at(50), "job50"), limit=50),
-    "jobs that may be seen": lambda connection: jobs.find(connection, vendors=[VENDOR, OTHER], limit=50),
-    "failed jobs": lambda connection: jobs.find(connection, states=["failed"], before=(at(50), "job50"), limit=50),
-    "jobs of a name": lambda connection: jobs.find(connection, name="a.b", before=(at(50), "job50"), limit=50),
-    "held of a vendor": lambda connection: held.find(connection, vendor=VENDOR, before=50, limit=50),
+    "jobs": lambda connection: records.find(connection, before=(at(50), "job50"), limit=50),
+    "jobs of a vendor": lambda connection: records.find(connection, vendor=VENDOR, before=(at(50), "job50"), limit=50),
+    "jobs that may be seen": lambda connection: records.find(connection, vendors=[VENDOR, OTHER], limit=50),
+    "failed jobs": lambda connection: records.find(connection, states=["failed"], before=(at(50), "job50"), limit=50),
+    "jobs of a name": lambda connection: records.find(connection, name="a.b", before=(at(50), "job50"), limit=50),
+    "held of a vendor": lambda connection: held_changes.find(connection, vendor=VENDOR, before=50, limit=50),
     "firings": lambda connection: schedules.history(connection, "a", 50, at(50)),
-    "access log": lambda connection: access_log.page(connection, 50, 50),
+    "access log": lambda connection: audit_log.page(connection, 50, 50),
 }
 
 
@@ -145,5 +149,5 @@ def test_no_page_reads_a_whole_table(connection: Connection, name: str) -> None:
 
 def test_a_page_behind_the_end_is_empty(connection: Connection) -> None:
     submit(connection, "job", 1)
-    assert jobs.find(connection, before=(at(1) - timedelta(hours=1), "job")) == []
-    assert held.find(connection, before=1) == []
+    assert records.find(connection, before=(at(1) - timedelta(hours=1), "job")) == []
+    assert held_changes.find(connection, before=1) == []

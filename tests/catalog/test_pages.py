@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection
 
-from christmas.catalog.pages import product_id
 from christmas.catalog.products import ProductRow
+from christmas.catalog.writing.product_pages import product_id
 from christmas.items import UNREAD, Availability
 from tests.catalog.making import VENDOR, at, entry, history, key_of, product, rows, stored, told, unread, write
 

@@ -9,24 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from christmas.catalog import pieces
+from christmas.catalog import search_terms
 
 ID = UUID("0123456789abcdef0123456789abcdef")
 
 
 def words(**values: Any) -> str:
     common: dict[str, Any] = {"name": "Bell", "brand": None, "series": None, "sku": None, "release_year": None}
-    return pieces.words_of(vendor="bells_example_com", **(common | values))
+    return search_terms.words_of(vendor="bells_example_com", **(common | values))
 
 
 @pytest.mark.parametrize("sku", ["QXI7109", "3799QXI7109", "qxi 7109", "QXI-7109", "QXI7109 NB", "3799qxi7109sdb"])
 def test_a_sku_is_one_piece_however_it_is_spelled(sku: str) -> None:
-    assert pieces.piece_of(ID, sku) == "QXI7109"
+    assert search_terms.piece_of(ID, sku) == "QXI7109"
 
 
 @pytest.mark.parametrize("sku", [None, "", " - ", "N/A", "Does not apply", "Q" + "1" * 64])
 def test_what_is_no_sku_is_a_piece_of_its_own(sku: str | None) -> None:
-    assert pieces.piece_of(ID, sku) == "0123456789abcdef0123456789abcdef"
+    assert search_terms.piece_of(ID, sku) == "0123456789abcdef0123456789abcdef"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_what_is_no_sku_is_a_piece_of_its_own(sku: str | None) -> None:
     ],
 )
 def test_tokens(text: str, tokens: list[str]) -> None:
-    assert pieces.tokens(text) == tokens
+    assert search_terms.tokens(text) == tokens
 
 
 def test_words_are_in_order_and_each_is_there_once() -> None:
@@ -65,12 +65,12 @@ def test_what_is_not_known_adds_no_word() -> None:
 def test_a_name_cannot_take_the_vendors_place() -> None:
     found = words(name="vbellsexamplecom Bell")
     assert found == "bell vbellsexamplecom"
-    assert pieces.known_by(found) == ["bell"]
+    assert search_terms.known_by(found) == ["bell"]
 
 
 def test_columns_are_made_of_a_products_values() -> None:
     values = {"name": "Bell", "sku": "QX1", "brand": None, "series": None, "release_year": 1990, "price_minor": 5}
-    assert pieces.columns(ID, "bells_example_com", values) == {
+    assert search_terms.columns(ID, "bells_example_com", values) == {
         "piece": "QX1",
         "words": "bell 1990 qx1 vbellsexamplecom",
     }
@@ -79,6 +79,6 @@ def test_columns_are_made_of_a_products_values() -> None:
 @given(st.text(), st.none() | st.text())
 def test_words_are_tokens_of_themselves(name: str, sku: str | None) -> None:
     found = words(name=name, sku=sku)
-    assert pieces.tokens(found) == found.split(" ")
-    assert set(pieces.tokens(name)) <= set(found.split(" "))
-    assert len(pieces.piece_of(ID, sku)) <= pieces.LONGEST
+    assert search_terms.tokens(found) == found.split(" ")
+    assert set(search_terms.tokens(name)) <= set(found.split(" "))
+    assert len(search_terms.piece_of(ID, sku)) <= search_terms.LONGEST

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text, update
 
-from christmas.catalog import changes, gone, health, held, jobs, kept_pages, keys, listings, products
-from christmas.catalog.keys import Wanted
-from christmas.catalog.pages import product_id
-from christmas.catalog.tables import keys as keys_table
+from christmas.catalog import changes, held_changes, kept_pages, page_schedule, products, vendor_health
+from christmas.catalog.page_schedule import Wanted
+from christmas.catalog.writing import delisted, listings
+from christmas.catalog.writing.product_pages import product_id
+from christmas.db.tables import keys as keys_table
 from christmas.items import GoneReading, OddPage, Page, SecondReading
+from christmas.jobs import records
 from tests.catalog.making import VENDOR, YEAR, at, entry, product, reading, unread, write
 from tests.catalog.plans import collected, whole_tables
 from tests.catalog.watches import doubt
@@ -23,7 +25,7 @@ CONFIRMED = SecondReading(VENDOR, "7", product(hours=3, price_minor=5), (("selec
 
 def _select(which: str, **values: Any) -> Callable[[Connection], object]:
     wanted = Wanted(which=which, now=at(200), page_max_age_days=7, **values)
-    return lambda connection: keys.select_pages(connection, VENDOR, wanted, limit=10, after=1)
+    return lambda connection: page_schedule.select_pages(connection, VENDOR, wanted, limit=10, after=1)
 
 
 WRITES: dict[str, Callable[[Connection], object]] = {
@@ -39,13 +41,13 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     "held": lambda connection: doubt(connection, product(hours=3, price_minor=6), page=PAGE),
     "withdrawn": lambda connection: write(connection, product(hours=3)),
     "second reading": lambda connection: write(connection, CONFIRMED),
-    "released": lambda connection: held.release(connection, [1, 2], by="noel", now=at(3)),
-    "discarded": lambda connection: held.discard(connection, [1, 2], by="noel", now=at(3)),
-    "groups": lambda connection: held.decide_groups(connection, VENDOR, at(3)),
+    "released": lambda connection: held_changes.release(connection, [1, 2], by="noel", now=at(3)),
+    "discarded": lambda connection: held_changes.discard(connection, [1, 2], by="noel", now=at(3)),
+    "groups": lambda connection: held_changes.decide_groups(connection, VENDOR, at(3)),
     "gone": lambda connection: write(connection, GoneReading(VENDOR, "150", "missing", at(30))),
     "gone no more": lambda connection: write(connection, GoneReading(VENDOR, "150", "listed", at(30))),
     "odd": lambda connection: write(connection, OddPage(VENDOR, "Odd.", PAGE, at(3))),
-    "health": lambda connection: health.record(
+    "health": lambda connection: vendor_health.record(
         connection, VENDOR, state="healthy", kind=None, reason="Well.", job_id="job-1", now=at(3)
     ),
 }
@@ -54,16 +56,16 @@ READS: dict[str, Callable[[Connection], object]] = {
     "stale": _select("stale"),
     "by key": _select("all", keys=["7", "/seven"]),
     "due": lambda connection: listings.due(connection, VENDOR, [(YEAR, 1995)], at(1)),
-    "last run": lambda connection: jobs.last(connection, VENDOR),
+    "last run": lambda connection: records.last(connection, VENDOR),
     "history": lambda connection: changes.history(connection, product_id(VENDOR, "7")),
     "by id": lambda connection: products.get(connection, "abcd1234"),
     "by vendor and key": lambda connection: products.get(connection, f"{VENDOR}:7"),
-    "to be confirmed": lambda connection: held.to_check(connection, VENDOR, sample=20, limit=100),
-    "contradicted": lambda connection: held.contradicted(connection, VENDOR),
-    "held changes by id": lambda connection: held.find(connection, ids=[1, 2]),
-    "gone and not confirmed": lambda connection: gone.unconfirmed(connection, VENDOR, at(30), limit=10),
+    "to be confirmed": lambda connection: held_changes.to_check(connection, VENDOR, sample=20, limit=100),
+    "contradicted": lambda connection: held_changes.contradicted(connection, VENDOR),
+    "held changes by id": lambda connection: held_changes.find(connection, ids=[1, 2]),
+    "gone and not confirmed": lambda connection: delisted.unconfirmed(connection, VENDOR, at(30), limit=10),
     "kept page": lambda connection: kept_pages.get(connection, 1),
-    "health of a vendor": lambda connection: health.history(connection, VENDOR, at(30)),
+    "health of a vendor": lambda connection: vendor_health.history(connection, VENDOR, at(30)),
     "of a year": lambda connection: list(products.find(connection, vendor=VENDOR, year=1995)),
 }
 

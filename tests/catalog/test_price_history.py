@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, text
 
-from christmas.catalog import held, price_history
+from christmas.catalog import held_changes, price_history
 from christmas.catalog.changes import ChangeRow
 from christmas.catalog.price_history import Step, lowest, of_products, steps, usual_range
 from christmas.catalog.products import ProductRow
@@ -116,9 +116,9 @@ def test_steps_of_products_in_the_catalog(connection: Connection) -> None:
     assert of_products(connection, []) == {}
 
 
-def test_a_held_price_is_a_step_once_it_is_released(connection: Connection, jumped: list[held.HeldRow]) -> None:
+def test_a_held_price_is_a_step_once_it_is_released(connection: Connection, jumped: list[held_changes.HeldRow]) -> None:
     assert len(of_products(connection, [stored(connection)])[stored(connection).id]) == 1
-    held.release(connection, [row.id for row in jumped], by="noel", now=at(5))
+    held_changes.release(connection, [row.id for row in jumped], by="noel", now=at(5))
     now = stored(connection)
     assert _told(of_products(connection, [now])[now.id]) == [
         (at(0), 1000, "USD", "in_stock"),

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection, update
 
 from christmas.catalog import changes, products
-from christmas.catalog.pages import product_id
 from christmas.catalog.products import VendorCount
-from christmas.catalog.tables import keys
+from christmas.catalog.writing.product_pages import product_id
+from christmas.db.tables import keys
 from christmas.items import Availability
 from tests.catalog.making import START, VENDOR, at, entry, history, product, stored, told, write
 

@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from christmas.catalog import database, jobs, queue
-from christmas.catalog.queue import NewJob
+from christmas.db import database
 from christmas.errors import ArgumentError
+from christmas.jobs import queue, records
+from christmas.jobs.queue import NewJob
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -32,7 +33,7 @@ def root(job_id: str = "root") -> NewJob:
 
 
 def state(connection: Connection, job_id: str) -> str:
-    job = jobs.get(connection, job_id)
+    job = records.get(connection, job_id)
     assert job is not None
     return job.state
 
@@ -85,7 +86,7 @@ def test_a_lost_run_is_tried_three_times_and_then_failed(connection: Connection)
         assert job is not None
         assert job.attempt == attempt
         assert queue.lose(connection, job, f"death {attempt}", at(attempt)) == ("failed" if attempt == 3 else "queued")
-    ended = jobs.get(connection, "a")
+    ended = records.get(connection, "a")
     assert ended is not None
     assert (ended.state, ended.outcome) == ("failed", {"error": "death 3"})
     assert queue.claim(connection, None, "node", at(9)) is None
@@ -134,7 +135,7 @@ def test_cancelling_a_queued_a_running_and_an_ended_job(connection: Connection) 
     assert queue.cancel(connection, "b", at(5)) == "running"
     assert queue.renew(connection, "b", 1, at(6)) == "cancelled"
     assert state(connection, "b") == "running"
-    renewed = jobs.get(connection, "b")
+    renewed = records.get(connection, "b")
     assert renewed is not None
     assert queue.lose(connection, renewed, "killed", at(7)) == "cancelled"
 
@@ -150,11 +151,11 @@ def test_a_job_waits_for_the_one_before_it(connection: Connection) -> None:
     assert job.id == "products"
     assert state(connection, "root") == "running"
     queue.finish(connection, "products", 1, state="succeeded", outcome={}, now=at(5))
-    done = jobs.get(connection, "root")
+    done = records.get(connection, "root")
     assert done is not None
     assert (done.state, done.started_at, done.finished_at) == ("succeeded", at(0), at(5))
     assert done.outcome == {"children": 2, "succeeded": 2}
-    assert [(one.job.id, one.completed_at) for one in jobs.children(connection, "root")] == [
+    assert [(one.job.id, one.completed_at) for one in records.children(connection, "root")] == [
         ("links", at(2)),
         ("products", at(5)),
     ]
@@ -167,7 +168,7 @@ def test_what_waited_for_a_failed_job_is_cancelled_and_the_root_fails(connection
     queue.claim(connection, None, "node", at(1))
     queue.finish(connection, "links", 1, state="failed", outcome={"error": "x"}, now=at(2))
     assert (state(connection, "products"), state(connection, "root")) == ("cancelled", "failed")
-    assert [row.id for row in jobs.tree(connection, "root")] == ["root", "links", "products"]
+    assert [row.id for row in records.tree(connection, "root")] == ["root", "links", "products"]
 
 
 def test_a_shared_child_completes_both_parents(connection: Connection) -> None:
@@ -197,7 +198,7 @@ def test_post_hooks_become_due_when_the_job_ends(connection: Connection) -> None
     for job_id in ("a", "b"):
         queue.claim(connection, None, "node", at(1))
         queue.finish(connection, job_id, 1, state="succeeded", outcome={}, now=at(2))
-    due = {row.id: row.hooks_at for row in jobs.find(connection)}
+    due = {row.id: row.hooks_at for row in records.find(connection)}
     assert due == {"a": at(2), "b": None}
 
 
@@ -222,7 +223,7 @@ def test_many_nodes_claim_every_job_once(engine: Engine) -> None:
         while True:
             with database.begin(engine) as connection:
                 job = queue.claim(connection, None, name, datetime.now(UTC))
-                left = jobs.count(connection)["queued"]
+                left = records.count(connection)["queued"]
             if job is None and not left:
                 return
             if job is None:
@@ -274,7 +275,7 @@ def test_a_root_may_be_new_although_the_same_one_is_open(connection: Connection)
     assert (second.id, is_new) == ("two", True)
     shared, is_new = queue.submit(connection, new("again", parent=second, arguments={}), at(1))
     assert (shared.id, is_new) == ("slow", False)
-    assert [one.job.id for one in jobs.children(connection, "two")] == ["slow"]
+    assert [one.job.id for one in records.children(connection, "two")] == ["slow"]
 
 
 def test_old_records_go_when_they_have_ended_and_nobody_waits_for_them(connection: Connection) -> None:
@@ -287,6 +288,6 @@ def test_old_records_go_when_they_have_ended_and_nobody_waits_for_them(connectio
         assert job is not None
         queue.finish(connection, job.id, 1, state="succeeded", outcome={}, now=at(2))
     queue.submit(connection, new("young", vendor="shop_c"), at(9))
-    assert jobs.prune(connection, at(5)) == 2
-    assert {job.id for job in jobs.find(connection)} == {"awaited", "waiting", "young"}
-    assert jobs.prune(connection, at(5)) == 0
+    assert records.prune(connection, at(5)) == 2
+    assert {job.id for job in records.find(connection)} == {"awaited", "waiting", "young"}
+    assert records.prune(connection, at(5)) == 0

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, text
 
-from christmas.catalog import jobs, post_hooks, queue
-from christmas.catalog.queue import NewJob
+from christmas.jobs import post_hooks, queue, records
+from christmas.jobs.queue import NewJob
 from tests.catalog.plans import collected, whole_tables
 
 pytestmark = pytest.mark.integration
@@ -38,7 +38,7 @@ def busy(connection: Connection) -> Connection:
     return connection
 
 
-def running(connection: Connection) -> jobs.JobRow:
+def running(connection: Connection) -> records.JobRow:
     return queue.running(connection)[0]
 
 
@@ -55,11 +55,11 @@ DONE: dict[str, Callable[[Connection], object]] = {
     "cancel": lambda connection: queue.cancel(connection, "root", LATER),
     "running": queue.running,
     "hooks": lambda connection: post_hooks.claim(connection, LATER, LATER),
-    "newest": lambda connection: jobs.find(connection, limit=50),
-    "ended here": lambda connection: jobs.find(connection, states=["succeeded"], node="node", limit=50),
-    "running here": lambda connection: jobs.find(connection, states=["running"], node="node"),
-    "tree": lambda connection: jobs.tree(connection, "root"),
-    "children": lambda connection: jobs.children(connection, "root"),
+    "newest": lambda connection: records.find(connection, limit=50),
+    "ended here": lambda connection: records.find(connection, states=["succeeded"], node="node", limit=50),
+    "running here": lambda connection: records.find(connection, states=["running"], node="node"),
+    "tree": lambda connection: records.tree(connection, "root"),
+    "children": lambda connection: records.children(connection, "root"),
 }
 
 

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 from sqlalchemy import Connection, Engine, select
 
-from christmas.catalog import browse, database, pieces, search
-from christmas.catalog.browse import Filters
+from christmas.catalog import product_lists, search, search_terms
+from christmas.catalog.product_lists import Filters
 from christmas.catalog.search import Query, Vocabulary
-from christmas.catalog.tables import products as products_table
-from christmas.catalog.tables import vocabulary as known_words
+from christmas.db import database
+from christmas.db.tables import products as products_table
+from christmas.db.tables import vocabulary as known_words
 from tests.catalog import shelves
 from tests.catalog.conftest import SERVERS
 from tests.catalog.making import VENDOR, product, write
@@ -79,7 +80,7 @@ def of_words(*found: str) -> Vocabulary:
 def found(connection: Connection, text: str) -> set[str]:
     """Give the keys of what a text finds."""
     query = refreshed(connection).understood(text)
-    return {row.key for row in browse.page(connection, Filters(query=query), "changed", None, 1000).rows}
+    return {row.key for row in product_lists.page(connection, Filters(query=query), "changed", None, 1000).rows}
 
 
 @pytest.mark.parametrize(
@@ -133,9 +134,9 @@ def test_a_text_without_a_word_is_no_condition(words: Vocabulary, shelf: Connect
 @pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
 def test_odd_text_never_fails(shelf: Connection, text: str) -> None:
     # It finds what has all of its words, and nothing where a word is in none.
-    if not pieces.tokens(text):
+    if not search_terms.tokens(text):
         assert found(shelf, text) == set(SHELF)
-    elif pieces.tokens(text)[0] in {"frosty", "words"}:
+    elif search_terms.tokens(text)[0] in {"frosty", "words"}:
         assert found(shelf, text) <= {"frosty", "later"}
     else:
         assert found(shelf, text) in ({"santa"}, set())
@@ -147,8 +148,8 @@ def test_any_text_is_answered(shelf: Connection, texts: list[str]) -> None:
     vocabulary = refreshed(shelf)
     for text in texts:
         query = vocabulary.understood(text)
-        rows = browse.page(shelf, Filters(query=query), "changed", None, 1000).rows
-        assert query.is_empty == (not pieces.tokens(text))
+        rows = product_lists.page(shelf, Filters(query=query), "changed", None, 1000).rows
+        assert query.is_empty == (not search_terms.tokens(text))
         assert not (query.nothing and rows)
         vocabulary.suggest(text)
 
@@ -162,10 +163,12 @@ def test_every_product_is_found_by_each_of_its_words(connection: Connection, nam
     keys = [f"{number}" for number in range(len(names))]
     write(connection, *(product(key, name=name) for key, name in zip(keys, names, strict=True)))
     for name in names:
-        for word in pieces.tokens(name):
-            rows = browse.page(connection, Filters(query=search.exactly(word)), "changed", None, 1000).rows
+        for word in search_terms.tokens(name):
+            rows = product_lists.page(connection, Filters(query=search.exactly(word)), "changed", None, 1000).rows
             assert name in {row.name for row in rows}, word
-            rows = browse.page(connection, Filters(query=Query(prefixes=(word[:3],))), "changed", None, 1000).rows
+            rows = product_lists.page(
+                connection, Filters(query=Query(prefixes=(word[:3],))), "changed", None, 1000
+            ).rows
             assert name in {row.name for row in rows}, word
 
 
@@ -265,7 +268,7 @@ def test_of_other_vendors_not_even_words_are_known(connection: Connection, vendo
         for row in connection.execute(select(products_table.c.vendor, products_table.c.words))
         if row.vendor in vendors
     ]
-    theirs = {word for row in rows for word in pieces.known_by(row.words)}
+    theirs = {word for row in rows for word in search_terms.known_by(row.words)}
     everything = connection.scalars(select(known_words.c.word).order_by(known_words.c.id))
     alone = of_words(*(word for word in everything if word in theirs)) if theirs else Vocabulary()
     found, scope = refreshed(connection), search.Scope.of(connection, vendors)

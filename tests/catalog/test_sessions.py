@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, func, select
 
-from christmas.access import policy
-from christmas.catalog import database, sessions, users
-from christmas.catalog.sessions import Session
-from christmas.catalog.tables import sessions as table
+from christmas.access import api_keys, sessions
+from christmas.access.sessions import Session
 from christmas.config import Config
+from christmas.db import database
+from christmas.db.tables import sessions as table
 from christmas.errors import AccessDenied
+from christmas.policy import rules
 from tests.catalog.making import HOUR, at
 
 DAY = timedelta(days=1)
@@ -24,7 +25,7 @@ DAY = timedelta(days=1)
 
 def made(connection: Connection, **values: Any) -> str:
     """Sign anna in at hour 0 for a day."""
-    users.bind(connection, "anna", "internal", at(0))
+    api_keys.bind(connection, "anna", "internal", at(0))
     common: dict[str, Any] = {
         "kind": "session", "user": "anna", "role": "internal", "vendors": None, "key_id": None, "now": at(0),
         "lifetime": DAY,
@@ -32,9 +33,9 @@ def made(connection: Connection, **values: Any) -> str:
     return sessions.create(connection, **(common | values))
 
 
-def signed_in(connection: Connection, **values: Any) -> tuple[users.NewKey, str]:
+def signed_in(connection: Connection, **values: Any) -> tuple[api_keys.NewKey, str]:
     """Sign anna in with a key."""
-    key = users.create_key(connection, user="anna", role="internal", now=at(0), **values)
+    key = api_keys.create_key(connection, user="anna", role="internal", now=at(0), **values)
     return key, made(connection, key_id=key.id)
 
 
@@ -80,7 +81,7 @@ def test_a_session_ends(connection: Connection) -> None:
     assert not sessions.end(connection, token)
 
 
-@pytest.mark.parametrize("end", [users.revoke, users.rotate])
+@pytest.mark.parametrize("end", [api_keys.revoke, api_keys.rotate])
 def test_a_session_ends_with_its_key(connection: Connection, end: Callable[..., Any]) -> None:
     key, token = signed_in(connection)
     _, other = signed_in(connection)
@@ -97,24 +98,24 @@ def test_a_session_ends_when_its_key_expires(connection: Connection) -> None:
 
 def test_a_session_ends_when_its_user_loses_the_role(connection: Connection) -> None:
     token = made(connection)
-    users.bind(connection, "anna", "user", at(0))
-    users.bind(connection, "ben", "internal", at(0))
-    assert users.unbind(connection, "anna", "internal")
+    api_keys.bind(connection, "anna", "user", at(0))
+    api_keys.bind(connection, "ben", "internal", at(0))
+    assert api_keys.unbind(connection, "anna", "internal")
     assert sessions.find(connection, token, at(1)) is None
 
 
 def test_a_user_is_removed_with_sessions(connection: Connection) -> None:
-    users.bind(connection, "ben", "internal", at(0))
+    api_keys.bind(connection, "ben", "internal", at(0))
     _, token = signed_in(connection)
     other = made(connection, user="ben")
-    assert users.remove(connection, "anna")
+    assert api_keys.remove(connection, "anna")
     assert sessions.find(connection, token, at(1)) is None
     assert sessions.find(connection, other, at(1)) is not None
     assert count(connection) == 1
 
 
 def test_signing_in_clears_what_has_expired_of_the_same_user(connection: Connection) -> None:
-    users.bind(connection, "ben", "internal", at(0))
+    api_keys.bind(connection, "ben", "internal", at(0))
     made(connection, user="ben", lifetime=HOUR)
     made(connection, lifetime=HOUR)
     kept = made(connection)
@@ -169,7 +170,7 @@ def test_a_link_is_exchanged_for_a_session_once(connection: Connection) -> None:
 def test_a_link_that_is_no_longer_valid(connection: Connection) -> None:
     late, taken = made(connection, kind="link"), made(connection, kind="link")
     assert sessions.redeem(connection, late, at(24), DAY) is None
-    users.unbind(connection, "anna", "internal")
+    api_keys.unbind(connection, "anna", "internal")
     assert sessions.redeem(connection, taken, at(1), DAY) is None
 
 
@@ -192,7 +193,7 @@ def test_of_two_who_follow_a_link_one_is_signed_in(engine: Engine) -> None:
 
 
 def test_who_may_not_write_access_signs_nobody_in(engine: Engine) -> None:
-    database.grant(engine, policy.load(Config()))
+    database.grant(engine, rules.load(Config()))
     url = engine.url.render_as_string(hide_password=False)
     with database.begin(engine) as connection:
         link = made(connection, kind="link")

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, select, text, update
 
-from christmas.catalog import database, statistics
+from christmas.catalog import statistics
 from christmas.catalog.statistics import PriceStatistics
-from christmas.catalog.tables import keys, products
+from christmas.db import database
+from christmas.db.tables import keys, products
 from christmas.errors import ArgumentError
 from tests.catalog.making import VENDOR, at, product, write
 from tests.catalog.plans import collected, whole_tables

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from christmas.catalog import database, store
-from christmas.catalog.tables import key_aliases, keys, metadata
+from christmas.catalog.writing import store
+from christmas.db import database
+from christmas.db.tables import key_aliases, keys, metadata
 from christmas.items import UNREAD, Availability, YearLink
 from tests.catalog.making import JOB, VENDOR, at, entry, key_names, product, reading, rows, unread, write
 

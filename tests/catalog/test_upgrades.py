@@ -19,17 +19,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select, text
 
 import christmas
-from christmas.catalog import database
-from christmas.catalog.pages import product_id
-from christmas.catalog.tables import changes, jobs, keys, metadata, vocabulary
-from christmas.catalog.tables import products as products_table
+from christmas.catalog.writing.product_pages import product_id
+from christmas.db import database
+from christmas.db.tables import changes, jobs, keys, metadata, vocabulary
+from christmas.db.tables import products as products_table
 from christmas.items import GoneReading
 from tests.catalog.making import VENDOR, at, entry, product, rows, write
 from tests.catalog.watches import doubt
 from tests.catalog.words import check_index, find_by_words
 
 PACKAGE = Path(christmas.__file__).parent
-UPGRADE = "import sys; from christmas.catalog import database; database.upgrade(database.open_engine(sys.argv[1]))"
+UPGRADE = "import sys; from christmas.db import database; database.upgrade(database.open_engine(sys.argv[1]))"
 NEW_IN_0003 = ("held_changes", "kept_pages", "vendor_health")
 
 
@@ -99,7 +99,7 @@ def test_from_a_zipped_package(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program, url], check=True, timeout=180, cwd=tmp_path)
     with closing(sqlite3.connect(tmp_path / "catalog.db")) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (database.HEAD,)
-    migrations = zipfile.Path(archive, "christmas/catalog/migrations/")
+    migrations = zipfile.Path(archive, "christmas/db/migrations/")
     unpacked = database._unpacked(migrations, tmp_path)
     assert (unpacked / "env.py").read_bytes() == (PACKAGE / "catalog" / "migrations" / "env.py").read_bytes()
     migrations.root.close()

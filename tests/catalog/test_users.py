@@ -6,14 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Engine, text
 
-from christmas.catalog import database, users
+from christmas.access import api_keys
+from christmas.db import database
 from tests.catalog.making import at
 from tests.farm import until
 
 
-def made(engine: Engine) -> users.NewKey:
+def made(engine: Engine) -> api_keys.NewKey:
     with database.begin(engine) as connection:
-        return users.create_key(connection, user="anna", role="user", now=at(1))
+        return api_keys.create_key(connection, user="anna", role="user", now=at(1))
 
 
 def waits(engine: Engine) -> bool:
@@ -25,11 +26,11 @@ def waits(engine: Engine) -> bool:
 def test_two_who_make_the_same_user_both_get_a_key(engine: Engine) -> None:
     with ThreadPoolExecutor(1) as threads:
         with database.begin(engine) as connection:
-            first = users.create_key(connection, user="anna", role="user", now=at(0))
+            first = api_keys.create_key(connection, user="anna", role="user", now=at(0))
             second = threads.submit(made, engine)
             if engine.dialect.name == "postgresql":  # on SQLite, one transaction writes at a time
                 until(lambda: waits(engine), what="the second transaction")
         assert second.result(timeout=60).id != first.id
     with database.read(engine) as connection:
-        assert {row.id for row in users.list_keys(connection)} == {first.id, second.result().id}
-        assert users.list_users(connection) == [("anna", ["user"])]
+        assert {row.id for row in api_keys.list_keys(connection)} == {first.id, second.result().id}
+        assert api_keys.list_users(connection) == [("anna", ["user"])]

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Connection, Engine, select, text, update
 
-from christmas.catalog import database, held, products, vocabulary
-from christmas.catalog.tables import products as table
-from christmas.catalog.tables import vocabulary as words_table
+from christmas.catalog import held_changes, products, vocabulary
+from christmas.db import database
+from christmas.db.tables import products as table
+from christmas.db.tables import vocabulary as words_table
 from tests.catalog.making import at, entry, product, stored, write
 from tests.catalog.watches import doubt
 from tests.catalog.words import check_index, find_by_words
@@ -84,7 +85,7 @@ def test_a_held_name_is_found_once_it_is_released(connection: Connection) -> Non
     rows = doubt(connection, product(hours=1, name="Silver Gong", sku="QX1"))
     assert {row.field for row in rows} >= {"name", "sku"}
     assert find_by_words(connection, "gong") == []
-    held.release(connection, [row.id for row in rows], by="anna", now=at(2))
+    held_changes.release(connection, [row.id for row in rows], by="anna", now=at(2))
     assert written(connection) == ("QX1", "silver gong qx1 vbellsexample")
     assert (find_by_words(connection, "silver"), find_by_words(connection, "bell")) == (["7"], [])
     assert {"silver", "gong", "qx1"} <= set(known(connection))
@@ -95,7 +96,7 @@ def test_a_held_price_writes_no_words(connection: Connection) -> None:
     write(connection, product())
     mark(connection)
     rows = doubt(connection, product(hours=1, price_minor=5000, list_price_minor=None))
-    held.release(connection, [row.id for row in rows if row.field == "price_minor"], by="anna", now=at(2))
+    held_changes.release(connection, [row.id for row in rows if row.field == "price_minor"], by="anna", now=at(2))
     assert stored(connection).price_minor == 5000
     assert written(connection) == ("MARK1", MARK)
 

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 
-from christmas.catalog import database, listings, store
-from christmas.catalog.store import Written
-from christmas.catalog.tables import listings as listings_table
-from christmas.catalog.tables import metadata
+from christmas.catalog.writing import listings, store
+from christmas.catalog.writing.store import Written
+from christmas.db import database
+from christmas.db.tables import listings as listings_table
+from christmas.db.tables import metadata
 from christmas.items import UNREAD, Availability
 from tests.catalog.making import (
     JOB,

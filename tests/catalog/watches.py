@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from christmas.catalog import held, store
-from christmas.catalog.apply import Doubt
-from christmas.catalog.held import HeldRow
-from christmas.catalog.store import Written
+from christmas.catalog import held_changes
+from christmas.catalog.held_changes import HeldRow
+from christmas.catalog.writing import store
+from christmas.catalog.writing.changeset import Doubt
+from christmas.catalog.writing.store import Written
 from christmas.items import ListingEntry, Page, Product
 from tests.catalog.making import JOB, VENDOR, at
 
@@ -74,4 +75,4 @@ def doubt(
 ) -> list[HeldRow]:
     """Write items all of whose changes are held, and give what is held then, the oldest first."""
     store.write(connection, items, job_id=job, now=LATE, watch=Doubting(fields, **values))
-    return held.find(connection, vendor=VENDOR)[::-1]
+    return held_changes.find(connection, vendor=VENDOR)[::-1]

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 from christmas import cli, config
-from christmas.catalog import database
+from christmas.db import database
 from tests.catalog.conftest import sqlite_template
 
 __all__ = ["sqlite_template"]

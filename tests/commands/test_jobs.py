@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from christmas.catalog import database, queue
+from christmas.db import database
 from christmas.demo.faults import Fault
 from christmas.demo.server import DemoServer
+from christmas.jobs import queue
 from tests.commands.conftest import Command
 from tests.farm import ROOT, Farm
 

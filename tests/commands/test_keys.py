@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from christmas.access import keys
-from christmas.access.keys import Identity, KeyRefused
-from christmas.catalog import database, users
+from christmas.access import api_keys, authentication
+from christmas.access.authentication import Identity, KeyRefused
+from christmas.db import database
 from christmas.demo.server import DemoServer
 from tests.farm import Farm
 
@@ -46,7 +46,7 @@ def create(farm: Farm, user: str, role: str = "internal", *more: str) -> dict[st
 
 def identity(farm: Farm, user: str, key: str) -> Identity:
     with database.read(farm.engine) as connection:
-        return keys.authenticate(connection, user, key, datetime.now(UTC))
+        return authentication.authenticate(connection, user, key, datetime.now(UTC))
 
 
 def rows(farm: Farm, *command: str) -> list[dict[str, Any]]:
@@ -107,11 +107,11 @@ def test_a_rotated_key_is_replaced_and_a_revoked_one_ends(farm: Farm) -> None:
 )
 def test_what_is_wrong_makes_no_key(option: str, value: str, words: str, farm: Farm) -> None:
     with database.read(farm.engine) as connection:
-        before = (users.list_keys(connection), users.list_users(connection))
+        before = (api_keys.list_keys(connection), api_keys.list_users(connection))
     given = {"--user": "dora", "--role": "internal", option: value}
     assert words in refused(farm.run("keys", "create", *[part for pair in given.items() for part in pair]))
     with database.read(farm.engine) as connection:
-        assert (users.list_keys(connection), users.list_users(connection)) == before
+        assert (api_keys.list_keys(connection), api_keys.list_users(connection)) == before
 
 
 def test_a_users_role_can_be_taken_and_given_back(farm: Farm) -> None:
@@ -133,7 +133,7 @@ def test_users_and_roles_that_are_not_there_are_named(farm: Farm) -> None:
     assert "There is no role 'king'" in refused(farm.run("users", "bind", "fred", "king"))
     assert "The user 'a:b' is not accepted" in refused(farm.run("users", "bind", "a:b", "user"))
     with database.read(farm.engine) as connection:
-        assert "fred" not in dict(users.list_users(connection))
+        assert "fred" not in dict(api_keys.list_users(connection))
 
 
 def test_the_log_begins_empty_and_has_a_limit_of_at_least_one(farm: Farm) -> None:

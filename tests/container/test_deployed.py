@@ -13,8 +13,9 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, func, select
 
-from christmas.catalog import database, products
-from christmas.catalog.tables import metadata
+from christmas.catalog import products
+from christmas.db import database
+from christmas.db.tables import metadata
 from christmas.demo.server import DemoServer
 from tests.catalog.making import product, write
 from tests.catalog.words import check_index, find_by_words

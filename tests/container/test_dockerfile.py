@@ -140,8 +140,8 @@ def test_the_commands_exist() -> None:
     assert json.loads(image.texts("CMD")[0]) == ["--help"]
     options, _, check = image.texts("HEALTHCHECK")[0].partition("CMD ")
     assert "--timeout=15s" in options
-    assert json.loads(check) == ["python", "-m", "christmas.alive"]
-    assert find_spec("christmas.alive")
+    assert json.loads(check) == ["python", "-m", "christmas.health.check"]
+    assert find_spec("christmas.health.check")
     assert json.loads(stages()["browser"].texts("ENTRYPOINT")[0]) == ["tini", "--", "christmas"]
     installed = " ".join(stages()["browser"].texts("RUN"))
     for package in ("chromium", "fonts-liberation", "tini"):

@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from christmas import cli
+from christmas.commands.up import STOP_MARGIN_SECONDS
 from christmas.config import Config
-from christmas.services import STOP_MARGIN_SECONDS
 from tests.container import compose, page
 from tests.container.image import ROOT, stages
 from tests.container.image import variables as image_variables

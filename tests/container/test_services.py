@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from christmas.catalog import database, products
+from christmas.catalog import products
+from christmas.db import database
 from christmas.demo.server import DemoServer
 from christmas.demo.shops import KINDS
 from christmas.platforms.browser import find_browser
@@ -184,7 +185,7 @@ def test_the_services_of_one_host(host: Host) -> None:
             assert json.loads(line)["service"], line
     for name, service in started.items():
         assert service.stop(signal.SIGTERM) == 0, (name, service.log)
-        assert host.image.run("python", "-m", "christmas.alive", **host.environment(name)).returncode == 1
+        assert host.image.run("python", "-m", "christmas.health.check", **host.environment(name)).returncode == 1
 
 
 def test_a_vendor_that_needs_a_browser(host: Host) -> None:
@@ -207,7 +208,7 @@ def test_without_any_database_it_keeps_a_catalog_of_its_own(image: Image, tmp_pa
     environment |= {"CHRISTMAS__SCHEDULER__PORT": str(free_port()), "CHRISTMAS__SCHEDULES": "{}"}
     service = image.start("christmas", "up", var=tmp_path / "var", **environment)
     until(lambda: "Everything runs" in service.log or service.process.poll() is not None, 60, "the start")
-    done = image.run("python", "-m", "christmas.alive", **environment)
+    done = image.run("python", "-m", "christmas.health.check", **environment)
     assert done.returncode == 0, (done.stderr, service.log)
     assert (tmp_path / "var" / "christmas.db").exists()
     assert service.stop(signal.SIGTERM) == 0, service.log

@@ -22,8 +22,8 @@ loader = SpiderLoader.from_settings(get_project_settings())
 names = loader.list()
 for name in names:
     assert loader.load(name).base_url
-import christmas.catalog.database as database
-from christmas.catalog import jobs
+import christmas.db.database as database
+from christmas.jobs import records as jobs
 engine = database.open_engine({url!r})
 database.upgrade(engine)
 with database.read(engine) as connection:

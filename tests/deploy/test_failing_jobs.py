@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from christmas.catalog.jobs import JobRow
+from christmas.jobs.records import JobRow
 from tests import eggs
 from tests.farm import Farm, Node, until
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
-from christmas import embedded
+from christmas import valkey
 from christmas.logs import reading
 from christmas.logs.reading import Line, Wanted
 from tests.farm import ROOT, Farm, until
@@ -17,7 +17,7 @@ VENDOR = "ornament_shop_com"
 
 
 def central(farm: Farm, **wanted: Any) -> list[Line]:
-    with closing(embedded.connect(farm.config)) as client:
+    with closing(valkey.connect(farm.config)) as client:
         return reading.read(client, Wanted(**wanted), limit=10_000)
 
 

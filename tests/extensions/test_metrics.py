@@ -19,7 +19,7 @@ import pytest
 from scrapy.settings import Settings
 from scrapy.statscollectors import MemoryStatsCollector
 
-from christmas import embedded
+from christmas import valkey as embedded
 from christmas.config import Config, RedisConfig
 from christmas.extensions.metrics import Metrics
 from christmas.metrics import recorder, store

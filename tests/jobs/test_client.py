@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy import Engine
 
 from christmas import jobs
-from christmas.catalog import database, eggs, queue, schedules
-from christmas.catalog import jobs as store
-from christmas.catalog.jobs import JobRow
 from christmas.config import Config, ScheduleConfig
+from christmas.db import database
 from christmas.errors import AccessDenied, ArgumentError, JobRefused
-from christmas.jobs import client
+from christmas.jobs import eggs, queue, schedules, submission
+from christmas.jobs import records as store
 from christmas.jobs import schedule_changes as changes
-from christmas.jobs.definition import Definition
+from christmas.jobs.definitions.base import Definition
+from christmas.jobs.records import JobRow
 from christmas.scheduler.tick import tick
 from tests.catalog import making
 from tests.farm import Farm, Node
@@ -167,7 +167,7 @@ def test_a_product_is_submitted_by_id_address_or_key_as_the_same_job(engine: Eng
 
 def test_the_same_open_job_is_answered_and_others_wait(engine: Engine, config: Config) -> None:
     def submit(**arguments: Any) -> JobRow:
-        return client.submit(LINKS, {"vendor": SHOP, **arguments}, config=config)
+        return submission.submit(LINKS, {"vendor": SHOP, **arguments}, config=config)
 
     first = submit(year=1998)
     assert submit(year="1998").id == first.id
@@ -175,7 +175,7 @@ def test_the_same_open_job_is_answered_and_others_wait(engine: Engine, config: C
         queue.claim(connection, None, "node", NOW)
     assert submit(year=1998).id == first.id
     assert submit(year=1998).state == "running"
-    others = {submit().id, submit(year=1999).id, client.submit(LINKS, {"vendor": OTHER}, config=config).id}
+    others = {submit().id, submit(year=1999).id, submission.submit(LINKS, {"vendor": OTHER}, config=config).id}
     assert len(others) == 3
     with database.begin(engine) as connection:
         queue.finish(connection, first.id, 1, state="succeeded", outcome={}, now=NOW)
@@ -222,7 +222,7 @@ def test_priority_then_age_decide_who_is_next(engine: Engine, config: Config) ->
 
 def test_a_key_for_some_vendors_submits_for_them_only(engine: Engine, config: Config) -> None:
     def submit(name: str, **arguments: Any) -> JobRow:
-        return client.submit(name, arguments, config=config, allowed_vendors=[SHOP])
+        return submission.submit(name, arguments, config=config, allowed_vendors=[SHOP])
 
     assert submit(LINKS, vendor=SHOP).vendor == SHOP
     for name, arguments in (
@@ -237,7 +237,7 @@ def test_a_key_for_some_vendors_submits_for_them_only(engine: Engine, config: Co
 def test_the_newest_egg_says_which_vendors_there_are(engine: Engine, config: Config) -> None:
     with database.begin(engine) as connection:
         for version, spiders in (("1", {SHOP: False}), ("2", {SHOP: True, "new_com": False}), ("10", {})):
-            eggs.put(connection, client.PROJECT, version, b"", spiders=spiders, uploaded_by=None, now=NOW)
+            eggs.put(connection, submission.PROJECT, version, b"", spiders=spiders, uploaded_by=None, now=NOW)
     with pytest.raises(ArgumentError, match="there is no vendor"):
         jobs.integrator.sync_all().submit(config)
     root = jobs.integrator.sync_all(stage="links").submit(config, version="2")
@@ -255,9 +255,9 @@ def test_the_newest_egg_says_which_vendors_there_are(engine: Engine, config: Con
 def test_waiting_for_a_job_ends_with_it_or_in_time(config: Config, engine: Engine) -> None:
     job = jobs.integrator.sync_links(vendor=SHOP).submit(config)
     with pytest.raises(TimeoutError, match=f"{job.id} is still queued"):
-        client.wait(job.id, config=config, timeout_seconds=0.1)
+        submission.wait(job.id, config=config, timeout_seconds=0.1)
     with database.begin(engine) as connection:
         queue.cancel(connection, job.id, NOW)
-    assert client.wait(job.id, config=config, timeout_seconds=30).state == "cancelled"
+    assert submission.wait(job.id, config=config, timeout_seconds=30).state == "cancelled"
     with pytest.raises(ArgumentError, match="no job 'unknown'"):
-        client.wait("unknown", config=config)
+        submission.wait("unknown", config=config)

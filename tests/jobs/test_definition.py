@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from christmas import jobs
 from christmas.errors import ArgumentError, JobRefused
-from christmas.jobs import registry
-from christmas.jobs.definition import KEYS_BYTES_MAX, Definition, RootJob, SpiderJob
+from christmas.jobs.definitions import registry
+from christmas.jobs.definitions.base import KEYS_BYTES_MAX, Definition, RootJob, SpiderJob
 
 SHOP = "ornament_shop_com"
 

@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import Engine, update
 
 from christmas import jobs
-from christmas.catalog import database, queue, tables
-from christmas.catalog import jobs as store
-from christmas.catalog.jobs import JobRow
 from christmas.config import Config, JobsConfig
+from christmas.db import database, tables
 from christmas.errors import ConfigurationError, JobRefused
-from christmas.jobs import client, hooks
-from christmas.jobs.definition import Definition
+from christmas.jobs import hooks, queue, submission
+from christmas.jobs import records as store
+from christmas.jobs.definitions.base import Definition
+from christmas.jobs.records import JobRow
 from tests.farm import ROOT
 
 SHOP = "ornament_shop_com"
@@ -160,7 +160,7 @@ def test_what_is_wrong_in_the_configuration_is_said(
     with pytest.raises(ConfigurationError, match=part):
         hooks.check(chosen(config, **values))
     with pytest.raises(ConfigurationError, match=part):
-        client.submit(LINKS, {"vendor": SHOP}, config=chosen(config, **values))
+        submission.submit(LINKS, {"vendor": SHOP}, config=chosen(config, **values))
 
 
 @pytest.mark.integration
@@ -240,7 +240,7 @@ def test_a_hook_that_nobody_registers_any_more_is_recorded(engine: Engine, confi
 
 DYING = """
 import os, sys
-from christmas.catalog import database
+from christmas.db import database
 from christmas.config import load
 from christmas.jobs import hooks
 

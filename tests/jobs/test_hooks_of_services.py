@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from christmas.catalog import database, schedules
-from christmas.configuration_keys import ScheduleConfig
+from christmas.config.sections import ScheduleConfig
+from christmas.db import database
 from christmas.jobs import schedule_changes as changes
+from christmas.jobs import schedules
 from christmas.scheduler.tick import tick
 from tests.farm import Farm, Node, until
 

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from christmas import jobs
 from christmas.errors import ArgumentError
-from christmas.jobs.definition import Definition, SpiderJob
-from christmas.platforms import arguments
+from christmas.jobs import spider_arguments
+from christmas.jobs.definitions.base import Definition, SpiderJob
 from tests.catalog import making
 
 SHOP, OTHER = "ornament_shop_com", "hookedonhallmark_com"
@@ -31,7 +31,7 @@ I = jobs.integrator  # noqa: E741
 )
 def test_a_job_asks_its_spider_for_what_the_spider_accepts(job: SpiderJob, given: dict[str, str]) -> None:
     assert job.spider_arguments() == given
-    parsed = arguments.parse(**given)
+    parsed = spider_arguments.parse(**given)
     told = job.arguments()
     for name in ("year", "which", "limit"):
         assert getattr(parsed, name) == told.get(name)

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine
 
-from christmas.catalog import database, schedules
-from christmas.catalog.schedules import ScheduleRow
 from christmas.config import Config, ScheduleConfig
+from christmas.db import database
 from christmas.errors import ArgumentError, JobRefused
 from christmas.jobs import schedule_changes as changes
+from christmas.jobs import schedules
+from christmas.jobs.schedules import ScheduleRow
 
 NOW = datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)
 LATER = NOW + timedelta(hours=5)

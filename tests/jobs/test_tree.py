@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import Engine, select, text
 
 from christmas import jobs
-from christmas.catalog import database, queue, tables
-from christmas.catalog import jobs as store
-from christmas.catalog.jobs import Child, JobRow
 from christmas.config import Config
+from christmas.db import database, tables
 from christmas.demo.faults import Fault
 from christmas.demo.shops import Shop
+from christmas.jobs import queue
+from christmas.jobs import records as store
+from christmas.jobs.records import Child, JobRow
 from tests.farm import Farm, Node, until
 
 pytestmark = pytest.mark.serial

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from christmas import embedded
+from christmas import valkey as embedded
 from christmas.config import Config
-from christmas.jobs import wake
+from christmas.jobs import notify
 from tests.farm import until
 
 
@@ -35,19 +35,19 @@ class Valkey:
 
 @pytest.fixture
 def valkey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
-    monkeypatch.setattr(wake, "PAUSE_SECONDS", 0.2)
-    monkeypatch.setattr(wake, "_away_until", float("-inf"))
+    monkeypatch.setattr(notify, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(notify, "_away_until", float("-inf"))
     valkey = Valkey(tmp_path)
     yield valkey
-    for client in wake._clients.values():
+    for client in notify._clients.values():
         client.close()
-    wake._clients.clear()
+    notify._clients.clear()
     valkey.stop()
 
 
 @contextmanager
-def listening(config: Config, woken: threading.Event) -> Iterator[wake.Listener]:
-    listener = wake.Listener(config, woken.set)
+def listening(config: Config, woken: threading.Event) -> Iterator[notify.Listener]:
+    listener = notify.Listener(config, woken.set)
     listener.start()
     yield listener
     listener.stop()
@@ -63,7 +63,7 @@ def test_every_listener_hears_a_call(valkey: Valkey) -> None:
             for event in heard:
                 assert event.wait(10)  # at first for the subscription
                 event.clear()
-            wake.nodes(valkey.config)
+            notify.nodes(valkey.config)
         assert all(event.wait(10) for event in heard)
 
 
@@ -78,7 +78,7 @@ def test_calls_reach_those_of_the_same_folder_only(tmp_path: Path, valkey: Valke
             assert there.wait(10)
             here.clear()
             there.clear()
-            wake.nodes(valkey.own)
+            notify.nodes(valkey.own)
             assert here.wait(10)
             assert not there.is_set()
     finally:
@@ -100,11 +100,11 @@ def test_a_listener_is_called_when_redis_comes_and_when_it_comes_back(valkey: Va
 def test_a_submission_does_not_wait_for_a_redis_that_is_away(
     valkey: Valkey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(wake, "PAUSE_SECONDS", 60.0)
-    with caplog.at_level(logging.WARNING, "christmas.jobs.wake"):
+    monkeypatch.setattr(notify, "PAUSE_SECONDS", 60.0)
+    with caplog.at_level(logging.WARNING, "christmas.jobs.notify"):
         begin = time.monotonic()
         for _ in range(1000):
-            wake.nodes(valkey.config)
+            notify.nodes(valkey.config)
         assert time.monotonic() - begin < 10
     assert len(caplog.messages) == 1
     assert "they look by themselves" in caplog.messages[0]
@@ -112,13 +112,13 @@ def test_a_submission_does_not_wait_for_a_redis_that_is_away(
 
 def test_calls_are_heard_again_after_redis_was_away(valkey: Valkey) -> None:
     valkey.start()
-    wake.nodes(valkey.config)
+    notify.nodes(valkey.config)
     valkey.stop()
-    wake.nodes(valkey.config)
-    assert not wake._clients
+    notify.nodes(valkey.config)
+    assert not notify._clients
     valkey.start()
     heard = threading.Event()
     with listening(valkey.config, heard):
         assert heard.wait(10)
         heard.clear()
-        until(lambda: wake.nodes(valkey.config) or heard.is_set(), 10)
+        until(lambda: notify.nodes(valkey.config) or heard.is_set(), 10)

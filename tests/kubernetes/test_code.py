@@ -9,12 +9,12 @@ import pytest
 import typer.main
 
 from christmas import cli, config
-from christmas.access import policy
 from christmas.config import Config
 from christmas.errors import ConfigurationError
-from christmas.jobs.definition import SpiderJob
-from christmas.jobs.registry import DEFINITIONS
+from christmas.jobs.definitions.base import SpiderJob
+from christmas.jobs.definitions.registry import DEFINITIONS
 from christmas.node import options
+from christmas.policy import rules
 from christmas.server.service import STOP_SECONDS
 from tests.kubernetes.kustomize import Object
 from tests.kubernetes.manifests import (
@@ -129,8 +129,8 @@ def test_every_consumer_of_jobs_is_served_by_one_deployment(overlay: str) -> Non
             served += chosen.node.consumers
     roots = {name.partition(".")[0] for name, kind in DEFINITIONS.items() if issubclass(kind, SpiderJob)}
     assert sorted(served) == sorted(root + needs for root in roots for needs in ("", ".browser"))
-    prefix = f"{policy.SPIDER}:"
-    subjects = policy.load(Config()).subjects()
+    prefix = f"{rules.SPIDER}:"
+    subjects = rules.load(Config()).subjects()
     assert sorted(served) == sorted(name.removeprefix(prefix) for name in subjects if name.startswith(prefix))
 
 

@@ -16,10 +16,12 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError
 
-from christmas.access import policy
-from christmas.catalog import binding, database, queue, users
-from christmas.catalog.queue import NewJob
+from christmas.access import api_keys
 from christmas.config import Config
+from christmas.db import database, permissions
+from christmas.jobs import queue
+from christmas.jobs.queue import NewJob
+from christmas.policy import rules
 from tests.farm import START_SECONDS, free_port, standing, until
 from tests.kubernetes.conftest import Stores
 from tests.kubernetes.kustomize import Object
@@ -82,7 +84,7 @@ def kubelet(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Kubelet
         ("christmas-database-owner", "url"): stores.owner_url,
         ("christmas-database", "url"): stores.login_url,
         ("christmas-redis", "url"): stores.redis_url,
-        **{(f"christmas-{name}-key", "key"): users.new_key() for name in KEYS},
+        **{(f"christmas-{name}-key", "key"): api_keys.new_key() for name in KEYS},
     }
     found = Kubelet(tmp_path_factory.mktemp("pods"), secrets)
     found.migrate()
@@ -135,9 +137,9 @@ def test_the_services_login_owns_nothing_and_may_be_every_service_and_spider(
     kubelet: Kubelet, login: psycopg.Connection
 ) -> None:
     subjects = {f"service:{name}" for name in KEYS}
-    subjects |= {name for name in policy.load(Config()).subjects() if name.startswith(f"{policy.SPIDER}:")}
+    subjects |= {name for name in rules.load(Config()).subjects() if name.startswith(f"{rules.SPIDER}:")}
     for subject in sorted(subjects):
-        login.execute(f'SET ROLE "{binding.role(subject)}"')
+        login.execute(f'SET ROLE "{permissions.role(subject)}"')
         login.execute("RESET ROLE")
     for statement in ("CREATE TABLE mine (id int)", "DROP TABLE jobs", "ALTER TABLE products ADD mine int"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from christmas import embedded
+from christmas import valkey
 from christmas.logs import reading
 from christmas.logs.reading import Line, Wanted
 from tests.farm import ROOT, Farm, Service, until
@@ -45,7 +45,7 @@ def lines(service: Service) -> list[Line]:
 
 
 def central(farm: Farm, **wanted: Any) -> list[Line]:
-    with closing(embedded.connect(farm.config)) as client:
+    with closing(valkey.connect(farm.config)) as client:
         return reading.read(client, Wanted(**wanted), limit=10_000)
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from christmas import embedded
-from christmas.catalog import database, queue
-from christmas.catalog.queue import NewJob
+from christmas import valkey
 from christmas.config import Config
+from christmas.db import database
+from christmas.jobs import queue
+from christmas.jobs.queue import NewJob
 from christmas.metrics import gauges
 from tests.catalog.conftest import engine, postgresql, sqlite, sqlite_template
 
@@ -40,10 +41,10 @@ def test_the_queue_by_consumer_and_its_oldest_job(engine: Engine) -> None:
 
 @pytest.mark.integration
 def test_a_node_that_is_silent_is_forgotten(tmp_path: Path) -> None:
-    with embedded.connect(Config(var_path=tmp_path)) as client:
+    with valkey.connect(Config(var_path=tmp_path)) as client:
         gauges.announce(client, "old", 2, 4, NOW - timedelta(seconds=gauges.GONE_SECONDS + 1))
         gauges.announce(client, "new", 1, 4, NOW - timedelta(seconds=gauges.GONE_SECONDS - 1))
         gauges.announce(client, "newest", 0, 8, NOW)
         assert gauges.slots(client, NOW) == {"new": (1, 4), "newest": (0, 8)}
         assert client.hkeys(gauges.NODES) == [b"new", b"newest"]
-    embedded.release(tmp_path / "valkey")
+    valkey.release(tmp_path / "valkey")

@@ -11,12 +11,13 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine, update
 
-from christmas import embedded
-from christmas.catalog import database, queue
-from christmas.catalog import jobs as store_of_jobs
-from christmas.catalog.queue import NewJob
-from christmas.catalog.tables import jobs as table
+from christmas import valkey
 from christmas.config import Config
+from christmas.db import database
+from christmas.db.tables import jobs as table
+from christmas.jobs import queue
+from christmas.jobs import records as store_of_jobs
+from christmas.jobs.queue import NewJob
 from christmas.metrics import jobs, store
 from tests.catalog.conftest import engine, postgresql, sqlite, sqlite_template
 
@@ -30,9 +31,9 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Redis]:
-    with embedded.connect(Config(var_path=tmp_path)) as client:
+    with valkey.connect(Config(var_path=tmp_path)) as client:
         yield client
-    embedded.release(tmp_path / "valkey")
+    valkey.release(tmp_path / "valkey")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from christmas import embedded
+from christmas import valkey
 from christmas.config import Config
 from christmas.metrics import store
 from christmas.metrics.histogram import bucket
@@ -30,9 +30,9 @@ MEMORY_MAX_BYTES = 12 * 2**20
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Redis]:
-    with embedded.connect(Config(var_path=tmp_path)) as client:
+    with valkey.connect(Config(var_path=tmp_path)) as client:
         yield client
-    embedded.release(tmp_path / "valkey")
+    valkey.release(tmp_path / "valkey")
 
 
 def counted(values: list[float], metric: str = "latency") -> dict[str, int]:

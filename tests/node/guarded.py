@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from christmas.access import policy
-from christmas.catalog import access_log, database, queue, users
-from christmas.catalog.access_log import AccessRow
-from christmas.catalog.jobs import JobRow
+from christmas.access import api_keys, audit_log
+from christmas.access.audit_log import AccessRow
+from christmas.db import database
 from christmas.demo.server import DemoServer
+from christmas.jobs import queue
+from christmas.jobs.records import JobRow
+from christmas.policy import rules
 from tests.farm import Farm, Key, Node
 
 MINE, OTHER = "ornament_shop_com", "hookedonhallmark_com"
@@ -30,7 +32,7 @@ class Guarded:
     def log(self, limit: int = 1) -> list[AccessRow]:
         """Give the newest lines of the access log."""
         with database.read(self.farm.engine) as connection:
-            return access_log.latest(connection, limit)
+            return audit_log.latest(connection, limit)
 
     def lines(self) -> int:
         return len(self.log(100_000))
@@ -60,9 +62,9 @@ class Guarded:
 
     def revoke(self, key: Key) -> None:
         with database.begin(self.farm.engine) as connection:
-            found = users.find_key(connection, key[1])
+            found = api_keys.find_key(connection, key[1])
             assert found is not None
-            assert users.revoke(connection, found.id, datetime.now(UTC))
+            assert api_keys.revoke(connection, found.id, datetime.now(UTC))
 
 
 @contextmanager
@@ -73,7 +75,7 @@ def guarded(folder: Path, **variables: str) -> Iterator[Guarded]:
         farm = Farm(folder, server, more | variables)
         try:
             node = farm.node("--consumers", "auditor")
-            found = Guarded(farm, node, {role: farm.key(role) for role in policy.load(farm.config).roles()})
+            found = Guarded(farm, node, {role: farm.key(role) for role in rules.load(farm.config).roles()})
             found.write_logs()
             yield found
         finally:

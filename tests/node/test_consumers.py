@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from christmas.catalog import database, products, queue
-from christmas.catalog.queue import NewJob
+from christmas.catalog import products
+from christmas.db import database
 from christmas.demo.server import DemoServer
 from christmas.demo.shops import KINDS
+from christmas.jobs import queue
+from christmas.jobs.queue import NewJob
 from christmas.platforms.browser import find_browser
 from tests import eggs
 from tests.farm import Farm

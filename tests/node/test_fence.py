@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from christmas.catalog import database, queue
-from christmas.catalog.process import is_dead
+from christmas.db import database
 from christmas.demo.server import DemoServer
+from christmas.jobs import queue
+from christmas.jobs.process_id import is_dead
 from christmas.node.options import Options
 from christmas.node.prepare import prepare
 from tests.farm import ROOT, Farm, until

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from christmas.catalog import database, users
+from christmas.access import api_keys
+from christmas.db import database
 from christmas.node.guard import PERMISSIONS
 from tests.farm import Answer, Key, until
 from tests.node.guarded import MINE, Guarded, guarded
@@ -76,7 +77,7 @@ def test_a_key_that_has_ended_is_refused(ended: str, site: Guarded) -> None:
         site.revoke(key)
     elif ended == "unbound":
         with database.begin(site.farm.engine) as connection:
-            users.unbind(connection, ended, "internal")
+            api_keys.unbind(connection, ended, "internal")
     assert told(site.node.ask("jobs", key=key), 401) == "The user name or the key is not valid."
     assert {"revoked": "revoked", "expired": "expired", "unbound": "no role"}[ended] in str(site.log()[0].reason)
 
@@ -186,7 +187,7 @@ def test_the_last_use_of_a_key_is_noted(site: Guarded) -> None:
     user, key = site.farm.key(user="seen")
     site.node.ask("jobs", key=(user, key))
     with database.read(site.farm.engine) as connection:
-        found = users.find_key(connection, key)
+        found = api_keys.find_key(connection, key)
     assert found is not None
     assert found.last_used_at is not None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from christmas.catalog.process import is_dead
+from christmas.jobs.process_id import is_dead
 from tests import chaos, eggs, many_vendors
 from tests.farm import Farm, until
 

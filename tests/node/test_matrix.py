@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from christmas.access import rights
-from christmas.catalog.tables import metadata
+from christmas.db.tables import metadata
 from christmas.node.application import SERVICES
 from christmas.node.guard import PERMISSIONS
+from christmas.policy import rights
 from tests import access_matrix
 from tests.farm import Answer, Key
 from tests.node.guarded import Guarded, guarded

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from christmas import embedded
+from christmas import valkey
 from christmas.metrics import gauges, jobs, store
 from christmas.metrics.histogram import bucket
 from christmas.metrics.prometheus import BOUNDS_SECONDS
@@ -43,7 +43,7 @@ def vendors(found: Samples) -> set[str]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     with guarded(tmp_path_factory.mktemp("metrics"), CHRISTMAS__NODE__SLOTS="3") as found:
-        with closing(embedded.connect(found.farm.config)) as client:
+        with closing(valkey.connect(found.farm.config)) as client:
             for vendor in (MINE, OTHER, "-"):
                 counts = {f"latency|{bucket(seconds)}": LATENCIES.count(seconds) for seconds in LATENCIES}
                 counts |= {"requests|200": 8, "requests|timeout": 1, "bytes": 12_345}
@@ -124,7 +124,7 @@ def test_durations_of_jobs_come_from_the_node(farm: Farm) -> None:
     node = farm.node()
     key = farm.key("monitor")
     until(lambda: value(samples(node.ask("metrics", key=key).text), "redis_up") == 1)
-    with closing(embedded.connect(farm.config)) as client:
+    with closing(valkey.connect(farm.config)) as client:
         until(lambda: client.exists(jobs.CURSOR), what="the first look")
         assert gauges.slots(client, datetime.now(UTC)) == {f"node-{node.port}": (0, Options(farm.config).slots)}
         job = farm.wait(node.schedule(MINE, stage="links").json["jobid"])

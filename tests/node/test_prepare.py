@@ -11,11 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from christmas.catalog import database, eggs, jobs, queue
-from christmas.catalog.jobs import JobRow
-from christmas.catalog.queue import NewJob
+from christmas.db import database
 from christmas.demo.server import DemoServer
 from christmas.errors import JobRefused
+from christmas.jobs import eggs, queue, records
+from christmas.jobs.queue import NewJob
+from christmas.jobs.records import JobRow
 from christmas.node import prepare as preparing
 from christmas.node.options import Options
 from tests import eggs as our_eggs
@@ -143,9 +144,9 @@ def test_an_egg_is_written_once_and_whole(farm: Farm) -> None:
 def test_a_version_that_is_gone_refuses_its_job(farm: Farm) -> None:
     job = claimed(farm, "first", 2025)
     with database.begin(farm.engine) as connection:
-        connection.execute(jobs.jobs.update().values(version="7"))
+        connection.execute(records.jobs.update().values(version="7"))
         assert eggs.resolve(connection, "christmas", "7") is None
-        chosen = jobs.get(connection, job.id)
+        chosen = records.get(connection, job.id)
     assert chosen is not None
     with pytest.raises(JobRefused, match=r"Version 7 of christmas has been removed\."):
         preparing.prepare(Options(farm.config), chosen)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from christmas.errors import ArgumentError
-from christmas.platforms.arguments import Arguments, parse
+from christmas.jobs.spider_arguments import Arguments, parse
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from christmas import embedded
+from christmas import valkey
 from christmas.config import Config, RedisConfig, SyncConfig
 from christmas.items import YearLink
 from christmas.platforms.year_links import YearLinkCache
@@ -21,14 +21,14 @@ LINKS = [YearLink(VENDOR, 1995, f"{BASE}/1995_c_260.html"), YearLink(VENDOR, 197
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("var")
     yield path
-    embedded.release(path / "valkey")
+    valkey.release(path / "valkey")
 
 
 @pytest.fixture
 def config(folder: Path) -> Iterator[Config]:
     found = Config(var_path=folder)
     yield found
-    with embedded.connect(found) as client:
+    with valkey.connect(found) as client:
         client.flushall()
 
 
@@ -58,14 +58,14 @@ def test_a_vendor_and_a_sample_shop_have_links_of_their_own(vendor: str, base: s
 def test_links_expire(days: float, seconds: int, folder: Path, config: Config) -> None:
     cache = YearLinkCache(Config(var_path=folder, sync=SyncConfig(year_links_days=days)), VENDOR, BASE)
     cache.save(LINKS)
-    with embedded.connect(config) as client:
+    with valkey.connect(config) as client:
         assert seconds - 5 <= client.ttl(cache.name) <= seconds or seconds == 1
 
 
 @pytest.mark.parametrize("text", ["not json", '[["x", "y"]]', "[1995]", "[[1]]", "7"])
 def test_a_value_that_makes_no_sense_is_read_again(text: str, config: Config, caplog: pytest.LogCaptureFixture) -> None:
     cache = YearLinkCache(config, VENDOR, BASE)
-    with embedded.connect(config) as client:
+    with valkey.connect(config) as client:
         client.set(cache.name, text)
     assert cache.load() == []
     assert "read again" in caplog.text
@@ -81,7 +81,7 @@ def test_without_redis_there_are_no_links_and_a_warning(away: Config, caplog: py
 
 def test_a_key_of_another_kind_is_a_warning(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     cache = YearLinkCache(config, VENDOR, BASE)
-    with embedded.connect(config) as client:
+    with valkey.connect(config) as client:
         client.lpush(cache.name, "x")
     assert cache.load() == []
     assert "WRONGTYPE" in caplog.text

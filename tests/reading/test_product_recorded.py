@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from christmas.probe import as_json
+from christmas.commands.probe import as_json
 from christmas.reading.product import read_product, read_product_fully
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from christmas.catalog import database, schedules
-from christmas.catalog.schedules import FiringRow
+from christmas.db import database
+from christmas.jobs import schedules
+from christmas.jobs.schedules import FiringRow
 from tests.farm import Farm
 
 SECOND = timedelta(seconds=1)

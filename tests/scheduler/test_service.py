@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from christmas.catalog import database
 from christmas.config import Config
-from christmas.configuration_keys import SchedulerConfig
+from christmas.config.sections import SchedulerConfig
+from christmas.db import database
 from christmas.demo.server import DemoServer
-from christmas.readiness import Readiness
+from christmas.health.readiness import Readiness
 from christmas.scheduler import health
 from tests.farm import Farm, Service, free_port, until
 from tests.scheduler.firings import SECOND, assert_none_is_missing, fired

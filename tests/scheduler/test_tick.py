@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from christmas.catalog import database, jobs, schedules
-from christmas.catalog.schedules import FiringRow, ScheduleRow
 from christmas.config import Config, ScheduleConfig
+from christmas.db import database
 from christmas.errors import JobRefused
-from christmas.jobs import hooks
+from christmas.jobs import hooks, records, schedules
 from christmas.jobs import schedule_changes as changes
+from christmas.jobs.schedules import FiringRow, ScheduleRow
 from christmas.jobs.triggers import jitter
 from christmas.scheduler.tick import GRACE, MISSED_MAX, tick
 
@@ -63,7 +63,7 @@ def test_what_is_due_is_submitted_once_and_recorded(engine: Engine, config: Conf
     (one,) = fired(engine)
     assert (one.due_at, one.fired_at, one.error) == (minute(1), minute(1), None)
     with database.read(engine) as connection:
-        job = jobs.get(connection, str(one.job_id))
+        job = records.get(connection, str(one.job_id))
     assert job is not None
     assert (job.name, job.vendor, job.state, job.submitted_by) == ("integrator.sync_links", SHOP, "queued", "scheduler")
 
@@ -73,7 +73,7 @@ def test_a_job_that_is_still_open_is_the_next_firing_s_too(engine: Engine, confi
     assert [tick(engine, config, minute(number)) for number in (1, 2, 3)] == [1, 1, 1]
     assert len({one.job_id for one in fired(engine)}) == 1
     with database.read(engine) as connection:
-        assert len(jobs.find(connection)) == 1
+        assert len(records.find(connection)) == 1
 
 
 def test_every_firing_of_a_root_has_a_root_of_its_own_with_the_open_children(engine: Engine, config: Config) -> None:
@@ -82,8 +82,8 @@ def test_every_firing_of_a_root_has_a_root_of_its_own_with_the_open_children(eng
     roots = [str(one.job_id) for one in fired(engine)]
     assert len(set(roots)) == 3
     with database.read(engine) as connection:
-        below = [{child.job.id for child in jobs.children(connection, root)} for root in roots]
-        assert len(jobs.find(connection)) == 6
+        below = [{child.job.id for child in records.children(connection, root)} for root in roots]
+        assert len(records.find(connection)) == 6
     assert below[0] == below[1] == below[2]
     assert len(below[0]) == 3
 
@@ -259,7 +259,7 @@ def test_a_refused_job_is_recorded_and_the_schedule_goes_on(
         assert all(one.job_id is None and part in str(one.error) for one in found)
     assert [one.error for one in fired(engine, "d fine")] == [None, None]
     with database.read(engine) as connection:
-        assert [job.name for job in jobs.find(connection)] == ["integrator.sync_products"]
+        assert [job.name for job in records.find(connection)] == ["integrator.sync_products"]
 
 
 def test_a_job_that_exists_no_more_is_recorded_and_the_schedule_goes_on(engine: Engine, config: Config) -> None:

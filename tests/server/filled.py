@@ -8,12 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from christmas.catalog import database, health, queue, store
+from christmas.catalog import vendor_health
+from christmas.catalog.writing import store
 from christmas.config import default_schedules
+from christmas.db import database
 from christmas.demo.ornaments import ornament
 from christmas.demo.shops import KINDS
 from christmas.items import Availability, Product
-from christmas.jobs import schedule_changes
+from christmas.jobs import queue, schedule_changes
 from tests.catalog.watches import Doubting
 
 VENDORS = tuple(kind.vendor for kind in KINDS)
@@ -92,7 +94,7 @@ def _operators(connection: Connection) -> None:
     reasons = {first: ("healthy", None, "As usual."), second: ("broken", "no_prices", "No product has a price."),
                third: ("degraded", "slow", "Answers take ten times as long as usual.")}  # fmt: skip
     for vendor, (state, kind, reason) in reasons.items():
-        health.record(connection, vendor, state=state, kind=kind, reason=reason, job_id=RUN, now=NOW)
+        vendor_health.record(connection, vendor, state=state, kind=kind, reason=reason, job_id=RUN, now=NOW)
     progress = {"pages_read": 30, "pages_planned": 120}
     for job_id, vendor, state, outcome in (
         (RUN, first, "succeeded", {"store_entries": 41, "store_changes": 5}),

@@ -19,8 +19,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from christmas.catalog import access_log, database, users
-from christmas.catalog.access_log import AccessRow
+from christmas.access import api_keys, audit_log
+from christmas.access.audit_log import AccessRow
+from christmas.db import database
 from tests.farm import ROOT, Farm, Key, free_port, until
 
 START_SECONDS = 90
@@ -71,7 +72,7 @@ class Server:
         """Make a key, and give user name and key."""
         user = more.pop("user", role.replace(":", "-"))
         with database.begin(self.engine) as connection:
-            new = users.create_key(connection, user=user, role=role, now=datetime.now(UTC), **more)
+            new = api_keys.create_key(connection, user=user, role=role, now=datetime.now(UTC), **more)
         return new.user, new.key
 
     def ask(
@@ -120,7 +121,7 @@ class Server:
 
     def access_log(self, limit: int = 1) -> list[AccessRow]:
         with database.read(self.engine) as connection:
-            return access_log.latest(connection, limit)
+            return audit_log.latest(connection, limit)
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from christmas import export
-from christmas.catalog import database
+from christmas.catalog import export
+from christmas.db import database
 from tests.farm import until
 from tests.server import filled
 from tests.server.running import Server, serving

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import update
 
-from christmas.catalog import database, held, products
-from christmas.catalog.held import HeldRow
-from christmas.catalog.tables import held_changes
+from christmas.catalog import held_changes as held
+from christmas.catalog import products
+from christmas.catalog.held_changes import HeldRow
+from christmas.db import database
+from christmas.db.tables import held_changes
 from tests.farm import Key
 from tests.server import filled
 from tests.server.filled import RUN, VENDORS

@@ -11,10 +11,11 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine
 
-from christmas import embedded
-from christmas.catalog import database, jobs, queue
-from christmas.catalog.queue import NewJob
-from christmas.jobs import registry
+from christmas import valkey
+from christmas.db import database
+from christmas.jobs import queue, records
+from christmas.jobs.definitions import registry
+from christmas.jobs.queue import NewJob
 from christmas.logs.lines import FIELDS
 from christmas.logs.stream import STREAM
 from tests.farm import Key
@@ -44,7 +45,7 @@ def scoped(server: Server) -> Key:
 def stream(server: Server) -> Iterator[Redis]:
     """Give the Redis of the server, in which 40 lines of two jobs are."""
     folder = server.log_path.parent / "valkey"
-    with Redis(unix_socket_path=str(embedded.socket_path(folder))) as client:
+    with Redis(unix_socket_path=str(valkey.socket_path(folder))) as client:
         for number in range(40):
             log(client, RUN if number % 2 else FAILED, f"line {number}", "ERROR" if number % 10 == 1 else "INFO")
         yield client
@@ -66,7 +67,7 @@ def submit(server: Server, name: str, key: Key | None = None, **arguments: Any) 
 
 def state_of(engine: Engine, job_id: str) -> str:
     with database.read(engine) as connection:
-        row = jobs.get(connection, job_id)
+        row = records.get(connection, job_id)
     assert row is not None
     return row.state
 
@@ -95,7 +96,7 @@ def test_each_state_is_a_filter(server: Server) -> None:
     cancelled = submit(server, "integrator.sync_links", vendor=SECOND, year=1951).json["id"]
     assert server.ask(f"/api/v1/jobs/{cancelled}/cancel", method="POST").status == 200
     everything = server.ask("/api/v1/jobs?limit=200").json["items"]
-    for state in jobs.STATES:
+    for state in records.STATES:
         expected = [one["id"] for one in everything if one["state"] == state]
         assert expected
         assert ids(server.ask(f"/api/v1/jobs?limit=200&state={state}")) == expected

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from christmas.access import policy
-from christmas.catalog import database, users
+from christmas.access import api_keys
 from christmas.config import Config
+from christmas.db import database
+from christmas.policy import rules
 from christmas.server import openapi
 from tests.farm import Key
 from tests.routes import application
@@ -106,7 +107,7 @@ def test_pages_give_every_key_and_user_once(server: Server) -> None:
     now = datetime.now(UTC)
     with database.begin(server.engine) as connection:
         for number in range(5):  # made at one moment
-            users.create_key(connection, user=f"page-{number}", role="user", now=now)
+            api_keys.create_key(connection, user=f"page-{number}", role="user", now=now)
     assert [one["id"] for one in listed(server, 2)] == [one["id"] for one in listed(server)]
     whole = [one["name"] for one in server.ask("/api/v1/users?limit=200").json["items"]]
     assert {f"page-{number}" for number in range(5)} <= set(whole)
@@ -225,7 +226,7 @@ def test_only_who_may_and_only_with_a_key_for_all_vendors(server: Server) -> Non
     }
     assert len(routes) == len(asked)
     others = [
-        server.key(role, user=role.replace(":", "-")) for role in policy.load(Config()).roles() if role != "internal"
+        server.key(role, user=role.replace(":", "-")) for role in rules.load(Config()).roles() if role != "internal"
     ]
     for key in (*others, server.key(user="part", vendors=[VENDORS[0]])):
         for method, path in asked:

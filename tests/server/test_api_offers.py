@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-from christmas.catalog import database, products, store
+from christmas.catalog import products
+from christmas.catalog.writing import store
+from christmas.db import database
 from christmas.items import Availability
 from tests.server import filled
 from tests.server.running import Server

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from christmas.catalog import database, jobs, schedules
-from christmas.catalog.schedules import ScheduleRow
-from christmas.configuration_keys import default_schedules
+from christmas.config.sections import default_schedules
+from christmas.db import database
+from christmas.jobs import records, schedules
+from christmas.jobs.schedules import ScheduleRow
 from tests.server import filled
 from tests.server.browsing import Browser, buttons
 from tests.server.filled import VENDORS
@@ -113,7 +114,7 @@ def test_running_now_submits_the_job(server: Server) -> None:
     assert (first.status, again.status, again.json["id"]) == (201, 200, first.json["id"])
     assert first.headers["location"] == f"/api/v1/jobs/{first.json['id']}"
     with database.read(server.engine) as connection:
-        job = jobs.get(connection, first.json["id"])
+        job = records.get(connection, first.json["id"])
     assert job is not None
     assert (job.name, job.arguments) == ("integrator.sync_links", {"year": 1985})
     assert job.submitted_by == "schedule now, by tester"
@@ -201,7 +202,7 @@ def test_running_needs_the_permission_to_submit_as_well(
     folder = tmp_path_factory.mktemp("planner")
     policy = folder / "policy.csv"
     planner = "p, planner, schedules, read\np, planner, schedules, write\n"
-    policy.write_text((files("christmas.access") / "policy.csv").read_text() + planner)
+    policy.write_text((files("christmas.policy") / "policy.csv").read_text() + planner)
     filled.file(folder, 1)
     with serving(folder, CHRISTMAS__ACCESS__POLICY_PATH=str(policy)) as limited:
         key = limited.key("planner")

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from christmas import embedded
-from christmas.catalog import database, health, products
+from christmas import valkey
+from christmas.catalog import products, vendor_health
+from christmas.db import database
 from christmas.metrics import store
 from christmas.metrics.histogram import bucket
 from tests.farm import Key
@@ -38,7 +39,7 @@ def measured(server: Server) -> None:
     minute = int(time.time() // 60)
     now = {f"ttfb|{bucket(0.2)}": 95, f"ttfb|{bucket(3.0)}": 5, f"latency|{bucket(0.4)}": 100, "requests|200": 100}
     server.ask(f"/api/v1/vendors/{FIRST}/metrics")  # which starts the Redis of the folder
-    with Redis(unix_socket_path=str(embedded.socket_path(folder))) as client:
+    with Redis(unix_socket_path=str(valkey.socket_path(folder))) as client:
         store.write(client, FIRST, {minute: now, minute - 120: {f"ttfb|{bucket(9.0)}": 50}})
 
 
@@ -81,7 +82,7 @@ def test_a_key_of_one_vendor_sees_only_that(server: Server, scoped: Key) -> None
     for path, method in (("", "GET"), ("/metrics", "GET"), ("/health/accept", "POST")):
         assert server.ask(f"/api/v1/vendors/{SECOND}{path}", method=method, key=scoped).status == 404
     with database.read(server.engine) as connection:
-        row = health.get(connection, SECOND)
+        row = vendor_health.get(connection, SECOND)
     assert row is not None
     assert row.state == "broken"
     assert server.ask(f"/api/v1/vendors/{FIRST}", key=scoped).json["products"] > 0
@@ -120,7 +121,7 @@ def test_a_vendor_is_accepted_as_it_is(server: Server) -> None:
     assert answer.status == 200, answer.text
     assert (answer.json["health"]["state"], answer.json["health"]["kind"]) == ("healthy", None)
     with database.read(server.engine) as connection:
-        row = health.get(connection, THIRD)
+        row = vendor_health.get(connection, THIRD)
     assert row is not None
     assert (row.state, row.accepted_at is not None) == ("healthy", True)
     line = server.access_log()[0]

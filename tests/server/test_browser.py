@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from christmas.catalog import database, held, schedules
+from christmas.catalog import held_changes
+from christmas.db import database
+from christmas.jobs import schedules
 from christmas.platforms.browser import find_browser
 from tests.server import filled
 from tests.server.chromium import chromium, findings, overflow, window
@@ -92,7 +94,7 @@ def test_an_operator_pauses_a_schedule(browser: Browser, own: Server) -> None:
 
 def test_an_operator_releases_a_held_change(browser: Browser, own: Server) -> None:
     with database.read(own.engine) as connection:
-        before = held.count(connection)
+        before = held_changes.count(connection)
     with window(browser, own.url) as page:
         sign_in(page, own)
         page.goto("/operations/held")
@@ -103,7 +105,7 @@ def test_an_operator_releases_a_held_change(browser: Browser, own: Server) -> No
         page.goto(PIECE)
         expect(page.get_by_role("row").filter(has_text="hookedonhallmark").first).to_contain_text("$995.00")
     with database.read(own.engine) as connection:
-        assert sum(held.count(connection).values()) == sum(before.values()) - 1
+        assert sum(held_changes.count(connection).values()) == sum(before.values()) - 1
 
 
 def test_running_jobs_are_followed(browser: Browser, own: Server) -> None:
@@ -113,7 +115,7 @@ def test_running_jobs_are_followed(browser: Browser, own: Server) -> None:
         bar = page.get_by_role("progressbar").first
         expect(bar).to_have_attribute("value", "30")
         with database.begin(own.engine) as connection:
-            from christmas.catalog import queue
+            from christmas.jobs import queue
 
             outcome = {"pages_read": 60, "pages_planned": 120}
             queue.renew(connection, filled.RUNNING, 1, now=filled.NOW, outcome=outcome)

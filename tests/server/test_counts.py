@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from christmas.catalog import database
+from christmas.db import database
 from christmas.server.counts import KEPT_SECONDS, Counts
 from tests.catalog.making import product, write
 from tests.catalog.plans import collected

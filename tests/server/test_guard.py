@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from christmas.catalog import database, users
+from christmas.access import api_keys
+from christmas.db import database
 from tests.farm import Key, until
 from tests.server import filled
 from tests.server.browsing import Browser
@@ -20,9 +21,9 @@ HOOKED = "hookedonhallmark_com"
 
 def revoke(server: Server, key: Key) -> None:
     with database.begin(server.engine) as connection:
-        found = users.find_key(connection, key[1])
+        found = api_keys.find_key(connection, key[1])
         assert found is not None
-        assert users.revoke(connection, found.id, datetime.now(UTC))
+        assert api_keys.revoke(connection, found.id, datetime.now(UTC))
 
 
 def test_a_key_says_who_it_is(own: Server) -> None:
@@ -64,7 +65,7 @@ def test_revoked_expired_unbound_and_anothers(own: Server) -> None:
     revoked, expired, unbound = own.key(user="r"), own.key(user="e", expires_at=past), own.key(user="u")
     revoke(own, revoked)
     with database.begin(own.engine) as connection:
-        assert users.unbind(connection, "u", "internal")
+        assert api_keys.unbind(connection, "u", "internal")
     texts = set()
     for key in (revoked, expired, unbound, ("tester", unbound[1]), ("tester", "nonsense")):
         answer = own.ask(PATH, key=key)
@@ -121,7 +122,7 @@ def test_the_use_of_a_key_is_noted(own: Server) -> None:
 
     def noted() -> bool:
         with database.read(own.engine) as connection:
-            found = users.find_key(connection, key[1])
+            found = api_keys.find_key(connection, key[1])
             return found is not None and found.last_used_at is not None
 
     until(noted, 10, "noting the use")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from christmas.catalog.jobs import JobRow
-from christmas.server.web.operations_jobs import lines_of
+from christmas.jobs.records import JobRow
+from christmas.server.web.operations.jobs import lines_of
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 

@@ -13,12 +13,14 @@ import pytest
 from lxml import html
 from redis import Redis
 
-from christmas import embedded
-from christmas.catalog import access_log, database, health, held, jobs, products, queue, schedules
-from christmas.catalog import store as catalog_store
-from christmas.catalog.jobs import JobRow
+from christmas import valkey
+from christmas.access import audit_log
+from christmas.catalog import held_changes, products, vendor_health
+from christmas.catalog.writing import store as catalog_store
 from christmas.config import Config
-from christmas.jobs import client
+from christmas.db import database
+from christmas.jobs import queue, records, schedules, submission
+from christmas.jobs.records import JobRow
 from christmas.metrics import gauges
 from tests.catalog.watches import Doubting
 from tests.server import filled
@@ -53,21 +55,21 @@ def config(own: Server) -> Config:
 
 @pytest.fixture(scope="module")
 def redis(own: Server, config: Config) -> Iterator[Redis]:
-    with embedded.connect(config) as found:
+    with valkey.connect(config) as found:
         yield found
-    embedded.release(config.var_path / "valkey")
+    valkey.release(config.var_path / "valkey")
 
 
 def job(server: Server, job_id: str) -> JobRow:
     with database.read(server.engine) as connection:
-        found = jobs.get(connection, job_id)
+        found = records.get(connection, job_id)
     assert found is not None
     return found
 
 
 def grants(server: Server) -> list[tuple[str | None, str, str]]:
     with database.read(server.engine) as connection:
-        return [(row.user, row.resource, row.action) for row in access_log.latest(connection, 5) if row.allowed]
+        return [(row.user, row.resource, row.action) for row in audit_log.latest(connection, 5) if row.allowed]
 
 
 def rows_of_facts(element: Any) -> list[str]:
@@ -137,7 +139,7 @@ class TestVendor:
         assert said.startswith("The vendor is accepted as it is")
         assert ("tester", "health", "write") in grants(operator.server)
         with database.read(operator.server.engine) as connection:
-            found = health.get(connection, SECOND)
+            found = vendor_health.get(connection, SECOND)
         assert found is not None
         assert found.state == "healthy"
         assert "Accept it as it is" not in buttons(operator.open(path))
@@ -164,7 +166,7 @@ class TestJobs:
         assert [row[1] for row in chosen] == [SECOND]
         assert "There is none." in text(operator.open(f"/operations/jobs?state=failed&vendor={FIRST}"))
 
-    @pytest.mark.parametrize("state", jobs.STATES)
+    @pytest.mark.parametrize("state", records.STATES)
     def test_each_state_is_a_filter(self, operator: Browser, state: str) -> None:
         if state == "cancelled":
             with database.begin(operator.server.engine) as connection:
@@ -172,7 +174,7 @@ class TestJobs:
                 queue.submit(connection, new, filled.STARTED)
                 queue.cancel(connection, new.id, filled.STARTED)
         with database.read(operator.server.engine) as connection:
-            expected = [row.id for row in jobs.find(connection, states=[state])]
+            expected = [row.id for row in records.find(connection, states=[state])]
         page = operator.open(f"/operations/jobs?state={state}")
         [table] = page.xpath("//table[@aria-labelledby='ended']")
         assert expected
@@ -216,7 +218,7 @@ class TestJobs:
         assert operator.open(f"/operations/jobs/{RUNNING}/live").get("hx-trigger") == POLLED
 
     def test_a_root_is_a_tree_and_is_cancelled_as_one(self, operator: Browser, config: Config) -> None:
-        root = client.submit("integrator.sync_vendor", {"vendor": FIRST}, config=config)
+        root = submission.submit("integrator.sync_vendor", {"vendor": FIRST}, config=config)
         [top, *below] = [row for row in rows(operator.open("/operations/jobs"), "open") if row[0] != ""][:3]
         assert top[:4] == ["integrator.sync_vendor", FIRST, "running", "0 of 2 jobs"]
         assert {row[0] for row in below} == {"integrator.sync_links", "integrator.sync_products"}
@@ -289,7 +291,7 @@ class TestHeld:
         assert operator.follows(answer) == "The changes are true now."
         with database.read(operator.server.engine) as connection:
             product = products.get(connection, f"{SECOND}:9001")
-            [decided] = held.find(connection, state="released", vendor=SECOND)
+            [decided] = held_changes.find(connection, state="released", vendor=SECOND)
         assert product is not None
         assert (product.price_minor, decided.decided_by) == (99500, "tester")
         assert ("tester", "held", "write") in grants(operator.server)
@@ -302,7 +304,7 @@ class TestHeld:
         answer = operator.press(path, f"Discard all of {THIRD}")
         assert operator.follows(answer).startswith("The changes are given up")
         with database.read(operator.server.engine) as connection:
-            assert [row.state for row in held.find(connection, state=None, vendor=THIRD)] == ["discarded"] * 2
+            assert [row.state for row in held_changes.find(connection, state=None, vendor=THIRD)] == ["discarded"] * 2
         assert f"Nothing is held of {THIRD}." in text(operator.open(path))
 
 
@@ -338,7 +340,7 @@ class TestWhoMay:
         with database.begin(own.engine) as connection:
             dear = filled.the_piece(SECOND, 39.99, price_minor=1)
             catalog_store.write(connection, [dear], job_id=RUN, now=filled.NOW, watch=Doubting(("price_minor",)))
-            [doubted] = held.find(connection, vendor=SECOND)
+            [doubted] = held_changes.find(connection, vendor=SECOND)
         for path, fields in (
             (f"jobs/{RUNNING}/cancel", {}), (f"vendors/{THIRD}/accept", {}), ("held/release", {"vendor": SECOND}),
             ("held/discard", {"id": str(doubted.id)}),
@@ -346,7 +348,7 @@ class TestWhoMay:
             scoped.open_form(f"/operations/{path}", 404, **fields)
         assert job(own, RUNNING).cancel_requested is False
         with database.read(own.engine) as connection:
-            assert held.find(connection, vendor=SECOND) == [doubted]
+            assert held_changes.find(connection, vendor=SECOND) == [doubted]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from christmas import embedded
+from christmas import valkey
 from christmas.config import Config
 from tests.server.browsing import Browser, text
 from tests.server.filled import RUN, RUNNING, VENDORS
@@ -26,9 +26,9 @@ def operator(own: Server) -> Browser:
 @pytest.fixture(scope="module")
 def redis(own: Server) -> Iterator[Redis]:
     folder = own.log_path.parent
-    with embedded.connect(Config(var_path=folder)) as found:
+    with valkey.connect(Config(var_path=folder)) as found:
         yield found
-    embedded.release(folder / "valkey")
+    valkey.release(folder / "valkey")
 
 
 def test_those_of_a_job_follow_until_it_has_ended(operator: Browser, redis: Redis) -> None:

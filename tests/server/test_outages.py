@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from christmas.catalog import database
+from christmas.db import database
 from tests.farm import standing, until
 from tests.server import filled
 from tests.server.running import Server, serving

@@ -14,8 +14,10 @@ import pytest
 from lxml import html
 from sqlalchemy import select
 
-from christmas.catalog import database, queue, store
-from christmas.catalog.tables import keys
+from christmas.catalog.writing import store
+from christmas.db import database
+from christmas.db.tables import keys
+from christmas.jobs import queue
 from tests.server import filled
 from tests.server.filled import NAME, PIECE, RUN, VENDORS, YEAR
 from tests.server.running import Server, serving

@@ -7,8 +7,8 @@ import re
 import pytest
 from fastapi.routing import RouteContext
 
-from christmas.access import policy
 from christmas.config import Config
+from christmas.policy import rules
 from christmas.server import openapi
 from tests import routes
 from tests.farm import Key
@@ -16,7 +16,7 @@ from tests.server.running import Server
 
 pytestmark = pytest.mark.integration
 
-POLICY = policy.load(Config())
+POLICY = rules.load(Config())
 NOBODY = "nobody"
 # Open to everybody, each for a reason: how the server is, what the API can do, and the door.
 # Its answers have one form, whatever they say: programs ask it, every few seconds.

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from christmas import embedded
+from christmas import valkey
+from christmas.access import counters
+from christmas.access.counters import Shared
+from christmas.access.rate_limit import Limits
 from christmas.config import Config
-from christmas.server import shared, wrong_keys
-from christmas.server.limits import Limits
-from christmas.server.shared import Shared
+from christmas.server import wrong_keys
 from christmas.server.wrong_keys import WrongKeys
 from tests.farm import free_port, until
 
@@ -54,14 +55,14 @@ def silent() -> Iterator[Silent]:
 def config(tmp_path: Path) -> Iterator[Config]:
     """Give a configuration whose Valkey is gone when the test ends."""
     yield Config(var_path=tmp_path)
-    embedded.release(tmp_path / "valkey")
+    valkey.release(tmp_path / "valkey")
 
 
 def test_while_redis_hangs_one_waits_and_the_others_count_alone(
     silent: Silent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared, "TIMEOUT_SECONDS", 120.0)  # only the test ends the waiting
-    monkeypatch.setattr(shared, "AWAY_SECONDS", 0.0)
+    monkeypatch.setattr(counters, "TIMEOUT_SECONDS", 120.0)  # only the test ends the waiting
+    monkeypatch.setattr(counters, "AWAY_SECONDS", 0.0)
     port = silent.listener.getsockname()[1]
     connection = Shared(Config(var_path=tmp_path, redis={"url": f"redis://127.0.0.1:{port}"}))  # type: ignore[arg-type]
     limits = Limits(connection)
@@ -82,7 +83,7 @@ def test_while_redis_hangs_one_waits_and_the_others_count_alone(
 def test_nobody_follows_one_who_waits_for_long(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = Shared(config)
     assert connection.ask(lambda redis: bool(redis.ping()))
-    monkeypatch.setattr(shared, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(counters, "SLOW_SECONDS", 0.0)
 
     def meanwhile(_: Any) -> bool | None:
         with ThreadPoolExecutor(1) as threads:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from lxml import html
 
-from christmas.catalog import database, sessions, users
-from christmas.services import LINK_LIFETIME, LOCAL_USER, sign_in_link
+from christmas.access import api_keys, sessions
+from christmas.commands.up import LINK_LIFETIME, LOCAL_USER, sign_in_link
+from christmas.db import database
 from tests.farm import until
 from tests.server.browsing import Browser, text
 from tests.server.filled import RUNNING
@@ -227,15 +228,15 @@ class TestASession:
     def test_it_ends_with_its_key_and_with_its_users_role(self, own: Server) -> None:
         with database.begin(own.engine) as connection:
             first, second = (
-                users.create_key(connection, user="eve", role="internal", now=datetime.now(UTC)) for _ in range(2)
+                api_keys.create_key(connection, user="eve", role="internal", now=datetime.now(UTC)) for _ in range(2)
             )
         of_first, of_second = (own.sign_in((one.user, one.key)) for one in (first, second))
         with database.begin(own.engine) as connection:
-            users.revoke(connection, first.id, datetime.now(UTC))
+            api_keys.revoke(connection, first.id, datetime.now(UTC))
         assert led_to_sign_in(own, of_first)
         assert not led_to_sign_in(own, of_second)
         with database.begin(own.engine) as connection:
-            users.unbind(connection, "eve", "internal")
+            api_keys.unbind(connection, "eve", "internal")
         assert led_to_sign_in(own, of_second)
 
     def test_signing_out_ends_it_everywhere(self, own: Server) -> None:

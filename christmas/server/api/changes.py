@@ -14,7 +14,7 @@ from christmas.server import atom, paging
 from christmas.server import state as states
 from christmas.server.api import models
 from christmas.server.api.filters import Cursor, Given, Limit, Moment, Vendor
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
 
 router = APIRouter(tags=["changes"])

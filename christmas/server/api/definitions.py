@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from christmas.jobs import registry
-from christmas.jobs.definition import Definition as JobDefinition
-from christmas.jobs.definition import SpiderJob
+from christmas.jobs.definitions import registry
+from christmas.jobs.definitions.base import Definition as JobDefinition
+from christmas.jobs.definitions.base import SpiderJob
 from christmas.server.api.job_models import Definition, DefinitionArgument, DefinitionList
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
 
 router = APIRouter(tags=["jobs"])

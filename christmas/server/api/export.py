@@ -9,12 +9,11 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from christmas import export
-from christmas.catalog import browse
+from christmas.catalog import export, product_lists
 from christmas.catalog.products import ProductRow
 from christmas.server import state as states
 from christmas.server.api.filters import ProductFilters
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
 from christmas.server.state import State
 
@@ -49,7 +48,7 @@ def products(
     state = states.of(request)
     with state.read() as connection:
         filters = query.filters(state, connection, caller)
-        first = browse.walk(connection, filters, None, CHUNK)  # what fails now still has an answer of its own
+        first = product_lists.walk(connection, filters, None, CHUNK)  # what fails now still has an answer of its own
     media_type, written = export.FORMATS[query.format]
     parts = (query.vendor, str(query.year) if query.year else None, f"{datetime.now(UTC):%Y-%m-%d}")
     name = "-".join(["christmas", *filter(None, parts)])
@@ -57,11 +56,11 @@ def products(
     return StreamingResponse(written(_rows(state, filters, first)), media_type=media_type, headers=headers)
 
 
-def _rows(state: State, filters: browse.Filters, first: list[ProductRow]) -> Iterator[ProductRow]:
+def _rows(state: State, filters: product_lists.Filters, first: list[ProductRow]) -> Iterator[ProductRow]:
     some = first
     while some:
         yield from some
         if len(some) < CHUNK:
             return
         with state.read() as connection:
-            some = browse.walk(connection, filters, some[-1].key_id, CHUNK)
+            some = product_lists.walk(connection, filters, some[-1].key_id, CHUNK)

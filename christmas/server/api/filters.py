@@ -10,11 +10,11 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from sqlalchemy import Connection
 
-from christmas.catalog import browse
+from christmas.catalog import product_lists
 from christmas.catalog.search import Query, Scope
 from christmas.items import Availability
 from christmas.reading.money import decimals
-from christmas.server.guard import Caller
+from christmas.server.auth import Caller
 from christmas.server.state import State
 
 NO_NUL = r"^[^\u0000]*$"
@@ -139,9 +139,9 @@ class ProductFilters(BaseModel):
     )
     gone: bool = Field(False, description="also what the shops no longer list")
 
-    def filters(self, state: State, connection: Connection, caller: Caller) -> browse.Filters:
+    def filters(self, state: State, connection: Connection, caller: Caller) -> product_lists.Filters:
         """Give what the catalog filters by, within what the caller may see."""
-        return browse.Filters(
+        return product_lists.Filters(
             vendor=self.vendor,
             vendors=caller.vendors,
             year=self.year,
@@ -160,7 +160,7 @@ class ProductFilters(BaseModel):
 class SortedFilters(ProductFilters):
     """Which products, in which order."""
 
-    sort: Literal[browse.SORTS] = Field(  # type: ignore[valid-type]  # the catalog's own list
+    sort: Literal[product_lists.SORTS] = Field(  # type: ignore[valid-type]  # the catalog's own list
         "changed", description="changed: the newest change first; by price or year leaves out what has none"
     )
 

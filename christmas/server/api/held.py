@@ -8,13 +8,13 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field, model_validator
 from starlette.requests import Request
 
-from christmas.catalog import held as store
+from christmas.catalog import held_changes as store
 from christmas.catalog.changes import shown
-from christmas.catalog.held import HeldRow
+from christmas.catalog.held_changes import HeldRow
 from christmas.server import paging
 from christmas.server import state as states
 from christmas.server.api import inputs
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
 
 router = APIRouter(tags=["held changes"])

@@ -6,8 +6,8 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from christmas.errors import ArgumentError
-from christmas.jobs import registry
-from christmas.platforms.arguments import VENDOR_PATTERN
+from christmas.jobs.definitions import registry
+from christmas.jobs.spider_arguments import VENDOR_PATTERN
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
 # Of a job's argument, and of how many a list may have.

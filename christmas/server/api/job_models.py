@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
-from christmas.catalog.jobs import Child, JobRow
+from christmas.jobs.records import Child, JobRow
 from christmas.server.api import inputs
 
 PRIORITY_MAX = 1000

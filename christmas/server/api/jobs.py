@@ -9,16 +9,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.catalog import jobs as store
-from christmas.catalog import queue
-from christmas.catalog.jobs import JobRow
 from christmas.errors import AccessDenied
-from christmas.jobs import client, wake
-from christmas.server import guard, paging, seen
+from christmas.jobs import notify, queue, submission
+from christmas.jobs import records as store
+from christmas.jobs.records import JobRow
+from christmas.server import auth, lookup, paging
 from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.api.job_models import Job, JobList, JobTree, JobWithChildren, NewJob
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
 from christmas.server.state import State
 
@@ -67,12 +66,12 @@ def submit(
     state = states.of(request)
     job_id = uuid4().hex
     try:
-        row = client.submit(
+        row = submission.submit(
             body.name, body.arguments, config=state.config, submitted_by=caller.user, job_id=job_id,
             priority=body.priority, allowed_vendors=caller.vendors,
         )  # fmt: skip
     except AccessDenied as error:
-        guard.refused(state, caller, "jobs.submit", error)
+        auth.refused(state, caller, "jobs.submit", error)
         raise
     response.status_code = 201 if row.id == job_id else 200
     response.headers["Location"] = f"{request.url.path}/{row.id}"
@@ -83,7 +82,7 @@ def submit(
 def get_job(request: Request, job_id: inputs.JobPath, caller: Reader) -> JobWithChildren:
     """Give a job, its children of the first generation, and when each of them completed."""
     with states.of(request).read() as connection:
-        row = seen.job(connection, caller, job_id)
+        row = lookup.job(connection, caller, job_id)
         children = [one for one in store.children(connection, job_id) if caller.sees(one.job.vendor)]
     return JobWithChildren.of_family(row, children)
 
@@ -99,17 +98,17 @@ def cancel(request: Request, job_id: inputs.JobPath, caller: Annotated[Caller, D
     """Cancel a job and what it has started, on whatever node it runs; one that is running ends some seconds later."""
     state = states.of(request)
     with state.begin() as connection:
-        row = seen.job(connection, caller, job_id)
+        row = lookup.job(connection, caller, job_id)
         if queue.cancel(connection, job_id, datetime.now(UTC)) is None:
             raise HTTPException(409, f"The job {job_id} has ended: it {row.state}.")
-        row = seen.job(connection, caller, job_id)
-    wake.nodes(state.config)
+        row = lookup.job(connection, caller, job_id)
+    notify.nodes(state.config)
     return Job.of(row)
 
 
 def tree(state: State, job_id: str, caller: Caller) -> list[JobRow]:
     """Give a job and what is below it, the job first; raises NotFound."""
     with state.read() as connection:
-        seen.job(connection, caller, job_id)
+        lookup.job(connection, caller, job_id)
         rows = store.tree(connection, job_id)
     return [row for row in rows if caller.sees(row.vendor)]

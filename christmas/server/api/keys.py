@@ -8,14 +8,14 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access import api_keys as store
 from christmas.access import new_keys
-from christmas.catalog import users as store
-from christmas.catalog.users import KeyRow
-from christmas.jobs import client
+from christmas.access.api_keys import KeyRow
+from christmas.jobs import submission
 from christmas.server import paging
 from christmas.server import state as states
 from christmas.server.api import inputs
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
 
 router = APIRouter(tags=["keys and users"])
@@ -106,7 +106,7 @@ def create_key(request: Request, response: Response, body: WantedKey, caller: Wr
     with state.begin() as connection:
         vendors = None
         if body.vendors is not None:
-            vendors = new_keys.check_vendors(body.vendors, client.known_vendors(connection, None))
+            vendors = new_keys.check_vendors(body.vendors, submission.known_vendors(connection, None))
         new = store.create_key(connection, user=body.user, role=body.role, vendors=vendors, expires_at=until, now=now)
     response.headers["Cache-Control"] = NO_STORE
     return MadeKey(id=new.id, user=new.user, role=new.role, key=new.key, vendors=vendors, expires_at=until)

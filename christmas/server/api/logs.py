@@ -6,14 +6,14 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
-from christmas import embedded
+from christmas import valkey
 from christmas.errors import ArgumentError
 from christmas.logs import reading
 from christmas.logs.reading import Wanted
 from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.api.jobs import tree
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
 
 router = APIRouter(tags=["jobs"])
@@ -77,7 +77,7 @@ def get_logs(
     rows = tree(state, job_id, caller)
     wanted = Wanted({row.id for row in rows}, level=level, since=rows[0].queued_at)
     previous: str | None = None
-    with embedded.connect(state.config) as client:
+    with valkey.connect(state.config) as client:
         if after is not None:
             found, position = reading.after(client, wanted, after, limit=limit)
         else:

@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from christmas.access.policy import SESSION_USE
+from christmas.policy.rules import SESSION_USE
 from christmas.server import state as states
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
 
 router = APIRouter(tags=["about"])

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from christmas.export import amount
+from christmas.catalog.export import amount
 
 if TYPE_CHECKING:
-    from christmas.catalog.browse import Piece as PieceFound
     from christmas.catalog.changes import ChangeRow
     from christmas.catalog.price_history import Step as StepFound
+    from christmas.catalog.product_lists import Piece as PieceFound
     from christmas.catalog.products import ProductRow
     from christmas.catalog.search import Query
     from christmas.catalog.statistics import PriceStatistics

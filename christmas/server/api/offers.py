@@ -9,15 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 from starlette.requests import Request
 
-from christmas.catalog import browse, changes, price_history, search
+from christmas.catalog import changes, price_history, product_lists, search
+from christmas.catalog.export import amount
 from christmas.catalog.products import ProductRow
 from christmas.errors import ArgumentError
-from christmas.export import amount
 from christmas.reading.identity import normal_sku
 from christmas.server import state as states
 from christmas.server.api import models
 from christmas.server.api.filters import NO_NUL, Currency, Given, Plain, Year
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
 
 router = APIRouter(tags=["products"])
@@ -72,14 +72,14 @@ def offers(
 
 def _rows(connection: Connection, piece: str, year: int | None, caller: Caller) -> tuple[list[ProductRow], bool]:
     """Give the offers, and whether there are more than are looked at."""
-    most = browse.OFFERS_MAX
+    most = product_lists.OFFERS_MAX
     if year is not None:
-        rows = browse.offers(connection, piece, year, caller.vendors, limit=most + 1)
+        rows = product_lists.offers(connection, piece, year, caller.vendors, limit=most + 1)
         return rows[:most], len(rows) > most
     # Without a year the index of years and pieces is of no use; the full text has every normal form as a word.
     query = search.exactly(piece.lower())
-    filters = browse.Filters(vendors=caller.vendors, query=query, gone=True)
-    found = browse.page(connection, filters, "changed", None, most)
+    filters = product_lists.Filters(vendors=caller.vendors, query=query, gone=True)
+    found = product_lists.page(connection, filters, "changed", None, most)
     return [row for row in found.rows if row.piece == piece], found.more
 
 

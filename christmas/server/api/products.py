@@ -9,15 +9,14 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas import export
-from christmas.catalog import browse, changes, price_history, products
+from christmas.catalog import changes, export, price_history, product_lists, products
 from christmas.catalog.products import ProductRow
 from christmas.catalog.search import Scope
 from christmas.server import paging
 from christmas.server import state as states
 from christmas.server.api import models
 from christmas.server.api.filters import NO_NUL, Cursor, Given, Limit, Plain, SortedFilters
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
 
 router = APIRouter(tags=["products"])
@@ -76,11 +75,11 @@ def find(request: Request, query: Annotated[ProductQuery, Query()], caller: Read
     with state.read() as connection:
         filters = query.filters(state, connection, caller)
         # One more than is shown tells whether there is another page.
-        found = browse.page(connection, filters, query.sort, after, query.limit + 1)
+        found = product_lists.page(connection, filters, query.sort, after, query.limit + 1)
     shown = found.rows[: query.limit]
     return models.ProductPage(
         items=[models.Product.of(row) for row in shown],
-        next=paging.cursor(browse.position(shown[-1], query.sort)) if len(found.rows) > len(shown) else None,
+        next=paging.cursor(product_lists.position(shown[-1], query.sort)) if len(found.rows) > len(shown) else None,
         more=found.more,
         understood=models.Understood.of(filters.query) if filters.query is not None else None,
     )
@@ -92,7 +91,7 @@ def pieces(request: Request, query: Annotated[PieceQuery, Query()], caller: Read
     state = states.of(request)
     with state.read() as connection:
         filters = query.filters(state, connection, caller)
-        found, more = browse.pieces(connection, filters, query.sort, limit=query.limit)
+        found, more = product_lists.pieces(connection, filters, query.sort, limit=query.limit)
     return models.PieceList(
         items=[models.Piece.of(one) for one in found],
         more=more,

@@ -10,15 +10,15 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.catalog import schedules as store
-from christmas.catalog.schedules import FiringRow, ScheduleRow
-from christmas.jobs import client
 from christmas.jobs import schedule_changes as changes
-from christmas.server import guard, paging
+from christmas.jobs import schedules as store
+from christmas.jobs import submission
+from christmas.jobs.schedules import FiringRow, ScheduleRow
+from christmas.server import auth, paging
 from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.api.job_models import Job
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
 from christmas.server.state import State
 
@@ -168,12 +168,12 @@ def resume(request: Request, name: Name, caller: Writer) -> Schedule:
 def run(request: Request, response: Response, name: Name, caller: Writer) -> Job:
     """Submit a schedule's job now, whatever the time; needs the permission jobs.submit as well."""
     state = states.of(request)
-    guard.require(state, caller, "jobs.submit")
+    auth.require(state, caller, "jobs.submit")
     with state.begin() as connection:
         row = _existing(state, connection, name)
     job_id = uuid4().hex
     by = f"schedule {name}, by {caller.user}"
-    job = client.submit(row.job, row.arguments, config=state.config, submitted_by=by, job_id=job_id)
+    job = submission.submit(row.job, row.arguments, config=state.config, submitted_by=by, job_id=job_id)
     response.status_code = 201 if job.id == job_id else 200
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     return Job.of(job)

@@ -10,7 +10,7 @@ from christmas.catalog import statistics
 from christmas.server import state as states
 from christmas.server.api import models
 from christmas.server.api.filters import Given, Vendor, Year
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
 
 router = APIRouter(tags=["products"])

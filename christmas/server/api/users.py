@@ -7,14 +7,13 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
-from christmas.access import new_keys
-from christmas.catalog import access_log
-from christmas.catalog import users as store
-from christmas.catalog.access_log import AccessRow
+from christmas.access import api_keys as store
+from christmas.access import audit_log, new_keys
+from christmas.access.audit_log import AccessRow
 from christmas.server import paging
 from christmas.server import state as states
 from christmas.server.api import inputs
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
 
 router = APIRouter(tags=["keys and users"])
@@ -115,6 +114,6 @@ def get_access_log(
     """Give every refusal, and every grant of a write, the newest first."""
     before = paging.position(cursor, int)
     with states.of(request).read() as connection:
-        rows = access_log.page(connection, limit + 1, None if before is None else before[0])
+        rows = audit_log.page(connection, limit + 1, None if before is None else before[0])
     following = paging.cursor((rows[limit - 1][0],)) if len(rows) > limit else None
     return AccessLog(items=[AccessLine.of(row) for _, row in rows[:limit]], next=following)

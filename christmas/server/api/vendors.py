@@ -9,18 +9,18 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 from starlette.requests import Request
 
-from christmas.catalog import health as health_store
 from christmas.catalog import products
-from christmas.catalog.health import HealthRow
+from christmas.catalog import vendor_health as health_store
 from christmas.catalog.products import VendorCount
-from christmas.durations import PATTERN
-from christmas.jobs import client
+from christmas.catalog.vendor_health import HealthRow
+from christmas.config.durations import PATTERN
+from christmas.jobs import submission
 from christmas.metrics import report
 from christmas.metrics.report import Point
-from christmas.server import guard, seen
+from christmas.server import auth, lookup
 from christmas.server import state as states
 from christmas.server.api import inputs
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
 
 router = APIRouter(tags=["vendors"])
@@ -130,7 +130,7 @@ def get_metrics(
     """Give durations with their percentiles, counts, and the steps of time to first byte and latency."""
     state, window = states.of(request), report.window(since)
     with state.read() as connection:
-        seen.check_vendor(connection, caller, vendor)
+        lookup.check_vendor(connection, caller, vendor)
     found = report.read(state.config, window, [vendor])
     series = found.series[0] if found.series else None
     return VendorMetrics(
@@ -149,14 +149,14 @@ def accept(
 ) -> Vendor:
     """Take a vendor as it is now for the usual: later runs are compared with those from now on."""
     with states.of(request).begin() as connection:
-        seen.check_vendor(connection, caller, vendor)
+        lookup.check_vendor(connection, caller, vendor)
         if not health_store.accept(connection, vendor, datetime.now(UTC)):
             raise NotFound(f"Nothing is known of the health of {vendor} yet: no run has shown it.")
         return _one(connection, request, caller, vendor)
 
 
 def _one(connection: Connection, request: Request, caller: Caller, vendor: str) -> Vendor:
-    seen.check_vendor(connection, caller, vendor)
+    lookup.check_vendor(connection, caller, vendor)
     counts = {row.vendor: row for row in products.count_by_vendor(connection, [vendor])}
     (found,) = _find(connection, request, caller, [vendor], counts)
     return found
@@ -171,8 +171,8 @@ def _find(
 ) -> list[Vendor]:
     """Give these vendors, or all that there are."""
     states_ = {row.vendor: row for row in health_store.find(connection, None if vendors is None else list(vendors))}
-    names = {*client.known_vendors(connection, None), *counts, *states_} if vendors is None else set(vendors)
-    if not guard.may(request, caller, "health.read"):
+    names = {*submission.known_vendors(connection, None), *counts, *states_} if vendors is None else set(vendors)
+    if not auth.may(request, caller, "health.read"):
         states_ = {}
     found = []
     for name in sorted(names):

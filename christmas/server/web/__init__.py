@@ -2,19 +2,8 @@
 
 from fastapi import APIRouter
 
-from christmas.server.web import (
-    changes,
-    first_visit,
-    operations,
-    operations_held,
-    operations_jobs,
-    operations_logs,
-    operations_schedule,
-    piece,
-    search,
-    signing_in,
-    years,
-)
+from christmas.server.web import changes, first_visit, piece, search, signing_in, years
+from christmas.server.web.operations import held, jobs, logs, overview, schedule
 
 pages = APIRouter(include_in_schema=False)
 for module in (
@@ -24,10 +13,10 @@ for module in (
     years,
     changes,
     first_visit,
-    operations,
-    operations_logs,
-    operations_jobs,
-    operations_schedule,
-    operations_held,
+    overview,
+    logs,
+    jobs,
+    schedule,
+    held,
 ):
     pages.include_router(module.router)

@@ -13,7 +13,7 @@ from christmas.catalog import shops
 from christmas.errors import ArgumentError
 from christmas.server import paging
 from christmas.server import state as states
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.web import render, words
 
 router = APIRouter()

@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.catalog import jobs, shops
-from christmas.catalog.jobs import JobRow
+from christmas.catalog import shops
+from christmas.jobs import records
+from christmas.jobs.records import JobRow
 from christmas.server import state as states
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.web import render
 
 router = APIRouter()
@@ -48,9 +49,9 @@ def progress(request: Request, caller: Annotated[Caller, Depends(needs("products
 
 def readings(connection: Connection, vendors: list[str] | None) -> list[Reading]:
     """Give the runs that read shops now, or will; the first of them are those that run."""
-    rows = jobs.find(connection, states=jobs.OPEN, vendors=vendors, processes_only=True, limit=SHOWN)
+    rows = records.find(connection, states=records.OPEN, vendors=vendors, processes_only=True, limit=SHOWN)
     return sorted(map(_reading, rows), key=lambda one: (one.waits, one.vendor))
 
 
 def _reading(row: JobRow) -> Reading:
-    return Reading(row.vendor or row.name, row.state == "queued", *jobs.pages_of(row.outcome))
+    return Reading(row.vendor or row.name, row.state == "queued", *records.pages_of(row.outcome))

@@ -11,15 +11,15 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from christmas.catalog import browse, keys, price_history
+from christmas.catalog import page_schedule, price_history, product_lists
 from christmas.catalog.changes import NOT_BUYABLE
 from christmas.catalog.price_history import Step
 from christmas.catalog.products import ProductRow
 from christmas.reading.identity import normal_sku
 from christmas.reading.money import decimals
-from christmas.server import guard
+from christmas.server import auth
 from christmas.server import state as states
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound
 from christmas.server.web import filters, render, words
 
@@ -70,22 +70,22 @@ def piece(
     """Show a piece of a year, or of an unknown one."""
     number = None if year == "unknown" else filters.number(year, "year", 1900, 2100)
     name = piece[:PIECE_MAX].replace("\0", "")
-    may_see_changes = guard.may(request, caller, "changes.read")
+    may_see_changes = auth.may(request, caller, "changes.read")
     with states.of(request).read() as connection:
-        offers = browse.offers(connection, name, number, caller.vendors)
+        offers = product_lists.offers(connection, name, number, caller.vendors)
         normal = normal_sku(name)
-        if not offers and normal != name and browse.offers(connection, normal, number, caller.vendors):
+        if not offers and normal != name and product_lists.offers(connection, normal, number, caller.vendors):
             return RedirectResponse(words.piece_address(number, normal), 308)
         if not offers:
             raise NotFound(f"There is no piece {name} of {year}: the search finds a SKU in any spelling.")
-        seen = keys.last_seen(connection, [one.key_id for one in offers])
-        past = _past(connection, offers, guard.may(request, caller, "jobs.read")) if may_see_changes else None
+        seen = page_schedule.last_seen(connection, [one.key_id for one in offers])
+        past = _past(connection, offers, auth.may(request, caller, "jobs.read")) if may_see_changes else None
     shown = in_order(offers)
     named = next((one for one in shown if one.image_url), shown[0])
     series = next((one for one in shown if one.series), named)
     return render.page(
         request, caller, "piece.html", year=number, piece=name, offers=shown, named=named, series=series, past=past,
-        best=browse.best(shown), skus=sorted({one.sku for one in offers if one.sku}), newest=CHANGES_SHOWN,
+        best=product_lists.best(shown), skus=sorted({one.sku for one in offers if one.sku}), newest=CHANGES_SHOWN,
         seen=seen,
     )  # fmt: skip
 
@@ -102,7 +102,7 @@ def in_order(offers: Sequence[ProductRow]) -> list[ProductRow]:
 
 def _past(connection: Connection, offers: Sequence[ProductRow], may_see_jobs: bool) -> Past:
     steps = price_history.of_products(connection, offers)
-    currency = browse.currency_of(offers)
+    currency = product_lists.currency_of(offers)
     by_id = {one.id: one for one in offers}
     ended = {one.id: one.gone_since for one in offers if one.gone_since}
     lowest = price_history.lowest(steps, currency)

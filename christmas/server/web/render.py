@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from christmas.export import amount
-from christmas.server import guard
+from christmas.catalog.export import amount
+from christmas.server import auth
 from christmas.server.web import static
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from christmas.server.guard import Caller
+    from christmas.server.auth import Caller
 
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -33,7 +33,7 @@ def page(request: Request, caller: Caller | None, template: str, status: int = 2
     """Give a page; ``caller`` None where nobody's key was looked at."""
 
     def may(permission: str) -> bool:
-        return caller is not None and guard.may(request, caller, permission)
+        return caller is not None and auth.may(request, caller, permission)
 
     common = {
         "request": request, "path": request.url.path, "caller": caller, "may": may,

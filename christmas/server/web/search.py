@@ -8,14 +8,14 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.catalog import browse, shops
-from christmas.catalog.browse import Filters, Piece, PiecePage
+from christmas.catalog import product_lists, shops
 from christmas.catalog.changes import BUYABLE
-from christmas.catalog.pieces import tokens
+from christmas.catalog.product_lists import Filters, Piece, PiecePage
 from christmas.catalog.search import Scope, Vocabulary
+from christmas.catalog.search_terms import tokens
 from christmas.errors import ArgumentError
 from christmas.server import state as states
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.web import filters, first_visit, render
 from christmas.server.web.filters import Asked, Wanted
 
@@ -105,7 +105,7 @@ def find(connection: Connection, vocabulary: Vocabulary, wanted: Wanted, vendors
 
 def _page(connection: Connection, chosen: Filters, sort: str, page: int) -> PiecePage:
     start = (page - 1) * filters.PAGE_SIZE
-    return browse.piece_page(connection, chosen, sort, start=start, size=filters.PAGE_SIZE)
+    return product_lists.piece_page(connection, chosen, sort, start=start, size=filters.PAGE_SIZE)
 
 
 def page_links(asked: Asked, results: Results) -> list[tuple[int, str]]:

@@ -8,10 +8,10 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from christmas.access.policy import SESSION_USE
-from christmas.catalog import sessions
+from christmas.access import sessions
 from christmas.errors import AccessDenied
-from christmas.server import guard
+from christmas.policy.rules import SESSION_USE
+from christmas.server import auth
 from christmas.server import state as states
 from christmas.server.problems import TooMany, Unauthorised
 from christmas.server.state import State
@@ -27,13 +27,13 @@ def form(request: Request, next: str = "/", token: str | None = None) -> Respons
     """Show the form, or exchange a link's token for a session; open to everybody."""
     if token is None:
         return render.page(request, None, "sign_in.html", target=_local(next), problem=None, user="")
-    state, caller = states.of(request), guard.nobody(request)
+    state, caller = states.of(request), auth.nobody(request)
     try:
-        guard.count(request, state, caller)
-        guard.refuse_closed(state, caller.address)
+        auth.count(request, state, caller)
+        auth.refuse_closed(state, caller.address)
         session = _redeem(state, token, caller.address)
     except AccessDenied as error:
-        guard.refused(state, caller, SIGN_IN, error)
+        auth.refused(state, caller, SIGN_IN, error)
         if not isinstance(error, Unauthorised):
             raise
         return render.page(request, None, "sign_in.html", 403, target="/", problem=str(error), user="")
@@ -41,16 +41,16 @@ def form(request: Request, next: str = "/", token: str | None = None) -> Respons
 
 
 @router.post("/sign-in")
-def sign_in(request: Request, form: Annotated[FormData, Depends(guard.read_form)]) -> Response:
+def sign_in(request: Request, form: Annotated[FormData, Depends(auth.read_form)]) -> Response:
     """Exchange user name and key for a session; open to everybody."""
-    state, caller = states.of(request), guard.nobody(request)
+    state, caller = states.of(request), auth.nobody(request)
     user, key, target = (str(form.get(name, "")) for name in ("user", "key", "next"))
     try:
-        guard.count(request, state, caller)
-        guard.refuse_other_sites(request)
-        caller = guard.identify(state, user or None, key, caller.address)
+        auth.count(request, state, caller)
+        auth.refuse_other_sites(request)
+        caller = auth.identify(state, user or None, key, caller.address)
     except AccessDenied as error:
-        guard.refused(state, caller, SIGN_IN, error)
+        auth.refused(state, caller, SIGN_IN, error)
         if isinstance(error, TooMany):
             raise
         status = 401 if isinstance(error, Unauthorised) else 403
@@ -63,7 +63,7 @@ def sign_in(request: Request, form: Annotated[FormData, Depends(guard.read_form)
             connection, kind="session", user=caller.user, role=caller.role, vendors=caller.vendors,
             key_id=caller.key_id, now=datetime.now(UTC), lifetime=_lifetime(state),
         )  # fmt: skip
-        guard.granted(connection, caller, SIGN_IN)
+        auth.granted(connection, caller, SIGN_IN)
     return _signed_in(request, state, token, _local(target))
 
 
@@ -76,8 +76,8 @@ def _redeem(state: State, token: str, address: str) -> str:
         with state.begin() as connection:
             session = sessions.redeem(connection, token, now, _lifetime(state))
             if session is not None:
-                caller = guard.Caller(found.user, found.role, found.key_id, found.vendors, address)
-                guard.granted(connection, caller, SIGN_IN)
+                caller = auth.Caller(found.user, found.role, found.key_id, found.vendors, address)
+                auth.granted(connection, caller, SIGN_IN)
                 return session
     state.throttle.failed(address)
     error = Unauthorised("This link was used already, or is too old: `christmas sign-in` prints another.")
@@ -86,22 +86,20 @@ def _redeem(state: State, token: str, address: str) -> str:
 
 
 @router.post("/sign-out")
-def sign_out(
-    request: Request, caller: Annotated[guard.Caller, Depends(guard.needs(SESSION_USE, page=True))]
-) -> Response:
+def sign_out(request: Request, caller: Annotated[auth.Caller, Depends(auth.needs(SESSION_USE, page=True))]) -> Response:
     """End the session."""
     if caller.token is not None:
         with states.of(request).begin() as connection:
             sessions.end(connection, caller.token)
     response = RedirectResponse("/", 303)
-    response.delete_cookie(guard.COOKIE, path="/")
+    response.delete_cookie(auth.COOKIE, path="/")
     return response
 
 
 def _signed_in(request: Request, state: State, token: str, target: str) -> Response:
     response = RedirectResponse(target, 303)
     response.set_cookie(
-        guard.COOKIE,
+        auth.COOKIE,
         token,
         max_age=int(_lifetime(state).total_seconds()),
         path="/",

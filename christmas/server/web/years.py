@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.catalog import browse
+from christmas.catalog import product_lists
 from christmas.server import paging
 from christmas.server import state as states
-from christmas.server.guard import Caller, needs
+from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound
 from christmas.server.web import filters, render
 
@@ -25,7 +25,7 @@ UNKNOWN = "unknown"
 def years(request: Request, caller: Annotated[Caller, Depends(needs("products.read", page=True))]) -> Response:
     """Show the years of which there is a product, the newest first."""
     with states.of(request).read() as connection:
-        found = browse.years(connection, caller.vendors)
+        found = product_lists.years(connection, caller.vendors)
     return render.page(request, caller, "years.html", years=found)
 
 
@@ -40,7 +40,9 @@ def year(
     number = None if year == UNKNOWN else filters.number(year, "year", 1900, 2100)
     with states.of(request).read() as connection:
         position = paging.position(after, str)
-        rows = browse.year_page(connection, number, position[0] if position else None, PAGE_SIZE + 1, caller.vendors)
+        rows = product_lists.year_page(
+            connection, number, position[0] if position else None, PAGE_SIZE + 1, caller.vendors
+        )
     if not rows and after is None:
         raise NotFound(f"There is no ornament of {year}; the page of the years lists those that there are.")
     shown = rows[:PAGE_SIZE]

@@ -1,0 +1,1 @@
+"""What the items of a run become in the catalog."""

@@ -1,0 +1,1 @@
+"""The database: engine, tables, types, what differs between dialects, and migrations."""

@@ -1,0 +1,58 @@
+"""What one service's process may do in the catalog; its functions ask here, and the database enforces it too."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from christmas.errors import AccessDenied, ConfigurationError
+from christmas.policy import rules as policy
+
+if TYPE_CHECKING:
+    from christmas.config import Config
+    from christmas.policy.rules import Policy
+
+# The resource of the policy that each table belongs to.
+TABLES = {
+    "keys": "listings", "key_aliases": "listings", "listings": "listings", "listing_keys": "listings",
+    "products": "products", "vocabulary": "products", "changes": "changes",
+    "held_changes": "held", "vendor_health": "health", "kept_pages": "pages",
+    "jobs": "jobs", "job_children": "jobs",
+    "schedules": "schedules", "firings": "schedules",
+    "users": "access", "role_bindings": "access", "api_keys": "access", "sessions": "access",
+    "access_log": "access_log",
+    "eggs": "eggs",
+}  # fmt: skip
+# What whoever checks keys may write of them, and nothing else.
+USED_COLUMN = ("api_keys", "last_used_at")
+
+
+class Rights:
+    """The rights of one subject of the policy: ``service:scheduler``, ``spider:integrator.browser`` ..."""
+
+    def __init__(self, subject: str, rules: Policy) -> None:
+        self.subject = subject
+        self._rules = rules
+
+    def allows(self, resource: str, action: str) -> bool:
+        """Say whether the subject may."""
+        return self._rules.allows(self.subject, resource, action)
+
+    def require(self, resource: str, action: str) -> None:
+        """Raise AccessDenied where the subject may not."""
+        if not self.allows(resource, action):
+            raise AccessDenied(f"{self.subject} has no permission {resource}.{action}.")
+
+
+def of(config: Config) -> Rights | None:
+    """Give the rights of this process; None for one that acts as the database's owner."""
+    return _of(config.service, policy.load(config)) if config.service else None
+
+
+@cache
+def _of(subject: str, rules: Policy) -> Rights:
+    if subject not in rules.subjects():
+        raise ConfigurationError(
+            f"The policy has no {subject}, which this process is; it has {', '.join(rules.subjects()) or 'nothing'}."
+        )
+    return Rights(subject, rules)

@@ -1,0 +1,34 @@
+"""Single objects, as far as a caller may see them: what is outside of the scope is as if it were not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from christmas.catalog import shops, vendor_health
+from christmas.jobs import records, submission
+from christmas.server.problems import NotFound
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from christmas.jobs.records import JobRow
+    from christmas.server.auth import Caller
+
+
+def job(connection: Connection, caller: Caller, job_id: str) -> JobRow:
+    """Give a job; raises NotFound."""
+    found = records.get(connection, job_id)
+    if found is None or not caller.sees(found.vendor):
+        raise NotFound(f"There is no job {job_id!r}; the list of jobs has those there are.")
+    return found
+
+
+def check_vendor(connection: Connection, caller: Caller, vendor: str) -> None:
+    """Raise NotFound where there is no such vendor."""
+    known = caller.sees(vendor) and (
+        vendor in submission.known_vendors(connection, None)
+        or vendor_health.get(connection, vendor) is not None
+        or vendor in shops.names(connection)
+    )
+    if not known:
+        raise NotFound(f"There is no vendor {vendor!r}; the list of vendors has those there are.")

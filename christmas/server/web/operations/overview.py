@@ -1,0 +1,183 @@
+"""Operations: the vendors and their health, how fast they answer, the queue and the nodes."""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from christmas.catalog import products, vendor_health
+from christmas.catalog.products import VendorCount
+from christmas.catalog.vendor_health import HealthRow
+from christmas.errors import RedisUnavailable
+from christmas.jobs import records, submission
+from christmas.jobs.records import JobRow
+from christmas.jobs.spider_arguments import VENDOR_PATTERN
+from christmas.metrics import gauges, report
+from christmas.metrics.report import Report
+from christmas.metrics.store import Series
+from christmas.server import lookup
+from christmas.server import state as states
+from christmas.server.auth import Caller, may, needs
+from christmas.server.problems import NotFound
+from christmas.server.state import State
+from christmas.server.web import render, words
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(prefix="/operations")
+
+PER_PAGE = 50
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# How far back a chart goes, and in how many steps.
+WINDOWS = {"1h": (HOUR, 60), "24h": (DAY, 96), "7d": (7 * DAY, 168)}
+WINDOW_TITLES = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days"}
+CHARTS = {"ttfb": "Time to first byte", "latency": "Latency"}
+# What a page says after something was done; nothing else can be put into its address.
+NOTICES = {
+    "cancelled": "The job is being cancelled.", "submitted": "The job is submitted.",
+    "paused": "The schedule is paused.", "resumed": "The schedule fires again.",
+    "released": "The changes are true now.", "discarded": "The changes are given up; the catalog stays as it is.",
+    "accepted": "The vendor is accepted as it is; later runs are compared with those from now on.",
+}  # fmt: skip
+HEALTH_TAGS = {"healthy": "tag-ok", "degraded": "tag-warn"}
+JOB_TAGS = {"succeeded": "tag-ok", "failed": "tag-bad", "cancelled": "tag-warn", "running": "badge", "queued": "badge"}
+
+Done = Literal["cancelled", "submitted", "paused", "resumed", "released", "discarded", "accepted"]
+Vendor = Annotated[str, Path(pattern=VENDOR_PATTERN)]
+Viewer = Annotated[Caller, Depends(needs("health.read", page=True))]
+render.templates.globals.update(notices=NOTICES, health_tags=HEALTH_TAGS, job_tags=JOB_TAGS)
+
+
+@dataclass(frozen=True, slots=True)
+class VendorLine:
+    """One vendor in the list; ``series`` None where nothing was measured, or Redis is away."""
+
+    name: str
+    health: HealthRow | None
+    count: VendorCount | None
+    last: JobRow | None
+    series: Series | None
+
+
+@router.get("")
+def overview(
+    request: Request, caller: Viewer, page: Annotated[int, Query(ge=1, le=10_000)] = 1, done: Done | None = None
+) -> Response:
+    """Show all vendors, those first that are not healthy, and what stands now."""
+    state = states.of(request)
+    with state.read() as connection:
+        known = {row.vendor: row for row in vendor_health.find(connection, caller.vendors)}
+        counts = state.counts.of(connection, caller.vendors)
+        names = [name for name in {*known, *counts, *submission.known_vendors(connection, None)} if caller.sees(name)]
+        names.sort(key=lambda name: (name not in known or known[name].state == "healthy", name))
+        shown = names[(page - 1) * PER_PAGE : page * PER_PAGE]
+        runs = {name: records.last(connection, name) for name in shown}
+    measured = _report(state, shown, HOUR, 1) if may(request, caller, "metrics.read") else None
+    series = {one.vendor: one for one in measured.series} if measured else {}
+    lines = [VendorLine(name, known.get(name), counts.get(name), runs[name], series.get(name)) for name in shown]
+    pages = -(-len(names) // PER_PAGE)
+    return render.page(
+        request, caller, "operations.html", lines=lines, total=len(names), page=page, pages=pages, done=done,
+        milliseconds=milliseconds, **_now(state, caller),
+    )  # fmt: skip
+
+
+@router.get("/now")
+def now(request: Request, caller: Viewer) -> Response:
+    """Give the part of the overview that is looked at again and again."""
+    return render.page(request, caller, "_operations_now.html", **_now(states.of(request), caller))
+
+
+@router.get("/vendors/{vendor}")
+def vendor_page(
+    request: Request, caller: Viewer, vendor: Vendor, window: Literal["1h", "24h", "7d"] = "1h",
+    done: Done | None = None,
+) -> Response:  # fmt: skip
+    """Show one vendor: its health, its last runs, and how fast it answers."""
+    state = states.of(request)
+    with state.read() as connection:
+        lookup.check_vendor(connection, caller, vendor)
+        found = vendor_health.get(connection, vendor)
+        runs = records.find(connection, vendors=[vendor], limit=10)
+        number = products.count(connection, vendor)
+    back_to, steps = WINDOWS[window]
+    measured = _report(state, [vendor], back_to, steps) if may(request, caller, "metrics.read") else None
+    series = next(iter(measured.series), None) if measured else None
+    chart = _chart(measured, series, steps) if measured and series else None
+    return render.page(
+        request, caller, "operations_vendor.html", vendor=vendor, health=found, runs=runs, products=number,
+        window=window, windows=WINDOW_TITLES, measured=measured, series=series, chart=chart, charts=CHARTS, done=done,
+        milliseconds=milliseconds,
+    )  # fmt: skip
+
+
+@router.post("/vendors/{vendor}/accept")
+def accept(
+    request: Request, vendor: Vendor, caller: Annotated[Caller, Depends(needs("health.write", page=True))]
+) -> Response:
+    """Take a vendor as it is now for the usual."""
+    with states.of(request).begin() as connection:
+        if not caller.sees(vendor) or not vendor_health.accept(connection, vendor, datetime.now(UTC)):
+            raise NotFound(f"Nothing is known of the health of {vendor}.")
+    return back(f"/operations/vendors/{vendor}", "accepted")
+
+
+def back(path: str, done: Done) -> Response:
+    """Lead back to a page that says what was done."""
+    return RedirectResponse(f"{quote(path)}?done={done}", 303)
+
+
+def took(job: JobRow) -> str:
+    """Write how long a job has run; an empty text where it has not begun."""
+    if job.started_at is None:
+        return ""
+    return str((job.finished_at or datetime.now(UTC)) - job.started_at).partition(".")[0]
+
+
+def clock(seconds: int) -> str:
+    """Write a time that is given in seconds since 1970."""
+    return words.moment(datetime.fromtimestamp(seconds, UTC))
+
+
+def milliseconds(series: Series | None, metric: str, share: int) -> str:
+    """Write a percentile of a duration; a dash where nothing was measured."""
+    found = None if series is None else series.quantile(metric, share / 100)
+    return "\N{EN DASH}" if found is None else f"{found * 1000:,.0f} ms"
+
+
+def _chart(measured: Report, series: Series, steps: int) -> dict[str, Any]:
+    """Give the lines of the charts: ``times`` in seconds since 1970, and by metric and percentile milliseconds."""
+    points = {metric: report.chart(measured, series, metric, steps) for metric in CHARTS}
+    return {
+        "times": [round(point.at.timestamp()) for point in points["ttfb"]],
+        "lines": {
+            metric: {"p50": [point.p50_ms for point in found], "p95": [point.p95_ms for point in found]}
+            for metric, found in points.items()
+        },
+    }
+
+
+def _report(state: State, vendors: list[str], back_to: timedelta, steps: int) -> Report | None:
+    """Give what was measured of vendors; None where Redis is away, and the page says so."""
+    try:
+        return report.read(state.config, back_to, vendors, steps)
+    except RedisUnavailable as error:
+        logger.warning("Measurements cannot be shown: %s", error)
+        return None
+
+
+def _now(state: State, caller: Caller) -> dict[str, Any]:
+    """Give what stands now; ``slots`` None where Redis is away."""
+    measured = _report(state, [], HOUR, 1)
+    return {
+        "gauges": gauges.read(state.engine, datetime.now(UTC), caller.vendors),
+        "slots": measured.slots if measured else None,
+    }
+
+
+render.templates.filters.update(took=took, clock=clock)
