@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Text, bindparam, delete, insert, select, update
 
-from christmas.catalog.writing.product_keys import any_of
 from christmas.db import dialects
+from christmas.db.dialects import any_of
 from christmas.db.permissions import binds
 from christmas.db.tables import api_keys, role_bindings, sessions, users
 

@@ -26,8 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from christmas.catalog.writing.product_keys import any_of
 from christmas.db import indexed
+from christmas.db.dialects import any_of
 from christmas.db.tables import changes, products
 from christmas.errors import ArgumentError
 from christmas.items import Availability

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Connection, Row, Uuid, bindparam, case, func, insert, select, update
 
 from christmas.catalog import search_terms, vocabulary
-from christmas.catalog.writing.product_keys import any_of
+from christmas.db.dialects import any_of
 from christmas.db.permissions import binds
 from christmas.db.tables import changes, held_changes, keys, products
 from christmas.errors import ArgumentError, NotHeld

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Text, select
 
 from christmas.catalog.changes import shown
-from christmas.catalog.writing.product_keys import any_of
+from christmas.db.dialects import any_of
 from christmas.db.tables import changes, products
 
 if TYPE_CHECKING:

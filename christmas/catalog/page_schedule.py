@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Text, and_, exists, func, or_, select
 
-from christmas.catalog.writing.product_keys import SPREAD, any_of, named
-from christmas.db.tables import keys, products
+from christmas.db.dialects import any_of
+from christmas.db.tables import key_aliases, keys, products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Keys are spread over so many parts of the period in which their pages are read.
+SPREAD = 1000
 # The period in which every page is read once is cut into so many slots.
 SLOTS = 40
 # A page is never read again in the first such part of the period, unless it is due for another reason.
@@ -43,6 +45,12 @@ class Wanted:
     page_max_age_days: int
     year: int | None = None
     keys: Sequence[str] = ()
+
+
+def named(vendor: str, names: Any) -> Any:
+    """Return the query for the ids of keys by name or alias; ``names`` is the right side of ``IN``."""
+    aliased = select(key_aliases.c.key_id).where(key_aliases.c.vendor == vendor, key_aliases.c.alias.in_(names))
+    return select(keys.c.id).where(keys.c.vendor == vendor, keys.c.key.in_(names)).union_all(aliased)
 
 
 def select_pages(connection: Connection, vendor: str, wanted: Wanted, *, limit: int, after: int = 0) -> list[KeyRow]:

@@ -17,7 +17,7 @@ from christmas.catalog.products import COLUMNS, WITH_KEY, ProductRow
 from christmas.catalog.query_plan import BY_KEY, BY_VENDOR_YEAR, BY_YEAR, CANDIDATES, VENDORS_IN_WORDS, Chosen
 from christmas.catalog.query_plan import SORTS as SORTS
 from christmas.catalog.query_plan import position as position
-from christmas.catalog.writing.product_keys import any_of
+from christmas.db.dialects import any_of
 from christmas.db.tables import keys, products
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, or_, select
 
-from christmas.catalog.writing import product_keys
+from christmas.catalog.page_schedule import named
 from christmas.db.permissions import binds
 from christmas.db.tables import changes, held_changes, keys, products
 
@@ -124,7 +124,7 @@ def get(connection: Connection, name: str) -> ProductRow | None:
     vendor, colon, key = name.partition(":")
     digits = name.replace("-", "").lower()
     if colon:
-        query = _ALL.where(products.c.key_id.in_(product_keys.named(vendor, [key]))).limit(2)
+        query = _ALL.where(products.c.key_id.in_(named(vendor, [key]))).limit(2)
         rows = connection.execute(query).all()
     elif _ID_START.fullmatch(digits):
         first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))

@@ -14,8 +14,8 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal, sel
 from christmas.catalog import search
 from christmas.catalog.filters import conditions, of_name, of_price, of_sellers, of_year
 from christmas.catalog.products import WITH_KEY
-from christmas.catalog.writing.product_keys import any_of
 from christmas.db import indexed
+from christmas.db.dialects import any_of
 from christmas.db.tables import keys, products
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, Select, column, func, select, tab
 
 from christmas.catalog import search_terms
 from christmas.catalog.sorted_words import SortedWords
-from christmas.catalog.writing.product_keys import any_of
+from christmas.db.dialects import any_of
 from christmas.db.tables import products, vocabulary
 from christmas.reading.identity import normal_sku
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Text, func, literal_column, select
 
 from christmas.catalog import search_terms
-from christmas.catalog.writing.product_keys import any_of
 from christmas.db import dialects
+from christmas.db.dialects import any_of
 from christmas.db.permissions import binds
 from christmas.db.tables import vocabulary
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import BigInteger, Connection, Row, bindparam, insert, select, update
 
 from christmas.catalog import held_changes, kept_pages, search_terms, vocabulary
-from christmas.catalog.writing.product_keys import any_of
+from christmas.db.dialects import any_of
 from christmas.db.tables import changes, products
 
 if TYPE_CHECKING:

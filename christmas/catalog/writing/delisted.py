@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Connection, select, update
 
 from christmas.catalog.page_schedule import KeyRow, midnight
 from christmas.catalog.writing import listings, product_keys
+from christmas.db.dialects import any_of
 from christmas.db.permissions import binds
 from christmas.db.tables import keys
 
@@ -52,7 +53,7 @@ def write(connection: Connection, vendor: str, readings: Sequence[GoneReading]) 
         listings.take_back(connection, back)
     told = {key.id: reading for reading, key in zip(readings, found, strict=True) if reading.found in _MEANS}
     query = select(keys.c.id, keys.c.gone_as, keys.c.gone_checks, keys.c.gone_checked_at).where(
-        keys.c.id.in_(product_keys.any_of(connection, sorted(told), BigInteger)), keys.c.gone_since.is_not(None)
+        keys.c.id.in_(any_of(connection, sorted(told), BigInteger)), keys.c.gone_since.is_not(None)
     )
     for row in connection.execute(query).all():
         reading = told[row.id]

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, insert, select, update
 
 from christmas.catalog.writing import changeset as apply
 from christmas.catalog.writing import fingerprint, listings, product_keys
+from christmas.db.dialects import any_of
 from christmas.db.permissions import binds
 from christmas.db.tables import keys, listing_keys
 from christmas.db.tables import listings as listings_table
@@ -103,7 +104,7 @@ def _remember(connection: Connection, members: dict[tuple[int, int], None], firs
     further = sorted({key_id for _, key_id in members if key_id not in first})
     if further:
         query = select(listing_keys.c.listing_id, listing_keys.c.key_id).where(
-            listing_keys.c.key_id.in_(product_keys.any_of(connection, further, BigInteger))
+            listing_keys.c.key_id.in_(any_of(connection, further, BigInteger))
         )
         for row in connection.execute(query):
             members.pop((row.listing_id, row.key_id), None)
@@ -159,7 +160,7 @@ def _write_changed(
     wanted = sorted(id_ for id_, is_due in due.items() if is_due)
     if wanted:
         connection.execute(
-            update(keys).where(keys.c.id.in_(product_keys.any_of(connection, wanted, BigInteger))).values(page_due=True)
+            update(keys).where(keys.c.id.in_(any_of(connection, wanted, BigInteger))).values(page_due=True)
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Connection, case, exists, func, or_, select, update
 
 from christmas.catalog.writing import product_keys
+from christmas.db.dialects import any_of
 from christmas.db.permissions import binds
 from christmas.db.tables import keys, listing_keys, listings
 
@@ -116,7 +117,7 @@ def _interval(seconds: int | None, *, changed: bool) -> int:
 @binds("listings", "write")
 def take_back(connection: Connection, key_ids: Sequence[int]) -> None:
     """Note that keys which were gone are listed again; to be gone once more, they must be missed as often again."""
-    ids = product_keys.any_of(connection, key_ids, BigInteger)
+    ids = any_of(connection, key_ids, BigInteger)
     connection.execute(update(keys).where(keys.c.id.in_(ids)).values(gone_since=None, gone_as=None, gone_checks=0))
     connection.execute(
         update(listing_keys).where(listing_keys.c.key_id.in_(ids)).values(missed=0, missed_days=0, last_missed_on=None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Text, bindparam, func, insert, select, text, update
+from sqlalchemy import ARRAY, BigInteger, Connection, Text, bindparam, insert, select, update
 
+from christmas.catalog.page_schedule import SPREAD
+from christmas.db.dialects import any_of, as_parameter, each_of
 from christmas.db.permissions import binds
 from christmas.db.tables import key_aliases, keys, listings
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from christmas.items import GoneReading, ListingEntry, PageUnread, Product
-
-SPREAD = 1000
 
 
 @dataclass(slots=True)
@@ -32,30 +31,6 @@ class Key:
     listing_hash: bytes | None = None
     gone: bool = False
     new: bool = False
-
-
-def any_of(connection: Connection, values: Sequence[Any], column_type: Any) -> Any:
-    """Give the right side of ``IN`` for many values in one parameter: json_each on SQLite, unnest on PostgreSQL."""
-    kind = Text() if connection.dialect.name == "sqlite" else ARRAY(column_type)
-    return _each(connection, bindparam(None, _as_list(connection, values), kind))
-
-
-def _each(connection: Connection, parameter: Any) -> Any:
-    if connection.dialect.name == "sqlite":
-        return select(text("value")).select_from(func.json_each(parameter))
-    return select(func.unnest(parameter))
-
-
-def _as_list(connection: Connection, values: Sequence[Any]) -> Any:
-    if connection.dialect.name != "sqlite":
-        return list(values)
-    return json.dumps(list(values), default=lambda value: value.hex)  # as SQLite's column of a UUID has it
-
-
-def named(vendor: str, names: Any) -> Any:
-    """Give the query for the ids of keys by name or alias; ``names`` is the right side of ``IN``."""
-    aliased = select(key_aliases.c.key_id).where(key_aliases.c.vendor == vendor, key_aliases.c.alias.in_(names))
-    return select(keys.c.id).where(keys.c.vendor == vendor, keys.c.key.in_(names)).union_all(aliased)
 
 
 @binds("listings", "write")
@@ -199,7 +174,7 @@ def listing_ids(connection: Connection, vendor: str, found: dict[str, int | None
 def mark_seen(connection: Connection, seen: Mapping[datetime, Sequence[int]]) -> None:
     """Note when keys were seen in a listing, by time; never goes back in time."""
     kind = Text() if connection.dialect.name == "sqlite" else ARRAY(BigInteger)
-    ids = _each(connection, bindparam("b_ids", type_=kind))
-    rows = [{"b_ids": _as_list(connection, sorted(these)), "b_at": at} for at, these in seen.items()]
+    ids = each_of(connection, bindparam("b_ids", type_=kind))
+    rows = [{"b_ids": as_parameter(connection, sorted(these)), "b_at": at} for at, these in seen.items()]
     at = bindparam("b_at", type_=keys.c.last_seen.type)
     connection.execute(keys.update().where(keys.c.id.in_(ids), keys.c.last_seen < at).values(last_seen=at), rows)
