@@ -33,7 +33,7 @@ _users: dict[Path, IO[bytes]] = {}
 
 
 def connect(config: Config, timeout_seconds: float = TIMEOUT_SECONDS) -> Redis:
-    """Give a client of the configured or the embedded server; raise RedisUnavailable when neither answers."""
+    """Return a client of the configured or the embedded server; raise RedisUnavailable when neither answers."""
     from redis import Redis, RedisError
 
     url = config.redis.url
@@ -82,7 +82,7 @@ def _embedded(folder: Path, timeout_seconds: float) -> Redis:
 
 
 def socket_path(folder: Path) -> Path:
-    """Give the socket's path: in the folder, or, where that is too long, in a private folder of /tmp named after it."""
+    """Return the socket's path: in the folder, or, where that is too long, in a private folder of /tmp."""
     path = folder / "valkey.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_MAX_BYTES:
         return path
@@ -102,7 +102,7 @@ def _hold(folder: Path) -> IO[bytes]:
 
 
 def _answers(client: Redis) -> bool:
-    """Say whether there is a server; raises where there is one that hangs or begins: a second would write its file."""
+    """Return whether there is a server; raises where one hangs or starts: a second would write its file."""
     from redis import BusyLoadingError, RedisError
     from redis.exceptions import TimeoutError as NoAnswer
 

@@ -94,7 +94,7 @@ class Quarantine:
         return True
 
     def _keeps(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """Say whether an item's page may have to be kept."""
+        """Return whether an item's page may have to be kept."""
         if item.page is None or item.page.url in self.pages:
             return item.page is not None
         moved = item.key in self.moves.prices and len(self.moves.prices) <= MOVED_PAGES
@@ -111,7 +111,7 @@ class Quarantine:
     def _doubt(
         self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]
     ) -> tuple[str, set[str]] | None:
-        """Give why a change is hard to believe by itself, and which fields that concerns."""
+        """Return why a change is hard to believe by itself, and which fields that concerns."""
         if isinstance(item, Product) and (reason := identity_doubt(old, new)):
             return reason, set(new)
         factor, limit = price_factor(old, new), self.config.jump_factor
@@ -124,7 +124,7 @@ class Quarantine:
         return reason, {name for name in PRICES if name in new}
 
     def doubts(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Doubt]:
-        """Give what of a change is to be held, and why."""
+        """Return what of a change is to be held, and why."""
         from christmas.catalog.writing.changeset import Doubt
 
         found: dict[str, Doubt] = {}
@@ -172,7 +172,7 @@ class Quarantine:
 
     @staticmethod
     def _lasts(before: HealthRow | None, verdict: Health, run: Run) -> bool:
-        """Say whether what was wrong before is so still: a run that could not see it, and found nothing worse."""
+        """Return whether what was wrong before is so still: a run that could not see it, and found nothing worse."""
         if before is None or verdict.disbelieved or not still(before.kind, run):
             return False
         return verdict.state == "healthy" or before.state in DISBELIEVED

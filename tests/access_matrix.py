@@ -21,13 +21,13 @@ ANYTHING_ELSE = "anything else"
 
 
 def endpoints() -> dict[str, str]:
-    """Give each endpoint of a node as the document names it, with the permission it needs."""
+    """Return each endpoint of a node as the document names it, with the permission it needs."""
     named = {f"/{path}/*" if path == "logs" else f"/{path}": permission for path, permission in PERMISSIONS.items()}
     return {**named, ANYTHING_ELSE: OTHER}
 
 
 def matrix() -> str:
-    """Give role x endpoint."""
+    """Return role x endpoint."""
     roles = POLICY.roles()
     rows = [
         [f"`{endpoint}`" if endpoint != ANYTHING_ELSE else endpoint, f"`{permission}`"]
@@ -38,14 +38,14 @@ def matrix() -> str:
 
 
 def tables() -> str:
-    """Give what each service and spider may do to each table of the catalog."""
+    """Return what each service and spider may do to each table of the catalog."""
     subjects = POLICY.subjects()
     rows = [[f"`{table}`", *(_actions(subject, table) for subject in subjects)] for table in TABLES]
     return _table(["table", *(f"`{subject}`" for subject in subjects)], rows)
 
 
 def functions() -> str:
-    """Give each permission with the functions of the catalog that are bound to it, and who has it."""
+    """Return each permission with the functions of the catalog that are bound to it, and who has it."""
     bound: dict[tuple[str, str], list[str]] = {}
     for found in iter_modules(christmas.catalog.__path__):
         if found.ispkg:
@@ -63,7 +63,7 @@ def functions() -> str:
 
 
 def document(text: str) -> str:
-    """Give the document with its tables as they must be."""
+    """Return the document with its tables as they must be."""
     for mark, table in (("matrix", matrix()), ("tables", tables()), ("functions", functions())):
         between = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
         text, count = between.subn(lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text)

@@ -37,7 +37,7 @@ class Balancer:
                 connection.close()
 
     def ready(self) -> list[int]:
-        """Give the ports of those that get requests."""
+        """Return the ports of those that get requests."""
         return [port for port, is_ready in list(self._ready.items()) if is_ready]
 
     def look(self) -> None:
@@ -56,7 +56,7 @@ class Balancer:
                     self._ready[port] = is_ready
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
-        """Give what the next server answers: status, media type, body. Raises what goes wrong on the way."""
+        """Return what the next server answers: status, media type, body. Raises what goes wrong on the way."""
         with self._lock:
             ready = self.ready()
             if not ready:

@@ -63,13 +63,13 @@ def server() -> Iterator[DemoServer]:
 
 @pytest.fixture
 def site(server: DemoServer, tmp_path: Path) -> Callable[[str], Site]:
-    """Give a function from a vendor to its sample shop with a catalog of its own."""
+    """Return a function from a vendor to its sample shop with a catalog of its own."""
     return lambda vendor="ornament_shop_com": Site(tmp_path / vendor, server.shops[vendor])
 
 
 @pytest.fixture
 def farm(server: DemoServer, tmp_path: Path) -> Iterator[Farm]:
-    """Give a folder with sample shops, in which services can be started; they are stopped afterwards."""
+    """Provide a folder with sample shops, in which services can be started; they are stopped afterwards."""
     farm = Farm(tmp_path / "farm", server)
     yield farm
     farm.close()
@@ -93,7 +93,7 @@ def started_postgresql() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def new_postgresql() -> Iterator[Callable[[], str]]:
-    """Give a function that creates an empty database and gives its URL."""
+    """Provide a function that creates an empty database and gives its URL."""
     with started_postgresql() as server:
         numbers = count()
 

@@ -7,7 +7,7 @@ from time import process_time
 
 
 def least_seconds(call: Callable[[], object]) -> float:
-    """Give the least CPU time of five calls, in seconds, of SQLite too, which is in this process."""
+    """Return the least CPU time of five calls, in seconds, of SQLite too, which is in this process."""
     taken = []
     for _ in range(5):
         started = process_time()

@@ -40,7 +40,7 @@ class Site:
         return engine
 
     def environment(self) -> dict[str, str]:
-        """Give the variables of a crawl without any delay, unless ``variables`` say otherwise."""
+        """Return the variables of a crawl without any delay, unless ``variables`` say otherwise."""
         name = self.shop.vendor.upper()
         return {
             **os.environ,
@@ -75,12 +75,12 @@ class Site:
             return {row.key: row for row in products.find(connection)}
 
     def changes(self) -> list[ChangeRow]:
-        """Give every change, the oldest first."""
+        """Return every change, the oldest first."""
         with database.read(self.engine) as connection:
             return changes.latest(connection, limit=10_000)[::-1]
 
     def differences(self) -> list[str]:
-        """Give every field of the catalog that is not what the shop sells, [] where all is right."""
+        """Return every field of the catalog that is not what the shop sells, [] where all is right."""
         stored, truth, found = self.products(), self.shop.truth(), []
         for key in stored.keys() ^ truth.keys():
             found.append(f"{key}: {'not stored' if key in truth else 'not sold'}")

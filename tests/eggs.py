@@ -40,7 +40,7 @@ def built() -> bytes:
 
 
 def changed(files: Mapping[str, str | bytes | None], egg: bytes | None = None) -> bytes:
-    """Give the checkout's egg with some files added, replaced or (None) removed."""
+    """Return the checkout's egg with some files added, replaced or (None) removed."""
     written = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(egg or built())) as old, zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():

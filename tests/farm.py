@@ -68,7 +68,7 @@ def free_port() -> int:
 
 
 def standing(port: int, path: str = "/health/ready") -> tuple[int, Any] | None:
-    """Give what a service on loopback says of itself: status and body; None where none answers."""
+    """Return what a service on loopback says of itself: status and body; None where none answers."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=90) as answer:
             return answer.status, json.load(answer)
@@ -172,7 +172,7 @@ class Farm:
 
     @property
     def config(self) -> Config:
-        """Give the configuration as the processes read it."""
+        """Return the configuration as the processes read it."""
         with ENVIRONMENT:  # a test's other threads would keep the variables for good
             known = {name: os.environ.get(name) for name in self.variables}
             os.environ.update(self.variables)
@@ -249,7 +249,7 @@ class Farm:
         return found
 
     def wait(self, job_id: str, seconds: float = 60) -> JobRow:
-        """Give the job's record when it has ended."""
+        """Return the job's record when it has ended."""
         return submission.wait(job_id, config=self.config, timeout_seconds=seconds)
 
     def jobs(self, *states: str) -> list[JobRow]:

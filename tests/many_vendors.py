@@ -25,13 +25,13 @@ class Shop{number:02}ComSpider(BigCommerce):
 
 
 def names(count: int) -> list[str]:
-    """Give the names of so many vendors."""
+    """Return the names of so many vendors."""
     return [f"shop_{number:02}_com" for number in range(1, count + 1)]
 
 
 @cache
 def egg(count: int) -> bytes:
-    """Give the egg of the checkout with so many further spiders; `eggs.store` deploys it to a farm."""
+    """Return the egg of the checkout with so many further spiders; `eggs.store` deploys it to a farm."""
     spiders = {
         f"spiders/{name}.py": _SPIDER.format(number=number, year_index=_KIND.year_index)
         for number, name in enumerate(names(count), 1)
@@ -40,7 +40,7 @@ def egg(count: int) -> bytes:
 
 
 def kinds(count: int) -> list[Kind]:
-    """Give the kinds of so many sample shops."""
+    """Return the kinds of so many sample shops."""
     return [replace(_KIND, vendor=name) for name in names(count)]
 
 

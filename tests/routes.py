@@ -25,7 +25,7 @@ def application() -> FastAPI:
 
 
 def roles(permission: str | None) -> str:
-    """Give who may, in words."""
+    """Return who may, in words."""
     if permission is None:
         return EVERYBODY
     rules = policy.load(Config())
@@ -39,7 +39,7 @@ def roles(permission: str | None) -> str:
 
 
 def table() -> str:
-    """Give method, path, permission and roles of every route of the API."""
+    """Return method, path, permission and roles of every route of the API."""
     rows = ["| route | permission | roles |", "| --- | --- | --- |"]
     for route, method, permission in openapi.permissions(application()):
         if route.include_in_schema:
@@ -50,7 +50,7 @@ def table() -> str:
 
 
 def document(text: str) -> str:
-    """Give the README with the table as it must be."""
+    """Return the README with the table as it must be."""
     between = re.compile(r"(<!-- routes -->\n).*?(<!-- /routes -->)", re.DOTALL)
     text, count = between.subn(lambda found: f"{found[1]}{table()}\n{found[2]}", text)
     assert count == 1, "the README has no marks"

@@ -43,7 +43,7 @@ def entry(key: str, name: str, cents: int, hours: int) -> ListingEntry:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give each test a configuration of its own."""
+    """Provide each test a configuration of its own."""
     for name in list(os.environ):
         if name.startswith("CHRISTMAS__"):
             monkeypatch.delenv(name)

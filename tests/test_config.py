@@ -14,7 +14,7 @@ from christmas.errors import ConfigurationError
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give an empty working directory and none of the variables that configure."""
+    """Return an empty working directory and none of the variables that configure."""
     for variable in list(os.environ):
         if variable.startswith(config.PREFIX) or variable in {"ENV", "CONFIG_PATH"}:
             monkeypatch.delenv(variable)

@@ -58,7 +58,7 @@ class User:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """Give a var_path whose server is gone when the test ends, whatever happened in it."""
+    """Provide a var_path whose server is gone when the test ends, whatever happened in it."""
     yield tmp_path
     valkey.release(tmp_path / "valkey")
     for server in servers(tmp_path):
@@ -79,7 +79,7 @@ def user(folder: Path) -> Iterator[Callable[[], User]]:
 
 
 def servers(folder: Path) -> list[psutil.Process]:
-    """Give the servers of one folder, by their working directory: there must never be two."""
+    """Return the servers of one folder, by their working directory: there must never be two."""
     found = []
     for process in psutil.process_iter(["name"]):
         try:

@@ -48,7 +48,7 @@ class Place:
     urls: dict[str, str]
 
     def variables(self, command: str) -> Variables:
-        """Give all that a service needs in its environment, and nothing else."""
+        """Return all that a service needs in its environment, and nothing else."""
         service = SERVICES[command]
         return {
             "PATH": os.environ["PATH"],

@@ -19,7 +19,7 @@ BIN = Path(sys.executable).parent
 
 
 def configuration_table() -> str:
-    """Give the table of keys as the README must show it."""
+    """Return the table of keys as the README must show it."""
     rows = ["| key | default | meaning |", "| --- | --- | --- |"]
     for key, default, meaning in config.documentation():
         shown = f"`{default}`" if default else ""

@@ -86,7 +86,7 @@ class Load:
 
 @pytest.fixture
 def farm(tmp_path: Path, new_postgresql: Callable[[], str]) -> Iterator[Farm]:
-    """Give a farm on PostgreSQL whose shops are slow and whose products are known."""
+    """Provide a farm on PostgreSQL whose shops are slow and whose products are known."""
     with many_vendors.shops(VENDORS, size=12) as server:
         variables = {
             "CHRISTMAS__DATABASE__URL": new_postgresql(),

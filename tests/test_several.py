@@ -104,7 +104,7 @@ class Cluster:
         return str(answer.json["id"])
 
     def ended(self, ids: Collection[str]) -> list[JobRow]:
-        """Give the records of jobs when all of them have ended."""
+        """Return the records of jobs when all of them have ended."""
         return [self.farm.wait(job_id, 120) for job_id in ids]
 
     def shop(self, vendor: str) -> Shop:
@@ -151,7 +151,7 @@ def living(cluster: Cluster) -> dict[str, Node]:
 
 
 def requests_by_run(shop: Shop) -> list[list[str]]:
-    """Give the paths that were asked for, by connection: a run has one."""
+    """Return the paths that were asked for, by connection: a run has one."""
     return [[hit.path for hit in hits] for _, hits in itertools.groupby(shop.requests, key=lambda hit: hit.connection)]
 
 
@@ -302,7 +302,7 @@ class TestOneView:
 
 
 def told(cluster: Cluster, server: Server) -> set[tuple[str, str]]:
-    """Give service and node of every line that the page of logs shows, and those before it."""
+    """Return service and node of every line that the page of logs shows, and those before it."""
     browser = Browser(server, server.sign_in(cluster.farm.key()))
     found: set[tuple[str, str]] = set()
     path: str | None = "/operations/logs?level=DEBUG"
@@ -317,7 +317,7 @@ def told(cluster: Cluster, server: Server) -> set[tuple[str, str]]:
 
 
 def samples(cluster: Cluster, server: Server) -> dict[str, float]:
-    """Give what /metrics tells, by name and labels."""
+    """Return what /metrics tells, by name and labels."""
     page = server.ask("/metrics", key=cluster.farm.key("monitor"))
     assert page.status == 200, page.text
     pairs = (line.rpartition(" ") for line in page.text.splitlines() if not line.startswith("#"))

@@ -30,7 +30,7 @@ RUNS = "Everything runs: the node is "
 
 
 def lives(process: psutil.Process) -> bool:
-    """Say whether a process runs; one that has ended and that nobody has asked about does not."""
+    """Return whether a process runs; one that has ended and that nobody has asked about does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -45,7 +45,7 @@ class Unfollowed(urllib.request.HTTPRedirectHandler):
 
 
 def asked(url: str, cookie: str = "") -> tuple[int, dict[str, str]]:
-    """Give the status and the headers of what a browser is answered."""
+    """Return the status and the headers of what a browser is answered."""
     request = urllib.request.Request(url, headers={"Cookie": cookie} if cookie else {})
     try:
         with urllib.request.build_opener(Unfollowed).open(request, timeout=90) as answer:
@@ -73,7 +73,7 @@ class Up:
 
     @property
     def pages(self) -> str:
-        """Give the address of the server's pages."""
+        """Return the address of the server's pages."""
         return re.findall(r"The pages are at (http://127\.0\.0\.1:\d+);", self.log)[0]
 
     @property
@@ -81,7 +81,7 @@ class Up:
         return Node(self.service.process, self.service.log_path, self.port, self.farm.key(user="tester"))
 
     def one(self, word: str) -> psutil.Process:
-        """Give the one process whose command has this word, or whose name begins with it."""
+        """Return the one process whose command has this word, or whose name begins with it."""
         found = [one for one in self.processes if word in one.cmdline() or one.name().startswith(word)]
         assert len(found) == 1, [one.cmdline() for one in self.processes]
         return found[0]
@@ -100,7 +100,7 @@ class Up:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a working directory with a stale pid file, whose number is that of a process that lives."""
+    """Return a working directory with a stale pid file, whose number is that of a process that lives."""
     folder = tmp_path / "working"
     folder.mkdir()
     (folder / "twistd.pid").write_text(str(os.getpid()))

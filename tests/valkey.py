@@ -24,7 +24,7 @@ class Valkey:
 
     @cached_property
     def client(self) -> Redis:
-        """Give a client of it, which is closed with it."""
+        """Return a client of it, which is closed with it."""
         return Redis.from_url(self.url)
 
     @property

@@ -26,7 +26,7 @@ class Reply:
 
 
 def basic(user: str | bytes, key: str | bytes) -> bytes:
-    """Give the line with user name and key."""
+    """Return the line with user name and key."""
     pair = b":".join(part.encode() if isinstance(part, str) else part for part in (user, key))
     return b"Authorization: Basic " + base64.b64encode(pair) + b"\r\n"
 

@@ -51,7 +51,7 @@ class KeyRow:
 
 
 def new_key() -> str:
-    """Give a key that is nobody's yet."""
+    """Return a key that is nobody's yet."""
     return secrets.token_urlsafe(KEY_BYTES)
 
 
@@ -80,7 +80,7 @@ def create_key(
 
 
 def find_key(connection: Connection, key: str) -> KeyRow | None:
-    """Give the row of a key; None where there is no such key."""
+    """Return the row of a key; None where there is no such key."""
     digest = _hash(key)
     row = connection.execute(_BY_HASH, {"digest": digest}).first()
     return KeyRow(*row) if row is not None and hmac.compare_digest(bytes(row.hash), digest) else None
@@ -89,7 +89,7 @@ def find_key(connection: Connection, key: str) -> KeyRow | None:
 def list_keys(
     connection: Connection, after: tuple[datetime, str] | None = None, limit: int | None = None
 ) -> list[KeyRow]:
-    """Give the keys, the oldest first; ``after`` is ``created_at`` and id of the last one of the page before."""
+    """Return the keys, the oldest first; ``after`` is ``created_at`` and id of the last one of the page before."""
     query = _rows().order_by(api_keys.c.created_at, api_keys.c.id).limit(limit)
     if after is not None:
         at, key_id = after
@@ -124,7 +124,7 @@ def rotate(connection: Connection, key_id: str, now: datetime) -> NewKey | None:
 
 @binds("access", "write")
 def bind(connection: Connection, user: str, role: str, now: datetime) -> None:
-    """Give a user a role; makes the user where there is none."""
+    """Grant a user a role; makes the user where there is none."""
     # Not a look and then an insert: two may bind the same user at the same moment.
     binding = {"user": user, "role": role, "bound_at": now}
     for table, row in ((users, {"name": user, "created_at": now}), (role_bindings, binding)):
@@ -139,13 +139,13 @@ def unbind(connection: Connection, user: str, role: str) -> bool:
 
 
 def roles(connection: Connection, user: str) -> list[str]:
-    """Give a user's roles."""
+    """Return a user's roles."""
     query = select(role_bindings.c.role).where(role_bindings.c.user == user).order_by(role_bindings.c.role)
     return list(connection.scalars(query))
 
 
 def list_users(connection: Connection, after: str = "", limit: int | None = None) -> list[tuple[str, list[str]]]:
-    """Give the users with their roles by name; ``after`` is the last one of the page before."""
+    """Return the users with their roles by name; ``after`` is the last one of the page before."""
     names = select(users.c.name).where(users.c.name > after).order_by(users.c.name).limit(limit)
     found: dict[str, list[str]] = {name: [] for name in connection.scalars(names)}
     columns = role_bindings.c

@@ -37,12 +37,12 @@ def record(connection: Connection, /, **line: Any) -> None:
 
 
 def latest(connection: Connection, limit: int = 100) -> list[AccessRow]:
-    """Give the newest lines, the newest first."""
+    """Return the newest lines, the newest first."""
     return [row for _, row in page(connection, limit)]
 
 
 def page(connection: Connection, limit: int, before: int | None = None) -> list[tuple[int, AccessRow]]:
-    """Give the newest lines, each with its number; ``before`` is the number of the last one of the page before."""
+    """Return the newest lines, each with its number; ``before`` is the number of the last one of the page before."""
     columns = [access_log.c[name] for name in AccessRow.__slots__]
     query = select(access_log.c.id, *columns).order_by(access_log.c.id.desc()).limit(limit)
     if before is not None:

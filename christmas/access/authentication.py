@@ -29,7 +29,7 @@ class Identity:
     last_used_at: datetime | None = None
 
     def use_is_due(self, now: datetime) -> bool:
-        """Say whether it is time to note that the key was used."""
+        """Return whether it is time to note that the key was used."""
         return self.last_used_at is None or now - self.last_used_at > LAST_USE
 
 
@@ -44,7 +44,7 @@ class KeyRefused(AccessDenied):
 def authenticate(
     connection: Connection, user: str | None, key: str, now: datetime, *, test_users: bool = False
 ) -> Identity:  # fmt: skip
-    """Give the identity of a user name and key, or of a key alone; raises KeyRefused, which tells always the same.
+    """Return the identity of a user name and key, or of a key alone; raises KeyRefused, which tells always the same.
 
     The keys of test users are valid only with ``test_users``: a process that made them may share the database. Only
     reads; where ``use_is_due``, call ``users.used`` in a writing transaction.

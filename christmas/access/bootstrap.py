@@ -82,17 +82,17 @@ def register(config: Config, engine: Engine, folder: Path) -> list[str]:
 
 
 def role(service: str) -> str:
-    """Give the role of a service."""
+    """Return the role of a service."""
     return f"service:{service}"
 
 
 def user(service: str) -> str:
-    """Give the user name of a service; without a colon, which ends a user name in HTTP Basic authentication."""
+    """Return the user name of a service; without a colon, which ends a user name in HTTP Basic authentication."""
     return f"service-{service}"
 
 
 def own_key(config: Config, engine: Engine, service: str) -> str:
-    """Give a service's key: configured, from its file, or made now; raises ConfigurationError for a file of no use."""
+    """Return a service's key: configured, from its file, or new; raises ConfigurationError for an unusable file."""
     if config.access.key:
         return config.access.key
     path = config.var_path / "keys" / f"{service}.key"

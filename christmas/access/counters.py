@@ -39,7 +39,7 @@ class Shared:
         self._lock = Lock()
 
     def ask(self, question: Callable[[Redis], T]) -> T | None:
-        """Give what ``question`` gives; None where Redis is away, or does not answer just now: count alone then."""
+        """Return what ``question`` gives; None where Redis is away, or does not answer just now: count alone then."""
         from redis import RedisError
 
         if not self._may_ask():
@@ -70,6 +70,6 @@ class Shared:
             return may
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         if self._client is not None:
             self._client.close()

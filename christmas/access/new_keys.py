@@ -32,7 +32,7 @@ def check_user(user: str) -> None:
 
 
 def check_vendors(chosen: Sequence[str], known: Collection[str], given_as: str = "vendors") -> list[str]:
-    """Give the vendors a key is for, each once; raises ArgumentError where one is not known, or there is none.
+    """Return the vendors a key is for, each once; raises ArgumentError where one is not known, or there is none.
 
     ``given_as`` is what the caller calls them.
     """

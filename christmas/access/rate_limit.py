@@ -36,7 +36,7 @@ class Standing:
         return self.used == self.limit + 1
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Give the fields of draft-ietf-httpapi-ratelimit-headers."""
+        """Return the fields of draft-ietf-httpapi-ratelimit-headers."""
         left = max(self.limit - self.used, 0)
         return [
             (b"ratelimit-policy", f'"minute";q={self.limit};w={WINDOW_SECONDS}'.encode()),

@@ -22,7 +22,7 @@ def basic(value: str) -> tuple[str, str] | None:
 
 
 def is_of_another_site(method: str, header: Callable[[str], str | None]) -> bool:
-    """Say whether a page of another site makes a browser ask; following a link to here is all right."""
+    """Return whether a page of another site makes a browser ask; following a link to here is all right."""
     site, origin, host = header("Sec-Fetch-Site"), header("Origin"), header("Host")
     followed = (
         method == "GET"

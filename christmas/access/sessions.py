@@ -66,7 +66,7 @@ def create(
 
 
 def find(connection: Connection, token: str, now: datetime, *, test_users: bool = False) -> Session | None:
-    """Give the session of a token; that of a test user's key only with ``test_users``, see ``access.keys``.
+    """Return the session of a token; that of a test user's key only with ``test_users``, see ``access.keys``.
 
     None where there is none, where it or its key has expired, where its key was revoked or rotated, and where its user
     no longer has its role.
@@ -79,7 +79,7 @@ def find(connection: Connection, token: str, now: datetime, *, test_users: bool 
 
 
 def find_link(connection: Connection, token: str, now: datetime) -> Session | None:
-    """Give whom a link would sign in; None where there is no valid such link."""
+    """Return whom a link would sign in; None where there is no valid such link."""
     query = select(*_COLUMNS).where(sessions.c.hash == _hash(token), sessions.c.kind == "link", _valid(now))
     row = connection.execute(query).first()
     return None if row is None else Session(*row)

@@ -30,7 +30,7 @@ class Throttle:
                 self._told.pop(oldest, None)
 
     def is_closed(self, address: str, now: float | None = None) -> bool:
-        """Say whether the address has failed too often within a minute."""
+        """Return whether the address has failed too often within a minute."""
         now = time.monotonic() if now is None else now
         with self._lock:
             times = self._failures.get(address)

@@ -61,7 +61,7 @@ class Readings:
             self.prices[minor] += 1
 
     def as_facts(self) -> dict[str, Any]:
-        """Give the counts; ``top_price`` is how often the most frequent price was read."""
+        """Return the counts; ``top_price`` is how often the most frequent price was read."""
         return {
             "products": self.products,
             "entries": self.entries,
@@ -76,7 +76,7 @@ class Readings:
 
 
 def of_stats(stats: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what Scrapy and the spider have counted of requests and pages."""
+    """Return what Scrapy and the spider have counted of requests and pages."""
     prefix = "downloader/response_status_count/"
     statuses = {name.removeprefix(prefix): count for name, count in stats.items() if name.startswith(prefix)}
     names = {

@@ -26,7 +26,7 @@ AVAILABLE = {"in_stock", "low_stock", "preorder"}
 
 
 def price_factor(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fraction | None:
-    """Give the new price, or the low end of a range, as a multiple of the old one.
+    """Return the new price, or the low end of a range, as a multiple of the old one.
 
     None where one of them is missing, where neither changes, or where the currency differs.
     """
@@ -38,7 +38,7 @@ def price_factor(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fraction | N
 
 
 def identity_doubt(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
-    """Give why a product page is rather another product's; None where it is not."""
+    """Return why a product page is rather another product's; None where it is not."""
     if new.get("sku") and old["sku"] and not _same_sku(_bare(old["sku"]), _bare(new["sku"])):
         return f"The SKU turned from {old['sku']} into {new['sku']}."
     if new.get("name") and old["name"] and not _same_name(_words(old["name"]), _words(new["name"])):
@@ -61,7 +61,7 @@ def _same_name(one: set[str], other: set[str]) -> bool:
 
 
 def _words(name: str) -> set[str]:
-    """Give the words that tell a piece from others."""
+    """Return the words that tell a piece from others."""
     letters = "".join(letter if letter.isalnum() else " " for letter in name.lower())
     return {word for word in letters.split() if not word[:4].isdigit() and word not in _COMMON}
 
@@ -97,7 +97,7 @@ class Moves:
             self.names[key] = (old["listing_name"], crc32(new["name"].encode()))
 
     def as_facts(self) -> dict[str, Any]:
-        """Give the counts; ``price_ratio`` is the median of new to old price, ``names_taken`` are other products'."""
+        """Return the counts; ``price_ratio`` is the median of new to old price, ``names_taken`` are other products'."""
         before = {old for old, _ in self.names.values()}
         return {
             "price_moves": len(self.prices),

@@ -19,7 +19,7 @@ Z = 1.96
 
 
 def compare(known: Any, read: Product) -> dict[str, bool]:
-    """Give for each field that the page tells whether the catalog has the same."""
+    """Return for each field that the page tells whether the catalog has the same."""
     found = {}
     for name in FIELDS:
         value = getattr(read, name)
@@ -29,7 +29,7 @@ def compare(known: Any, read: Product) -> dict[str, bool]:
 
 
 def bounds(right: int, total: int) -> tuple[float, float]:
-    """Give the Wilson score interval of a share at 95 % confidence; (0, 1) where nothing was looked at."""
+    """Return the Wilson score interval of a share at 95 % confidence; (0, 1) where nothing was looked at."""
     if not total:
         return 0.0, 1.0
     share, spread = right / total, Z * Z / total
@@ -39,7 +39,7 @@ def bounds(right: int, total: int) -> tuple[float, float]:
 
 
 def report(stats: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Give ``right, total, share, low, high`` of each field from the counts ``verify/right/FIELD`` and ``wrong``."""
+    """Return ``right, total, share, low, high`` of each field from the counts ``verify/right/FIELD`` and ``wrong``."""
     found: dict[str, dict[str, float]] = {}
     for name in FIELDS:
         right = int(stats.get(f"verify/right/{name}", 0))

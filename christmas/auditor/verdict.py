@@ -59,7 +59,7 @@ class Run:
     accepted: bool = False
 
     def of(self, name: str) -> int:
-        """Give one number of the run."""
+        """Return one number of the run."""
         return int(self.facts.get(name) or 0)
 
     @property
@@ -78,7 +78,7 @@ class Run:
         return bool(self.facts.get("narrow"))
 
     def moved(self, name: str, share: float = HALF, *, even_if_accepted: bool = False) -> bool:
-        """Say whether a large part of what was compared moved in one way; of one year, also a part of the vendor."""
+        """Return whether a large part of what was compared moved in one way; of one year, also a part of the vendor."""
         if self.accepted and not even_if_accepted:
             return False
         count = self.of(name)
@@ -86,12 +86,12 @@ class Run:
         return count >= enough and count >= share * self.compared
 
     def was(self, part: str, whole: str) -> float | None:
-        """Give the usual share; None where too little is known."""
+        """Return the usual share; None where too little is known."""
         base = total(self.history, whole)
         return None if base < FEW_PRODUCTS else total(self.history, part) / base
 
     def lost(self, part: str, whole: str) -> bool:
-        """Say whether a usual share has become rare."""
+        """Return whether a usual share has become rare."""
         before = self.was(part, whole)
         return (
             before is not None
@@ -101,14 +101,14 @@ class Run:
         )
 
     def gained(self, part: str, whole: str) -> bool:
-        """Say whether a rare share has become the larger half."""
+        """Return whether a rare share has become the larger half."""
         usual = self.was(part, whole)
         many = self.of(whole) >= FEW_PRODUCTS and self.of(part) >= HALF * self.of(whole)
         return many and usual is not None and usual < RARE
 
 
 def judge(run: Run) -> Health:
-    """Give the health that a run shows."""
+    """Return the health that a run shows."""
     for rule in _RULES:
         if found := rule(run):
             return found
@@ -123,7 +123,7 @@ _COMPARED_KINDS = {
 
 
 def still(kind: str | None, run: Run) -> bool:
-    """Say whether what was wrong before may still be: a healthy run that could not see it is no proof."""
+    """Return whether what was wrong before may still be: a healthy run that could not see it is no proof."""
     if kind is None:
         return False
     if kind.startswith("index_"):
@@ -146,7 +146,7 @@ _MOVES = {
 
 
 def _moves_on(kind: str, run: Run) -> bool:
-    """Say whether most of what was read still moves so, of a part of the vendor too small for the rule."""
+    """Return whether most of what was read still moves so, of a part of the vendor too small for the rule."""
     return kind in _MOVES and run.of(_MOVES[kind]) >= HALF * run.compared
 
 

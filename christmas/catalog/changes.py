@@ -75,13 +75,13 @@ class ChangeRow:
 
 
 def history(connection: Connection, product_id: UUID) -> list[ChangeRow]:
-    """Give every change of one product, the oldest first; [] where nothing has changed."""
+    """Return every change of one product, the oldest first; [] where nothing has changed."""
     query = _query().where(changes.c.product_id == product_id).order_by(changes.c.id)
     return [_row(row) for row in connection.execute(query)]
 
 
 def of_products(connection: Connection, ids: Collection[UUID], fields: Collection[str]) -> list[ChangeRow]:
-    """Give the changes of some fields (columns of products) of some products, the oldest first; [] for none."""
+    """Return the changes of some fields (columns of products) of some products, the oldest first; [] for none."""
     if not ids:
         return []
     column = changes.c.product_id
@@ -99,7 +99,7 @@ def of_products(connection: Connection, ids: Collection[UUID], fields: Collectio
 def latest(
     connection: Connection, *, limit: int, since: datetime | None = None, vendor: str | None = None
 ) -> list[ChangeRow]:
-    """Give the changes that were written last, the last first."""
+    """Return the changes that were written last, the last first."""
     query = _query().order_by(changes.c.id.desc()).limit(limit)
     if since is not None:
         query = query.where(changes.c.at >= since)
@@ -118,7 +118,7 @@ def feed(
     before: tuple[datetime, int] | None = None,
     limit: int,
 ) -> list[ChangeRow]:
-    """Give the newest changes by when they were read and id, the newest first.
+    """Return the newest changes by when they were read and id, the newest first.
 
     ``vendors`` are those that may be seen, None means all; ``since`` is the first moment that counts, ``before`` time
     and id of the last change already seen. Raises ArgumentError for a kind that is none of ``KINDS``.
@@ -145,7 +145,7 @@ def feed(
 def _way(
     connection: Connection, of_vendors: list[ColumnElement[bool]], kind: str | None
 ) -> tuple[str, ColumnElement[str]]:
-    """Give the index of changes that SQLite is to take, and the vendor's column; PostgreSQL knows the numbers itself.
+    """Return the index of changes that SQLite is to take, and the vendor's column; PostgreSQL knows the numbers itself.
 
     It walks back in time, of a kind among the changes of its field; but among all changes those of a few products
     would be sought for long.
@@ -175,7 +175,7 @@ def _meaning(kind: str) -> ColumnElement[bool]:
 
 
 def _another_currency() -> ColumnElement[bool]:
-    """Say whether the product's currency changed at the same moment: then its two prices cannot be compared."""
+    """Return whether the product's currency changed at the same moment: then its two prices cannot be compared."""
     other = changes.alias("other")
     found = indexed.select(other, "ix_changes_product_id", other.c.id)  # many were read at one moment
     return exists(
@@ -211,7 +211,7 @@ def _row(row: Any) -> ChangeRow:
 
 
 def shown(field: str, value: str | None, currency: str | None) -> str | None:
-    """Give a change's value for people: an amount as a decimal text in its currency, others as they are."""
+    """Return a change's value for people: an amount as a decimal text in its currency, others as they are."""
     if value is None or not field.endswith("_minor"):
         return value
     return format_amount(from_minor(int(value), currency or "USD"), currency)

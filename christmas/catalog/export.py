@@ -28,7 +28,7 @@ CHUNK_ROWS = 500
 
 
 def as_dict(row: ProductRow) -> dict[str, Any]:
-    """Give a product as plain values: prices as decimal strings, times as ISO 8601."""
+    """Return a product as plain values: prices as decimal strings, times as ISO 8601."""
     values: dict[str, Any] = {}
     for name in PRODUCT_FIELDS:
         if name in _AMOUNTS:
@@ -41,7 +41,7 @@ def as_dict(row: ProductRow) -> dict[str, Any]:
 
 
 def amount(minor: int | None, currency: str | None) -> str | None:
-    """Give an amount in minor units as a decimal string: 2495 USD is ``24.95``; None stays None."""
+    """Return an amount in minor units as a decimal string: 2495 USD is ``24.95``; None stays None."""
     if minor is None:
         return None
     places = decimals(currency)  # in integers, for it is asked for hundreds of times a page
@@ -50,18 +50,18 @@ def amount(minor: int | None, currency: str | None) -> str | None:
 
 
 def json_lines(rows: Iterable[ProductRow]) -> Iterator[bytes]:
-    """Give one JSON object a line."""
+    """Yield one JSON object a line."""
     for some in _some(rows, CHUNK_ROWS):
         yield "".join(json.dumps(as_dict(row), ensure_ascii=False) + "\n" for row in some).encode()
 
 
 def csv_lines(rows: Iterable[ProductRow]) -> Iterator[bytes]:
-    """Give CSV with a header."""
+    """Yield CSV with a header."""
     yield from csv_of(PRODUCT_FIELDS, map(as_dict, rows))
 
 
 def csv_of(fields: Iterable[str], values: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """Give plain values as CSV with a header; what a spreadsheet would run as a formula gets an apostrophe."""
+    """Yield plain values as CSV with a header; what a spreadsheet would run as a formula gets an apostrophe."""
     target = io.StringIO(newline="")
     writer = csv.DictWriter(target, list(fields))
     writer.writeheader()
@@ -78,7 +78,7 @@ def _harmless(value: Any) -> Any:
 
 
 def parquet(rows: Iterable[ProductRow]) -> Iterator[bytes]:
-    """Give a Parquet file, a row group at a time."""
+    """Yield a Parquet file, a row group at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -71,7 +71,7 @@ class Filters:
 
 
 def conditions(filters: Filters, sort: str = "") -> list[ColumnElement[bool]]:
-    """Give the conditions of a list in an order, or in any."""
+    """Return the conditions of a list in an order, or in any."""
     found: list[ColumnElement[bool]] = [] if filters.year is None else of_year(filters.year, None)
     if (sellers := filters.sellers) is not None:
         found.append(of_sellers(sellers))
@@ -92,17 +92,17 @@ def conditions(filters: Filters, sort: str = "") -> list[ColumnElement[bool]]:
 
 
 def of_sellers(sellers: Sequence[str]) -> ColumnElement[bool]:
-    """Give the condition of vendors."""
+    """Return the condition of vendors."""
     return _P.vendor == sellers[0] if len(sellers) == 1 else _P.vendor.in_(sellers)
 
 
 def of_name(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-    """Give the condition of a brand or series, which an index of the column in lower case answers."""
+    """Return the condition of a brand or series, which an index of the column in lower case answers."""
     return func.lower(column) == func.lower(name)
 
 
 def of_price(filters: Filters) -> list[ColumnElement[bool]]:
-    """Give the conditions of its bounds, within the currency; without any, that there is a price."""
+    """Return the conditions of its bounds, within the currency; without any, that there is a price."""
     found: list[ColumnElement[bool]] = [_P.currency == filters.currency, _P.price_minor.is_not(None)]
     if filters.price_min_minor is not None:
         found.append(_P.price_minor >= filters.price_min_minor)
@@ -112,7 +112,7 @@ def of_price(filters: Filters) -> list[ColumnElement[bool]]:
 
 
 def of_year(year: int | None, vendors: Sequence[str] | None) -> list[ColumnElement[bool]]:
-    """Give the conditions of a year, None being that it is not known, and of vendors."""
+    """Return the conditions of a year, None being that it is not known, and of vendors."""
     # As a large number: one that no year can be finds nothing, where PostgreSQL would refuse it as too large.
     found: list[ColumnElement[bool]] = [
         _P.release_year.is_(None) if year is None else _P.release_year == literal(year, BigInteger)

@@ -113,7 +113,7 @@ def find(
     before: int | None = None,
     limit: int | None = None,
 ) -> list[HeldRow]:
-    """Give held changes, the newest first; ``vendors`` are those that may be seen.
+    """Return held changes, the newest first; ``vendors`` are those that may be seen.
 
     ``before`` is the id of the last one of the page before.
     """
@@ -145,7 +145,7 @@ def choose(
     group: str | None = None,
     vendors: Sequence[str] | None = None,
 ) -> tuple[list[int], list[int]]:
-    """Give the ids of what is held by ids, or of a vendor or of a run as a whole; and those of ``ids`` that are not.
+    """Return the ids of what is held by ids, or of a vendor or of a run as a whole; and those of ``ids`` that are not.
 
     ``vendors`` are those that may be seen. Raises ArgumentError unless exactly one of the three is given.
     """
@@ -188,13 +188,13 @@ def decide(
 
 
 def count(connection: Connection) -> dict[str, int]:
-    """Give how many changes are held of each vendor that has any."""
+    """Return how many changes are held of each vendor that has any."""
     query = select(held_changes.c.vendor, func.count()).where(held_changes.c.state == "held")
     return {row[0]: row[1] for row in connection.execute(query.group_by(held_changes.c.vendor))}
 
 
 def to_check(connection: Connection, vendor: str, *, sample: int, limit: int) -> list[tuple[str, str]]:
-    """Give key and address of the pages to be read again.
+    """Return key and address of the pages to be read again.
 
     Of each run that is held as a whole they are ``sample`` by chance, of the single changes at most ``limit``, those
     first that were not read again for the longest time.
@@ -239,7 +239,7 @@ def second(connection: Connection, vendor: str, readings: Sequence[SecondReading
 
 
 def _agrees(connection: Connection, row: Row[Any], reading: SecondReading) -> bool | None:
-    """Say whether a page confirms a held change by another source; None where it has none, or gave no product."""
+    """Return whether a page confirms a held change by another source; None where it has none, or gave no product."""
     product = reading.product
     if product is None:
         return None
@@ -280,7 +280,7 @@ def decide_groups(connection: Connection, vendor: str, now: datetime) -> None:
 
 
 def contradicted(connection: Connection, vendor: str) -> int:
-    """Give how many changes are held because second readings of their run said something else."""
+    """Return how many changes are held because second readings of their run said something else."""
     mine = (held_changes.c.vendor == vendor) & (held_changes.c.state == "held") & held_changes.c.group_id.is_not(None)
     groups = select(held_changes.c.group_id).where(mine, held_changes.c.agrees.is_(False))
     found = select(func.count()).where(mine, held_changes.c.group_id.in_(groups))
@@ -320,7 +320,7 @@ def release(connection: Connection, ids: Sequence[int], *, by: str, now: datetim
 
 @binds("held", "write")
 def discard(connection: Connection, ids: Sequence[int], *, by: str, now: datetime) -> int:
-    """Give held changes up, with what was read of the same products in the same runs; gives how many."""
+    """Return held changes up, with what was read of the same products in the same runs; gives how many."""
     rows = _with_siblings(connection, ids)
     return len(_decide(connection, [row.id for row in rows], "discarded", by, now))
 

@@ -37,7 +37,7 @@ class JobChange:
 def find(
     connection: Connection, job_ids: Sequence[str], since: datetime, until: datetime | None, limit: int
 ) -> list[JobChange]:
-    """Give what these jobs have changed, the newest first.
+    """Return what these jobs have changed, the newest first.
 
     ``since`` is when the first of them was submitted, ``until`` when the last one ended, None where one is open. Looked
     for by time, which has an index: the changes between are those of a few runs.

@@ -58,7 +58,7 @@ def _prune(connection: Connection, vendor: str) -> None:
 
 
 def get(connection: Connection, id_: int) -> KeptPage | None:
-    """Give a kept page; None where there is none of that ID, or no longer."""
+    """Return a kept page; None where there is none of that ID, or no longer."""
     row = connection.execute(select(kept_pages).where(kept_pages.c.id == id_)).first()
     if row is None:
         return None
@@ -68,6 +68,6 @@ def get(connection: Connection, id_: int) -> KeptPage | None:
 
 
 def count(connection: Connection, vendor: str) -> int:
-    """Give how many pages of a vendor are kept."""
+    """Return how many pages of a vendor are kept."""
     query = select(func.count()).select_from(kept_pages).where(kept_pages.c.vendor == vendor)
     return connection.scalar(query) or 0

@@ -54,7 +54,7 @@ def named(vendor: str, names: Any) -> Any:
 
 
 def select_pages(connection: Connection, vendor: str, wanted: Wanted, *, limit: int, after: int = 0) -> list[KeyRow]:
-    """Give at most ``limit`` keys in the order of their ids, those above ``after``; [] where none is left."""
+    """Return at most ``limit`` keys in the order of their ids, those above ``after``; [] where none is left."""
     query = (
         select(keys.c.id, keys.c.key, keys.c.url, keys.c.release_year)
         .where(keys.c.id > after, *_conditions(connection, vendor, wanted))
@@ -65,30 +65,30 @@ def select_pages(connection: Connection, vendor: str, wanted: Wanted, *, limit: 
 
 
 def last_seen(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
-    """Give when the shop was last seen to have each key, by the key's id."""
+    """Return when the shop was last seen to have each key, by the key's id."""
     query = select(keys.c.id, keys.c.last_seen).where(keys.c.id.in_(any_of(connection, ids, BigInteger)))
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def count_pages(connection: Connection, vendor: str, wanted: Wanted) -> int:
-    """Give how many keys ``select_pages`` would give without a limit."""
+    """Return how many keys ``select_pages`` would give without a limit."""
     query = select(func.count()).select_from(keys).where(*_conditions(connection, vendor, wanted))
     return connection.scalar(query) or 0
 
 
 def midnight(now: datetime) -> datetime:
-    """Give when the UTC day of ``now`` began."""
+    """Return when the UTC day of ``now`` began."""
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def pages_read_today(connection: Connection, vendor: str, now: datetime) -> int:
-    """Give how many own pages of a vendor were read on ``now``'s UTC day."""
+    """Return how many own pages of a vendor were read on ``now``'s UTC day."""
     query = select(func.count()).select_from(keys).where(keys.c.vendor == vendor, keys.c.page_read_at >= midnight(now))
     return connection.scalar(query) or 0
 
 
 def by_url(connection: Connection, url: str) -> tuple[str, str] | None:
-    """Give vendor and key of a product page's address; None where it is not known."""
+    """Return vendor and key of a product page's address; None where it is not known."""
     # A vendor is named after its domain; only its keys are looked through.
     try:
         host = (urlsplit(url).hostname or "").removeprefix("www.")

@@ -41,7 +41,7 @@ class Step:
 
 
 def steps(product: ProductRow, rows: Sequence[ChangeRow]) -> list[Step]:
-    """Give a product's steps from its changes, in any order and of any fields, the oldest first.
+    """Return a product's steps from its changes, in any order and of any fields, the oldest first.
 
     The first step is when the product was seen first, with the oldest values known; the last one is the product now.
     """
@@ -79,7 +79,7 @@ def _add(found: list[Step], step: Step) -> None:
 
 
 def of_products(connection: Connection, products: Sequence[ProductRow]) -> dict[UUID, list[Step]]:
-    """Give the steps of each product by its id, the oldest first."""
+    """Return the steps of each product by its id, the oldest first."""
     rows: dict[UUID, list[ChangeRow]] = {product.id: [] for product in products}
     for row in changes.of_products(connection, list(rows), list(_FIELDS.values())):
         rows[row.product_id].append(row)
@@ -87,7 +87,7 @@ def of_products(connection: Connection, products: Sequence[ProductRow]) -> dict[
 
 
 def lowest(steps_by_product: Mapping[UUID, Sequence[Step]], currency: str) -> tuple[int, datetime, UUID] | None:
-    """Give the lowest price ever in a currency, in minor units, when it was first asked, and for which product.
+    """Return the lowest price ever in a currency, in minor units, when it was first asked, and for which product.
 
     None where there never was a price in it.
     """
@@ -107,7 +107,7 @@ def usual_range(
     *,
     ended: Mapping[UUID, datetime] | None = None,
 ) -> tuple[int, int] | None:
-    """Give the quartiles of the prices asked in the last 365 days, each as heavy as the time it could be bought for.
+    """Return the quartiles of the prices asked in the last 365 days, each as heavy as the time it could be bought for.
 
     They are in minor units, and prices that were asked. ``ended`` is since when products are gone, if they are. None
     where nothing could be bought in this currency.
@@ -127,13 +127,13 @@ def usual_range(
 
 
 def _lasting(those: Sequence[Step], end: datetime) -> list[tuple[Step, datetime]]:
-    """Give each step with when it ended, at the latest ``end``."""
+    """Return each step with when it ended, at the latest ``end``."""
     inner = [(step, min(following.at, end)) for step, following in pairwise(those)]
     return [*inner, *((step, end) for step in those[-1:])]
 
 
 def _quartile(durations: Mapping[int, int], quarter: int) -> int:
-    """Give the lowest price such that so many quarters of the time were spent at it or below."""
+    """Return the lowest price such that so many quarters of the time were spent at it or below."""
     total, spent = sum(durations.values()), 0
     for price in sorted(durations):
         spent += durations[price]

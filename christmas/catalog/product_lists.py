@@ -75,7 +75,7 @@ class PiecePage:
 
 
 def page(connection: Connection, filters: Filters, sort: str, after: tuple[Any, ...] | None, limit: int) -> ProductPage:
-    """Give at most so many products, those that follow ``after``: the ``position`` of the last one of the page before.
+    """Return at most ``limit`` products, those that follow ``after``: the ``position`` of the last of the page before.
 
     A sort by price is within the filters' currency; by price or year leaves out what has none.
     """
@@ -87,7 +87,7 @@ def page(connection: Connection, filters: Filters, sort: str, after: tuple[Any, 
 
 
 def pieces(connection: Connection, filters: Filters, sort: str, *, limit: int = CANDIDATES) -> tuple[list[Piece], bool]:
-    """Give at most so many products as pieces, in the order of their first product, and whether there are more."""
+    """Return at most so many products as pieces, in the order of their first product, and whether there are more."""
     found = piece_page(connection, filters, sort, limit=limit)
     return found.pieces, found.more
 
@@ -96,7 +96,7 @@ def piece_page(
     connection: Connection, filters: Filters, sort: str, *, limit: int = CANDIDATES, start: int = 0,
     size: int | None = None,
 ) -> PiecePage:  # fmt: skip
-    """Give ``size`` of the pieces from ``start`` on, of at most ``limit`` products, and how many pieces there are.
+    """Return ``size`` of the pieces from ``start`` on, of at most ``limit`` products, and how many pieces there are.
 
     The filters choose the pieces and their order; what is told of a piece is of all its offers that may be seen.
     """
@@ -115,7 +115,7 @@ def piece_page(
 def _all_offers(
     connection: Connection, shown: Sequence[tuple[int | None, str]], filters: Filters
 ) -> dict[tuple[int | None, str], list[ProductRow]]:
-    """Give what all vendors that may be seen sell of these pieces, whatever else the filters say, by vendor."""
+    """Return what all vendors that may be seen sell of these pieces, whatever else the filters say, by vendor."""
     found: dict[tuple[int | None, str], list[ProductRow]] = {one: [] for one in shown}
     seen = [] if filters.vendors is None else [_P.vendor.in_(filters.vendors)]
     seen += [] if filters.gone else [keys.c.gone_since.is_(None)]
@@ -134,7 +134,7 @@ def _all_offers(
 
 
 def _pairs(connection: Connection, values: Sequence[tuple[int, str]]) -> tuple[FromClause, Any, Any]:
-    """Give years and pieces, however many, as a table of one or two parameters, and its two columns."""
+    """Return years and pieces, however many, as a table of one or two parameters, and its two columns."""
     if connection.dialect.name == "sqlite":
         table: FromClause = func.json_each(json.dumps(values)).table_valued("value")
         return table, func.json_extract(table.c.value, "$[0]"), func.json_extract(table.c.value, "$[1]")
@@ -145,7 +145,7 @@ def _pairs(connection: Connection, values: Sequence[tuple[int, str]]) -> tuple[F
 
 
 def walk(connection: Connection, filters: Filters, after: int | None, limit: int) -> list[ProductRow]:
-    """Give so many products with larger key ids than ``after``, fewer only at the end: for reading all there are."""
+    """Return so many products with larger key ids than ``after``, fewer only at the end: for reading all there are."""
     found: list[ProductRow] = []
     last = -1 if after is None else after
     while len(found) < limit and not filters.is_impossible:
@@ -163,7 +163,7 @@ def offers(
     connection: Connection, piece: str, year: int | None, vendors: Sequence[str] | None = None, *,
     limit: int = OFFERS_MAX,
 ) -> list[ProductRow]:  # fmt: skip
-    """Give at most so many products that are one piece of a year, of None for an unknown year, by vendor."""
+    """Return at most so many products that are one piece of a year, of None for an unknown year, by vendor."""
     chosen = Chosen([*of_year(year, vendors), _P.piece == piece], BY_YEAR)
     query = chosen.of(*COLUMNS).order_by(_P.vendor, _P.key_id).limit(limit)
     return [ProductRow(*row) for row in connection.execute(query)]
@@ -172,7 +172,7 @@ def offers(
 def year_page(
     connection: Connection, year: int | None, after: str | None, limit: int, vendors: Sequence[str] | None = None
 ) -> list[Piece]:
-    """Give at most so many pieces of a year, of None for an unknown one, that follow a piece; gone ones as well."""
+    """Return at most so many pieces of a year, of None for an unknown one, that follow a piece; gone ones as well."""
     wanted = of_year(year, vendors)
     if after is not None:
         wanted.append(_P.piece > after)
@@ -187,7 +187,7 @@ def year_page(
 
 
 def years(connection: Connection, vendors: Sequence[str] | None = None) -> list[int | None]:
-    """Give the years that there are products of, the newest first, None at the end.
+    """Return the years that there are products of, the newest first, None at the end.
 
     One look-up for each year, and each vendor in ``vendors`` where given.
     """
@@ -200,7 +200,7 @@ def years(connection: Connection, vendors: Sequence[str] | None = None) -> list[
 
 
 def _next_keys(connection: Connection, filters: Filters, after: int) -> list[int]:
-    """Give the next key ids, in order, among which products may pass; [] at the end."""
+    """Return the next key ids, in order, among which products may pass; [] at the end."""
     if filters.is_text or filters.words:
         return query_plan.with_words(connection, filters, STRIDE, after)
     sellers = filters.sellers or []
@@ -225,7 +225,7 @@ def _piece(rows: list[ProductRow]) -> Piece | None:
 
 
 def best(rows: Iterable[ProductRow]) -> ProductRow | None:
-    """Give the cheapest that can be bought, in the currency that most offers have; None where there is none."""
+    """Return the cheapest that can be bought, in the currency that most offers have; None where there is none."""
     rows = list(rows)
     usual = currency_of(rows)
     can = (
@@ -237,13 +237,13 @@ def best(rows: Iterable[ProductRow]) -> ProductRow | None:
 
 
 def currency_of(rows: Iterable[ProductRow]) -> str:
-    """Give the currency that most offers have a price in (ISO 4217); US dollars where none has."""
+    """Return the currency that most offers have a price in (ISO 4217); US dollars where none has."""
     found = [row.currency for row in rows if row.currency and row.price_minor is not None]
     return max(sorted(set(found)), key=found.count, default="USD")
 
 
 def _distinct_years(connection: Connection, vendors: Sequence[str] | None) -> Select[Any]:
-    """Give the query that goes from year to year in the index."""
+    """Return the query that goes from year to year in the index."""
     column = _P.release_year
     if vendors is None:
         found = select(func.min(column).label("year")).cte("found", recursive=True)

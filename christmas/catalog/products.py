@@ -85,7 +85,7 @@ def find(
     price_max: int | None = None,
     limit: int | None = None,
 ) -> Iterator[ProductRow]:
-    """Give products by vendor, release year, name; ``text`` must be found word by word in name or SKU."""
+    """Yield products by vendor, release year, name; ``text`` must be found word by word in name or SKU."""
     columns = products.c
     conditions: list[ColumnElement[bool]] = [
         column == value
@@ -120,7 +120,7 @@ def find(
 
 
 def get(connection: Connection, name: str) -> ProductRow | None:
-    """Give one product by its id, by the first characters of its id where they are unique, or by ``vendor:key``."""
+    """Return one product by its id, by the first characters of its id where they are unique, or by ``vendor:key``."""
     vendor, colon, key = name.partition(":")
     digits = name.replace("-", "").lower()
     if colon:
@@ -135,7 +135,7 @@ def get(connection: Connection, name: str) -> ProductRow | None:
 
 
 def sample(connection: Connection, vendor: str, size: int) -> list[ProductRow]:
-    """Give so many products of a vendor by chance, of those that are not gone."""
+    """Return so many products of a vendor by chance, of those that are not gone."""
     query = _ALL.where(products.c.vendor == vendor, keys.c.gone_since.is_(None))
     return [ProductRow(*row) for row in connection.execute(query.order_by(func.random()).limit(size))]
 
@@ -149,12 +149,12 @@ def remove(connection: Connection, product_id: UUID) -> bool:
 
 
 def count(connection: Connection, vendor: str) -> int:
-    """Give how many products of a vendor are known."""
+    """Return how many products of a vendor are known."""
     return connection.scalar(select(func.count()).select_from(products).where(products.c.vendor == vendor)) or 0
 
 
 def count_by_vendor(connection: Connection, vendors: Sequence[str] | None = None) -> list[VendorCount]:
-    """Give one row per vendor that has products, by name; what is gone is not counted.
+    """Return one row per vendor that has products, by name; what is gone is not counted.
 
     ``vendors`` are those that may be seen.
     """

@@ -65,7 +65,7 @@ class Chosen:
     is_cut: bool = False
 
     def of(self, *columns: Any, source: Any = WITH_KEY) -> Select[Any]:
-        """Give the query for columns of these products."""
+        """Return the query for columns of these products."""
         return indexed.select(products, self.index, *columns).select_from(source).where(*self.conditions)
 
 
@@ -89,7 +89,7 @@ def choose(
 
 
 def with_words(connection: Connection, filters: Filters, limit: int, after: int | None = None) -> list[int]:
-    """Give key ids of at most so many products that have all words of the filters, see ``search.candidates``."""
+    """Return key ids of at most so many products that have all words of the filters, see ``search.candidates``."""
     sellers = filters.sellers or []
     return search.candidates(
         connection,
@@ -102,7 +102,7 @@ def with_words(connection: Connection, filters: Filters, limit: int, after: int 
 
 
 def ordered(query: Select[Any], sort: str, after: tuple[Any, ...] | None) -> Select[Any]:
-    """Give a query in an order, from behind a position."""
+    """Return a query in an order, from behind a position."""
     columns, is_descending = _ORDERS[sort]
     if after is not None:
         values = (
@@ -115,7 +115,7 @@ def ordered(query: Select[Any], sort: str, after: tuple[Any, ...] | None) -> Sel
 
 
 def position(row: Any, sort: str) -> tuple[Any, ...]:
-    """Give where a product stands in an order."""
+    """Return where a product stands in an order."""
     return tuple(getattr(row, column.name) for column in _ORDERS[sort][0])
 
 
@@ -123,7 +123,7 @@ def _index(
     connection: Connection, filters: Filters, sort: str, after: tuple[Any, ...] | None, limit: int,
     wanted: Sequence[ColumnElement[bool]],
 ) -> str:  # fmt: skip
-    """Give the index that leads to the products by the shortest way."""
+    """Return the index that leads to the products by the shortest way."""
     order, sellers = sort.lstrip("-"), filters.sellers
     is_one = sellers is not None and len(sellers) == 1
     if is_one and filters.year is not None:
@@ -143,7 +143,7 @@ def _index(
 
 
 def _narrow(filters: Filters, order: str) -> dict[str, list[ColumnElement[bool]]]:
-    """Give the conditions by which fewer products are read, by index; those that the order has anyway are left out."""
+    """Return the conditions by which fewer products are read, by index, without those that the order has."""
     found: dict[str, list[ColumnElement[bool]]] = {}
     if filters.is_priced and order != "price":
         found[_BY_PRICE] = of_price(filters)
@@ -163,7 +163,7 @@ def _narrow(filters: Filters, order: str) -> dict[str, list[ColumnElement[bool]]
 
 
 def _in_order(filters: Filters, order: str) -> list[ColumnElement[bool]]:
-    """Give the conditions of all that stands in an order's index."""
+    """Return the conditions of all that stands in an order's index."""
     if order == "changed":
         return [] if filters.changed_since is None else [_P.last_changed >= filters.changed_since]
     if order == "price":
@@ -175,7 +175,7 @@ def _is_short(
     connection: Connection, walk: Chosen, wanted: Sequence[ColumnElement[bool]], sort: str,
     after: tuple[Any, ...] | None, limit: int,
 ) -> bool:  # fmt: skip
-    """Say whether so many products that pass are found within a part of the order's index, or the part is all of it.
+    """Return whether so many products that pass are found within a part of the order's index, or the part is all of it.
 
     Filters that exclude each other would let all of it be read, however many products pass each of them.
     """
@@ -189,13 +189,13 @@ def _is_short(
 
 
 def _count(connection: Connection, chosen: Chosen, most: int | None, source: Any = products) -> int:
-    """Give how many products these are, counting no more than ``most``."""
+    """Return how many products these are, counting no more than ``most``."""
     some = chosen.of(literal(1), source=source).limit(most).subquery()
     return connection.scalar(select(func.count()).select_from(some)) or 0
 
 
 def _direct(filters: Filters, order: str, is_one: bool) -> str | None:
-    """Give an index that has the order among what passes one of the filters; None where there is none."""
+    """Return an index that has the order among what passes one of the filters; None where there is none."""
     if order == "changed":
         if filters.series is not None:
             return _BY_SERIES

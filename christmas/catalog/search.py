@@ -63,7 +63,7 @@ class Query:
 
 
 def exactly(word: str) -> Query:
-    """Give the query for one word as it is: lower-case letters a to z and digits."""
+    """Return the query for one word as it is: lower-case letters a to z and digits."""
     return Query(words=(word,))
 
 
@@ -76,19 +76,19 @@ class Scope:
 
     @classmethod
     def of(cls, connection: Connection, vendors: Sequence[str] | None) -> Scope | None:
-        """Give the scope of these vendors; None, which is no bound, for all of them."""
+        """Return the scope of these vendors; None, which is no bound, for all of them."""
         return None if vendors is None else cls(connection, vendors)
 
     def has(self, word: str) -> bool:
-        """Say whether one of their products has a word."""
+        """Return whether one of their products has a word."""
         return bool(self._products(exactly(word), 1))
 
     def begins(self, start: str) -> bool:
-        """Say whether one of their products has a word that begins so."""
+        """Return whether one of their products has a word that begins so."""
         return bool(self._products(Query(prefixes=(start,)), 1))
 
     def beginning(self, start: str) -> list[str]:
-        """Give words that begin so, of some of their products, in alphabetical order."""
+        """Return words that begin so, of some of their products, in alphabetical order."""
         ids = any_of(self.connection, self._products(Query(prefixes=(start,)), _LOOKED_AT), BigInteger)
         rows = self.connection.scalars(select(products.c.words).where(products.c.key_id.in_(ids)))
         return sorted({word for words in rows for word in search_terms.known_by(words) if word.startswith(start)})
@@ -107,7 +107,7 @@ class _Index:
     by_length: dict[int, list[str]] = field(default_factory=dict)
 
     def with_words(self, new: Sequence[tuple[int, str]]) -> _Index:
-        """Give the index of these words as well."""
+        """Return the index of these words as well."""
         by_length = self.by_length.copy()
         letters = {word: id_ for id_, word in new if word.isalpha()}
         for length, some in groupby(sorted(letters, key=lambda word: (len(word), word)), len):
@@ -139,11 +139,11 @@ class Vocabulary:
             self._refreshing.release()
 
     def correct(self, word: str) -> str | None:
-        """Give the known word that was most likely meant; a known one is itself; None where none is like it."""
+        """Return the known word that was most likely meant; a known one is itself; None where none is like it."""
         return word if word in self._index.words else next(_alike(self._index, word), None)
 
     def understood(self, text: str, scope: Scope | None = None) -> Query:
-        """Give what a text asks for. It never fails: what is no letter or digit only separates words.
+        """Return what a text asks for. It never fails: what is no letter or digit only separates words.
 
         With ``scope`` only its words are known.
         """
@@ -181,7 +181,7 @@ class Vocabulary:
         return Query(tuple(dict.fromkeys(words)), tuple(prefixes), sku, corrected, endings=few)
 
     def suggest(self, prefix: str, scope: Scope | None = None) -> list[str]:
-        """Give texts that go on where this one ends: its last word completed, words before SKUs, short ones first.
+        """Return texts that go on where this one ends: its last word completed, words before SKUs, short ones first.
 
         With ``scope`` by its words only.
         """
@@ -195,7 +195,7 @@ class Vocabulary:
 
 
 def _alike(index: _Index, word: str) -> Iterator[str]:
-    """Give the other known words that were meant by a misspelt one, the most likely first."""
+    """Yield the other known words that were meant by a misspelt one, the most likely first."""
     if not word.isalpha() or len(word) < _CORRECTED_MIN:
         return
     most = 2 if len(word) >= _TWO_EDITS_FROM else 1
@@ -208,7 +208,7 @@ def _alike(index: _Index, word: str) -> Iterator[str]:
 
 
 def _sku(is_known: Callable[[str], bool], written: Sequence[str]) -> str | None:
-    """Give the SKU that the whole text spells, in its normal form; None where the catalog has none like it."""
+    """Return the SKU that the whole text spells, in its normal form; None where the catalog has none like it."""
     compact = "".join(written)
     if len(written) > 1 and not (any(map(str.isalpha, compact)) and any(map(str.isdigit, compact))):
         return None  # 1985 6 is a year and a number
@@ -225,7 +225,7 @@ def candidates(
     limit: int,
     after: int | None = None,
 ) -> list[int]:
-    """Give key ids of at most ``limit`` products that have the words of a query and those in ``also``.
+    """Return key ids of at most ``limit`` products that have the words of a query and those in ``also``.
 
     ``vendors``: of one of these. With ``after`` those of larger ids, in order; without, which ones there are beyond the
     limit is the database's choice: SQLite gives the largest ids. ``query`` and ``also`` must not both be without words.
@@ -248,7 +248,7 @@ def candidates(
 
 
 def _in_one_row(connection: Connection, statement: Select[Any]) -> list[int]:
-    """Give the one column of a query; a row for each id would cost more than finding them."""
+    """Return the one column of a query; a row for each id would cost more than finding them."""
     (identity,) = statement.subquery().c
     if connection.dialect.name == "sqlite":
         return [int(one) for one in json.loads(connection.scalar(select(func.json_group_array(identity))) or "[]")]

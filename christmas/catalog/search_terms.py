@@ -22,7 +22,7 @@ _MARKS = str.maketrans("\u2122\u2120", "  ")
 
 
 def piece_of(product_id: UUID, sku: str | None) -> str:
-    """Give the normal form of a SKU, the same in every shop; the product's id, 32 hex digits, where there is none.
+    """Return the normal form of a SKU, the same in every shop; the product's id, 32 hex digits, where there is none.
 
     A SKU without a digit, such as ``N/A``, says no more than none.
     """
@@ -31,7 +31,7 @@ def piece_of(product_id: UUID, sku: str | None) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """Give the words of a text, in order: lower case without diacritics, nothing but a to z and 0 to 9."""
+    """Return the words of a text, in order: lower case without diacritics, nothing but a to z and 0 to 9."""
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text.translate(_MARKS))
         text = "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
@@ -39,7 +39,7 @@ def tokens(text: str) -> list[str]:
 
 
 def vendor_token(vendor: str) -> str:
-    """Give the word that stands for a vendor among the words of its products: ``vornamentshopcom``."""
+    """Return the word that stands for a vendor among the words of its products: ``vornamentshopcom``."""
     return "v" + vendor.replace("_", "")
 
 
@@ -52,7 +52,7 @@ def words_of(
     sku: str | None,
     release_year: int | None,
 ) -> str:
-    """Give the words that a product is found by, each once; the vendor's is the last."""
+    """Return the words that a product is found by, each once; the vendor's is the last."""
     found = tokens(f"{name} {series or ''} {brand or ''} {release_year or ''}")
     if sku:
         # In one word, however it is spelled: with the price and the box mark that a shop has put into it, and without.
@@ -64,12 +64,12 @@ def words_of(
 
 
 def known_by(words: str) -> list[str]:
-    """Give what of a product's words a reader may type: all but the vendor's."""
+    """Return what of a product's words a reader may type: all but the vendor's."""
     return words.split(" ")[:-1]
 
 
 def columns(product_id: UUID, vendor: str, values: Mapping[str, Any]) -> dict[str, str]:
-    """Give the columns ``piece`` and ``words`` of a product; ``values`` has at least those of ``IDENTITY``."""
+    """Return the columns ``piece`` and ``words`` of a product; ``values`` has at least those of ``IDENTITY``."""
     return {
         "piece": piece_of(product_id, values["sku"]),
         "words": words_of(vendor=vendor, **{name: values[name] for name in IDENTITY}),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def names(connection: Connection, vendors: Sequence[str] | None = None) -> list[str]:
-    """Give the vendors that have products by name, of those in ``vendors`` where given; one look-up for each."""
+    """Return the vendors that have products by name, of those in ``vendors`` where given; one look-up for each."""
     column = products.c.vendor
     found = select(func.min(column).label("vendor")).cte("found", recursive=True)
     later = select(func.min(column)).where(column > found.c.vendor).scalar_subquery()

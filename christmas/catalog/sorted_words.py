@@ -30,7 +30,7 @@ class SortedWords:
         return iter(self._text.splitlines())
 
     def with_words(self, new: Sequence[str]) -> SortedWords:
-        """Give these words and others that are not among them; a few are put where they belong, which only copies."""
+        """Return these words and others that are not among them; a few are put where they belong, which only copies."""
         if len(new) > FEW:
             return SortedWords([*self, *new])
         found = SortedWords()
@@ -44,7 +44,7 @@ class SortedWords:
         return found
 
     def beginning(self, start: str) -> Iterator[str]:
-        """Give the words that begin so, in alphabetical order."""
+        """Yield the words that begin so, in alphabetical order."""
         place = self._place(start)
         while self._text.startswith(start, place) and place < len(self._text):
             end = self._text.index("\n", place)
@@ -52,7 +52,7 @@ class SortedWords:
             place = end + 1
 
     def _place(self, word: str) -> int:
-        """Give where the first word begins that is not before this one; the end where there is none."""
+        """Return where the first word begins that is not before this one; the end where there is none."""
         low, high = 0, len(self._text)  # both are where a word begins
         while low < high:
             begin = self._text.rfind("\n", low, (low + high) // 2) + 1 or low

@@ -45,7 +45,7 @@ def prices(
     year: int | None = None,
     vendors: Collection[str] | None = None,
 ) -> list[PriceStatistics]:
-    """Give the statistics of what has a price and is not gone, by vendor and year, those without a year last.
+    """Return the statistics of what has a price and is not gone, by vendor and year, those without a year last.
 
     ``vendors`` are those that may be seen, None means all. Raises ArgumentError where neither vendor nor year is given.
     """
@@ -73,7 +73,7 @@ def prices(
 
 
 def _place(one: PriceStatistics) -> tuple[Any, ...]:
-    """Give where a group stands; the two databases sort NULL and text differently."""
+    """Return where a group stands; the two databases sort NULL and text differently."""
     return one.vendor, one.release_year is None, one.release_year or 0, one.currency or ""
 
 
@@ -96,7 +96,7 @@ def _of(key: tuple[str, int | None, str | None], rows: Sequence[Any]) -> PriceSt
 
 
 def _at(counted: Sequence[tuple[int, int]], position: int) -> int:
-    """Give the price that stands at a position, from 0, when all are laid out by size."""
+    """Return the price that stands at a position, from 0, when all are laid out by size."""
     for price, times in counted:
         if position < times:
             return price

@@ -38,13 +38,13 @@ class HealthRow:
 
 
 def get(connection: Connection, vendor: str) -> HealthRow | None:
-    """Give a vendor's health; None where no run has shown it yet."""
+    """Return a vendor's health; None where no run has shown it yet."""
     row = connection.execute(select(vendor_health).where(vendor_health.c.vendor == vendor)).first()
     return None if row is None else HealthRow(*row)
 
 
 def find(connection: Connection, vendors: Sequence[str] | None = None) -> list[HealthRow]:
-    """Give the health of all vendors, or of those that may be seen, by name."""
+    """Return the health of all vendors, or of those that may be seen, by name."""
     query = select(vendor_health).order_by(vendor_health.c.vendor)
     if vendors is not None:
         query = query.where(vendor_health.c.vendor.in_(vendors))
@@ -52,14 +52,14 @@ def find(connection: Connection, vendors: Sequence[str] | None = None) -> list[H
 
 
 def measure_since(connection: Connection, vendor: str, now: datetime) -> datetime:
-    """Give from when on a vendor's runs are a measure for others: 30 days ago, or when it was accepted as it is."""
+    """Return from when on a vendor's runs are a measure for others: 30 days ago, or when it was accepted as it is."""
     known = get(connection, vendor)
     since = now - timedelta(days=HISTORY_DAYS)
     return since if known is None or known.accepted_at is None else max(since, known.accepted_at)
 
 
 def history(connection: Connection, vendor: str, now: datetime) -> list[dict[str, Any]]:
-    """Give the facts of a vendor's last healthy runs, the newest first; those before it was accepted do not count."""
+    """Return the facts of a vendor's last healthy runs, the newest first; those before it was accepted do not count."""
     since = measure_since(connection, vendor, now)
     query = (
         select(jobs.c.outcome)

@@ -60,7 +60,7 @@ def release(ids: Ids = None, vendor: Vendor = None, group: Group = None) -> None
 
 @held.command()
 def discard(ids: Ids = None, vendor: Vendor = None, group: Group = None) -> None:
-    """Give held changes up: the catalog stays as it is."""
+    """Return held changes up: the catalog stays as it is."""
     from christmas.catalog import held_changes as store
 
     _decide(store.discard, "discarded", ids, vendor, group)

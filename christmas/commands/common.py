@@ -35,7 +35,7 @@ TableOrJson = Annotated[str, typer.Option("--format", help="table or json.", cal
 
 
 def engine() -> Engine:
-    """Give the configured catalog, brought up to date."""
+    """Return the configured catalog, brought up to date."""
     from christmas.db import database
 
     found = database.of(configuration.current())
@@ -44,7 +44,7 @@ def engine() -> Engine:
 
 
 def job_tree(job_id: str) -> list[JobRow]:
-    """Give a job and everything below it; raises ArgumentError where there is no such job."""
+    """Return a job and everything below it; raises ArgumentError where there is no such job."""
     from christmas.db import database
     from christmas.jobs import records as store
 
@@ -56,7 +56,7 @@ def job_tree(job_id: str) -> list[JobRow]:
 
 
 def console() -> Console:
-    """Give a console that does not wrap lines in a pipe."""
+    """Return a console that does not wrap lines in a pipe."""
     from rich.console import Console
 
     found = Console()

@@ -124,7 +124,7 @@ def cancel(job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's ID.
 
 
 def _children(job_id: str) -> list[dict[str, Any]]:
-    """Give a job's first-generation children, and when each completed."""
+    """Return a job's first-generation children, and when each completed."""
     from christmas.db import database
     from christmas.jobs import records as store
 
@@ -163,7 +163,7 @@ def _follow(job_id: str, *, quiet: bool) -> JobRow:
 
 
 def _looks(job_id: str) -> Iterator[list[JobRow]]:
-    """Give the tree again and again, for the last time when its root has ended."""
+    """Yield the tree again and again, for the last time when its root has ended."""
     from christmas.jobs import records as store
 
     while True:
@@ -200,7 +200,7 @@ def _took(row: JobRow) -> str:
 
 
 def _result(row: JobRow) -> str:
-    """Give the outcome in a few words."""
+    """Return the outcome in a few words."""
     outcome = row.outcome or {}
     told = {"pages_read": "pages", "store_new_keys": "new keys", "store_new_products": "new products"}
     told |= {"store_changes": "changes", "children": "jobs"}

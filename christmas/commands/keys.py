@@ -116,7 +116,7 @@ def list_users(output: TableOrJson = "table") -> None:
 
 @users.command()
 def bind(user: User, role: Role) -> None:
-    """Give a user a role."""
+    """Grant a user a role."""
     from christmas.access import api_keys as store
     from christmas.db import database
 

@@ -46,7 +46,7 @@ class Page:
 
 
 def kept(engine: Engine, id_: int) -> Page:
-    """Give a page that a run kept; raises PageUnavailable where there is none."""
+    """Return a page that a run kept; raises PageUnavailable where there is none."""
     from christmas.catalog import kept_pages
     from christmas.db import database
 
@@ -83,7 +83,7 @@ def _read(name: str, url: str) -> Page:
 
 
 def as_json(facts: ProductFacts) -> dict[str, Any]:
-    """Give the fields as JSON has them: prices as decimal strings, null where the page does not say."""
+    """Return the fields as JSON has them: prices as decimal strings, null where the page does not say."""
     shown: dict[str, Any] = {}
     for name in FIELDS:
         value = getattr(facts, name)

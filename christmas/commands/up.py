@@ -139,7 +139,7 @@ def server_beside(
 
 
 def sign_in_link(engine: Engine, address: str) -> str:
-    """Give a link to a server that signs in once as an operator; it is a secret. Raises DatabaseUnavailable."""
+    """Return a link to a server that signs in once as an operator; it is a secret. Raises DatabaseUnavailable."""
     now = datetime.now(UTC)
     with database.begin(engine) as connection:
         api_keys.bind(connection, LOCAL_USER, LOCAL_ROLE, now)
@@ -151,7 +151,7 @@ def sign_in_link(engine: Engine, address: str) -> str:
 
 
 def server_address(config: Config) -> str:
-    """Give where the configured server answers on this machine; raises ArgumentError where nobody can know."""
+    """Return where the configured server answers on this machine; raises ArgumentError where nobody can know."""
     if not config.server.port:
         raise ArgumentError("server.port is 0, so the server's port is the system's choice: give it with --port.")
     return _address(config, "server", config.server.port)
@@ -186,7 +186,7 @@ def _stop(processes: dict[str, subprocess.Popen[bytes]], seconds: float) -> None
 
 
 def _free_ports(config: Config, stop: Event, only: str = "", *, any_port: bool = False) -> dict[str, int]:
-    """Give the configured port of each service that listens, or any where it is 0, each another."""
+    """Return the configured port of each service that listens, or any where it is 0, each another."""
     with ExitStack() as held:
         chosen = [name for name in READY if only in {"", name}]
         listeners = {name: held.enter_context(_listener(config, name, stop, any_port=any_port)) for name in chosen}

@@ -105,7 +105,7 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Give environment variables precedence over the file, whose values come in as arguments."""
+        """Return environment variables precedence over the file, whose values come in as arguments."""
         return env_settings, init_settings
 
     @property
@@ -114,7 +114,7 @@ class Config(BaseSettings):
         return self.database.url or f"sqlite:///{self.var_path / 'christmas.db'}"
 
     def vendor(self, name: str) -> VendorConfig:
-        """Give the vendor's section, an empty one where nothing is configured."""
+        """Return the vendor's section, an empty one where nothing is configured."""
         return self.vendors.get(name, VendorConfig())
 
     def may_be_read(self, name: str) -> bool:
@@ -124,7 +124,7 @@ class Config(BaseSettings):
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host name or address is this machine, seen from itself alone."""
+    """Return whether a host name or address is this machine, seen from itself alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -132,7 +132,7 @@ def is_loopback(host: str) -> bool:
 
 
 def local_address(bind_address: str, port: int | None) -> str:
-    """Give the address at which a service that listens there is reached on its own machine."""
+    """Return the address at which a service that listens there is reached on its own machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)  # noqa: S104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -155,7 +155,7 @@ def load() -> Config:
 
 @cache
 def current() -> Config:
-    """Give this process's configuration, read once."""
+    """Return this process's configuration, read once."""
     return load()
 
 
@@ -163,7 +163,7 @@ _NAMED: dict[str, type[Section]] = {"schedules": ScheduleConfig, "vendors": Vend
 
 
 def documentation(section: type[BaseModel] = Config, prefix: str = "") -> list[tuple[str, str, str]]:
-    """Give every key with its default and what it means, in the order of the file."""
+    """Return every key with its default and what it means, in the order of the file."""
     found: list[tuple[str, str, str]] = []
     for name, field in section.model_fields.items():
         kind = field.annotation
@@ -177,7 +177,7 @@ def documentation(section: type[BaseModel] = Config, prefix: str = "") -> list[t
 
 
 def _shown(field: FieldInfo) -> str:
-    """Give a key's default as a file or a variable would say it; nothing where there is none."""
+    """Return a key's default as a file or a variable would say it; nothing where there is none."""
     default = None if field.is_required() else field.get_default(call_default_factory=True)
     if default in (None, "", [], {}):
         return ""

@@ -243,7 +243,7 @@ class ScheduleConfig(Section):
 
 
 def default_schedules() -> dict[str, ScheduleConfig]:
-    """Give the built-in schedules by name."""
+    """Return the built-in schedules by name."""
     everything, audits = "integrator.sync_all", "auditor.audit_all"
     return {
         "links": ScheduleConfig(job=everything, arguments={"stage": "links"}, every_seconds=3600, jitter_seconds=60),

@@ -54,13 +54,13 @@ _DENIED = ("not authorized", "prohibited", "permission denied", "must be owner")
 
 
 def of(config: Config) -> Engine:
-    """Give the engine of a configuration, bound to the rights of the service that this process is."""
+    """Return the engine of a configuration, bound to the rights of the service that this process is."""
     return open_engine(config.database_url, access_rights.of(config))
 
 
 @cache
 def open_engine(url: str, rights: Rights | None = None) -> Engine:
-    """Give the engine of a URL, one per process; nothing is connected yet. Raises DatabaseUnavailable for a bad URL.
+    """Return the engine of a URL, one per process; nothing is connected yet. Raises DatabaseUnavailable for a bad URL.
 
     Without ``rights`` it acts as the database's owner.
     """
@@ -95,7 +95,7 @@ def _unbound(url: URL) -> Engine:
 
 
 def shown(url: URL) -> str:
-    """Give a URL to be read by people: without its passwords."""
+    """Return a URL to be read by people: without its passwords."""
     return url.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)
 
 
@@ -128,14 +128,14 @@ def _sqlite(url: URL) -> Engine:
 
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
-    """Give a connection for reading; raise DatabaseUnavailable where the database is away or damaged."""
+    """Provide a connection for reading; raise DatabaseUnavailable where the database is away or damaged."""
     with _explained(engine), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def begin(engine: Engine) -> Iterator[Connection]:
-    """Give a connection in a writing transaction, committed at the end; raise DatabaseUnavailable as ``read``."""
+    """Provide a connection in a writing transaction, committed at the end; raise DatabaseUnavailable as ``read``."""
     with _explained(engine), engine.connect().execution_options(immediate=True) as connection, connection.begin():
         yield connection
 
@@ -237,7 +237,7 @@ def _migrate(engine: Engine, connection: Connection, version: str | None) -> Non
 
 
 def _unpacked(source: Traversable, folder: Path) -> Path:
-    """Give the migrations as a folder of files; an egg stays zipped, and Alembic reads files only."""
+    """Return the migrations as a folder of files; an egg stays zipped, and Alembic reads files only."""
     if isinstance(source, Path):
         return source
     target = folder / source.name

@@ -25,5 +25,5 @@ def _with_hints(element: _Indexed, compiler: Any, **options: Any) -> str:
 
 
 def select(table: FromClause, index: str, *columns: Any) -> Select[Any]:
-    """Give the query for columns that reads a table by an index: SQLite refuses it where that is not possible."""
+    """Return the query for columns that reads a table by an index: SQLite refuses it where that is not possible."""
     return _Indexed(*columns).with_hint(table, f"INDEXED BY {index}", "sqlite")

@@ -90,12 +90,12 @@ def _allowed(rights: Rights, code: int, first: str | None, second: str | None, *
 
 
 def role(subject: str) -> str:
-    """Give the name of a subject's role in PostgreSQL."""
+    """Return the name of a subject's role in PostgreSQL."""
     return "christmas_" + re.sub(r"[^a-z0-9]", "_", subject.lower())
 
 
 def grants(policy: Policy) -> list[str]:
-    """Give the statements that make PostgreSQL's roles what the policy says; running them again changes nothing."""
+    """Return the statements that make PostgreSQL's roles what the policy says; running them again changes nothing."""
     statements = []
     for subject in policy.subjects():
         name = f'"{role(subject)}"'

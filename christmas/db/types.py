@@ -32,7 +32,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return (value - _EPOCH) // timedelta(microseconds=1) if dialect.name == "sqlite" else value
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        """Give what makes an aware time in UTC of a driver's value: called for each, so without a detour."""
+        """Return what makes an aware time in UTC of a driver's value: called for each, so without a detour."""
         return _of_microseconds if dialect.name == "sqlite" else _in_utc
 
 

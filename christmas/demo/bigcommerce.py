@@ -23,7 +23,7 @@ _WORDS = {
 
 
 def year_path(year: int) -> str:
-    """Give a year's listing."""
+    """Return a year's listing."""
     return f"/{year}-hallmark-ornaments/"
 
 

@@ -76,7 +76,7 @@ def _in_euros(text: str) -> str:
 
 
 def _names_of_the_next(text: str) -> str:
-    """Give each card the name of the one behind it, the last that of the first."""
+    """Return each card the name of the one behind it, the last that of the first."""
     main, end, rest = text.partition("</main>")
     names = _NAME.findall(main)
     following = iter(names[1:] + names[:1])
@@ -94,7 +94,7 @@ def _back_to_the_first_page(render: Render, target: str) -> str | None:
 
 
 def _ever_further_pages(render: Render, target: str) -> str | None:
-    """Give a page behind the last one as the last one; each leads to one further."""
+    """Return a page behind the last one as the last one; each leads to one further."""
     shown, asked = target, _page_of(target)
     while (text := render(shown)) is None and asked > 1:
         asked -= 1

@@ -35,12 +35,12 @@ class Ornament:
 
 
 def years_of(size: int) -> int:
-    """Give over how many release years a catalogue is spread: about 25 ornaments a year, at most all years."""
+    """Return over how many release years a catalogue is spread: about 25 ornaments a year, at most all years."""
     return min(max(size // 25, 2), LAST_YEAR - FIRST_YEAR + 1)
 
 
 def ornament(number: int, seed: int, years: int) -> Ornament:
-    """Give one ornament; the same for the same arguments."""
+    """Return one ornament; the same for the same arguments."""
     random = Random(seed * 1_000_003 + number)  # noqa: S311  # made-up goods, not secrets
     year = LAST_YEAR - number % years
     if random.random() < 0.4:

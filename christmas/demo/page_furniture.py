@@ -14,7 +14,7 @@ _FOOTER = "".join(
 
 
 def head(title: str, extra: str = "") -> str:
-    """Give everything up to the end of the head."""
+    """Return everything up to the end of the head."""
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">{extra}<style>{_STYLE}</style></head>\n'
@@ -22,7 +22,7 @@ def head(title: str, extra: str = "") -> str:
 
 
 def navigation(years: list[tuple[int, str]]) -> str:
-    """Give the header with its menu."""
+    """Return the header with its menu."""
     menu = "".join(
         f'<li class="menu-entry"><a class="menu-link" href="{path}" aria-label="Ornaments of {year}">{year}</a>'
         f"<p>Keepsakes that were new in {year}, from many collections</p></li>\n"
@@ -36,5 +36,5 @@ def navigation(years: list[tuple[int, str]]) -> str:
 
 
 def footer() -> str:
-    """Give the end of every page."""
+    """Return the end of every page."""
     return f"<footer><p>Free shipping over $75.00</p><ul>{_FOOTER}</ul></footer></body></html>\n"

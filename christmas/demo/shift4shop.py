@@ -23,12 +23,12 @@ _STOCK = {
 
 
 def category(year: int) -> int:
-    """Give the number of a year's listing; it follows no rule that a reader could use."""
+    """Return the number of a year's listing; it follows no rule that a reader could use."""
     return year * 37 % 1009
 
 
 def year_path(year: int) -> str:
-    """Give the first page of a year's listing."""
+    """Return the first page of a year's listing."""
     return f"/{year}_c_{category(year)}.html"
 
 

@@ -122,7 +122,7 @@ class Shop:
         self.generation = name
 
     def numbers(self, year: int | None = None) -> Sequence[int]:
-        """Give the ornaments sold, of one release year or all, in the shop's order."""
+        """Return the ornaments sold, of one release year or all, in the shop's order."""
         start, step = self.first, 1
         if year is not None:
             step = self.years
@@ -136,11 +136,11 @@ class Shop:
         return [n for n in listed if n not in self._removed] if self._removed else listed
 
     def release_years(self) -> list[int]:
-        """Give the release years, the newest first."""
+        """Return the release years, the newest first."""
         return [*sorted(self._added, reverse=True), *(LAST_YEAR - offset for offset in range(self.years))]
 
     def offer(self, number: int) -> Offer:
-        """Give what one ornament costs here now."""
+        """Return what one ornament costs here now."""
         added = next((year for year, numbers in self._added.items() if number in numbers), None)
         offer = _offer(self.kind, number, self.seed, self.years, added)
         changed = self._changes.get(number)
@@ -148,12 +148,12 @@ class Shop:
         return _on_sale(offer, self._sale_percent) if self._sale_percent else offer
 
     def shown(self, number: int) -> Offer:
-        """Give what listings and product pages show of one ornament: its offer, unless the shop is broken."""
+        """Return what listings and product pages show of one ornament: its offer, unless the shop is broken."""
         offer = self.offer(number)
         return self.breakage.offer(offer) if self.breakage and self.breakage.offer else offer
 
     def number_of_key(self, key: str) -> int | None:
-        """Give the ornament sold under a key; None where there is none."""
+        """Return the ornament sold under a key; None where there is none."""
         if not key.isdigit():
             return None
         number = int(key) - self.kind.first_key
@@ -168,7 +168,7 @@ class Shop:
         return number
 
     def truth(self) -> dict[str, Offer]:
-        """Give every offer by its key."""
+        """Return every offer by its key."""
         return {offer.key: offer for offer in map(self.offer, self.numbers())}
 
     def change(self, key: str, **values: Any) -> None:
@@ -244,7 +244,7 @@ class Shop:
             self.faults.append(fault)
 
     def take_fault(self, path: str) -> Fault | None:
-        """Give the fault for a request, and count it."""
+        """Return the fault for a request, and count it."""
         with self._lock:
             for fault in self.faults:
                 if fault.times > 0 and re.search(fault.pattern, path):
@@ -265,7 +265,7 @@ def slug(name: str) -> str:
 
 
 def repriced(offer: Offer, change: Callable[[int], int]) -> Offer:
-    """Give an offer with every amount changed, in cents."""
+    """Return an offer with every amount changed, in cents."""
     amounts = ("price_minor", "price_min_minor", "price_max_minor", "list_price_minor")
     changed: dict[str, Any] = {name: change(amount) for name in amounts if (amount := getattr(offer, name)) is not None}
     return replace(offer, **changed)

@@ -151,7 +151,7 @@ class Metrics:
 
 
 def _name(stat: str) -> str | None:
-    """Give the count that a statistic belongs to; None where it is not kept."""
+    """Return the count that a statistic belongs to; None where it is not kept."""
     if stat in COUNTED:
         return COUNTED[stat]
     folder, _, label = stat.rpartition("/")

@@ -35,7 +35,7 @@ _REPORTED = (
 
 
 def outcome_of(stats: Mapping[str, Any], reason: str) -> tuple[str, dict[str, Any]]:
-    """Give the state, ``succeeded`` or ``failed``, and the outcome as the job's record keeps it.
+    """Return the state, ``succeeded`` or ``failed``, and the outcome as the job's record keeps it.
 
     Failed: pages were fetched and none could be read, the index gave no listing, or the run did not end by itself.
     Nothing due is a success.

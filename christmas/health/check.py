@@ -22,7 +22,7 @@ SHOWN_MAX = 200
 
 
 def addresses(config: Config) -> dict[str, str]:
-    """Give where each service that has a port of its own would answer on this machine."""
+    """Return where each service that has a port of its own would answer on this machine."""
     listeners = {
         "node": (config.node.bind_address, config.node.port),
         "server": (config.server.bind_address, config.server.port),
@@ -32,7 +32,7 @@ def addresses(config: Config) -> dict[str, str]:
 
 
 def look(config: Config) -> list[str]:
-    """Give what is wrong, nothing where all is well; blocking."""
+    """Return what is wrong, nothing where all is well; blocking."""
     urls = addresses(config)
     answers = {name: _asked(url) for name, url in urls.items()}
     here = {name: answer for name, answer in answers.items() if answer is not None}
@@ -42,7 +42,7 @@ def look(config: Config) -> list[str]:
 
 
 def _asked(url: str) -> str | None:
-    """Give what a service says is wrong, nothing where it is well, None where there is none."""
+    """Return what a service says is wrong, nothing where it is well, None where there is none."""
     # It is on this machine, whatever http_proxy says.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

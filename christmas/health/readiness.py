@@ -37,7 +37,7 @@ class Standing:
         return 200 if self.status == "ok" else 503
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the body of the answer."""
+        """Return the body of the answer."""
         return {"status": self.status, "missing": self.missing}
 
 

@@ -35,7 +35,7 @@ def put(
 
 
 def versions(connection: Connection, project: str) -> list[str]:
-    """Give a project's versions, the newest last: by their numbers where all are such, else by the time of upload."""
+    """Return a project's versions, the newest last: by their numbers where all are such, else by the time of upload."""
     query = select(eggs.c.version).where(eggs.c.project == project).order_by(eggs.c.uploaded_at, eggs.c.version)
     found = list(connection.scalars(query))
     try:
@@ -45,12 +45,12 @@ def versions(connection: Connection, project: str) -> list[str]:
 
 
 def projects(connection: Connection) -> list[str]:
-    """Give the projects that have versions."""
+    """Return the projects that have versions."""
     return list(connection.scalars(select(eggs.c.project).distinct().order_by(eggs.c.project)))
 
 
 def resolve(connection: Connection, project: str, version: str | None) -> tuple[str, str] | None:
-    """Give version and SHA-256 of an egg, of the newest where none is named; None where there is no such egg."""
+    """Return version and SHA-256 of an egg, of the newest where none is named; None where there is no such egg."""
     if version is None:
         version = next(reversed(versions(connection, project)), None)
     query = select(eggs.c.version, eggs.c.sha256).where(eggs.c.project == project, eggs.c.version == version)
@@ -59,12 +59,12 @@ def resolve(connection: Connection, project: str, version: str | None) -> tuple[
 
 
 def content(connection: Connection, project: str, version: str) -> bytes | None:
-    """Give an egg's bytes."""
+    """Return an egg's bytes."""
     return connection.scalar(select(eggs.c.content).where(eggs.c.project == project, eggs.c.version == version))
 
 
 def spiders(connection: Connection, project: str, version: str | None) -> dict[str, bool] | None:
-    """Give the spiders of a version, of the newest where none is named, each with whether it needs a browser."""
+    """Return the spiders of a version, of the newest where none is named, each with whether it needs a browser."""
     found = resolve(connection, project, version)
     if found is None:
         return None

@@ -106,7 +106,7 @@ def check(config: Config) -> None:
 
 
 def names(chosen: Mapping[str, list[str]], job_name: str) -> list[str]:
-    """Give the hooks of a job, each once, in the order of the configuration."""
+    """Return the hooks of a job, each once, in the order of the configuration."""
     found = [name for pattern, hooks in chosen.items() if fnmatchcase(job_name, pattern) for name in hooks]
     return list(dict.fromkeys(found))
 

@@ -24,7 +24,7 @@ def own() -> str:
 
 
 def is_dead(name: str | None) -> bool:
-    """Say whether the process is known to be gone; one of another machine, or without a name, is not known."""
+    """Return whether the process is known to be gone; one of another machine, or without a name, is not known."""
     if name is None:
         return False
     where, pid, started = name.rsplit(" ", 2)

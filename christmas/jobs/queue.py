@@ -46,7 +46,7 @@ class NewJob:
 
     @property
     def fingerprint(self) -> str:
-        """Give what is equal for the same job with the same arguments."""
+        """Return what is equal for the same job with the same arguments."""
         what = [self.name, self.vendor, self.arguments, self.settings, self.version, self.after_id]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
@@ -221,7 +221,7 @@ def _end_at(connection: Connection, job: JobRow, state: str, outcome: dict[str, 
 
 
 def running(connection: Connection, vendor: str | None = None) -> list[JobRow]:
-    """Give the runs that have a process, of one vendor or of all."""
+    """Return the runs that have a process, of one vendor or of all."""
     query = select(jobs).where(jobs.c.state == "running", jobs.c.node.is_not(None))
     if vendor is not None:
         query = query.where(jobs.c.vendor == vendor)

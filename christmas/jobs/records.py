@@ -60,7 +60,7 @@ class Child:
 
 
 def pages_of(outcome: Mapping[str, Any] | None) -> tuple[int, int | None]:
-    """Give how many pages a run has tried, and how many there will be as far as it is known; None while it is not."""
+    """Return how many pages a run has tried, and how many there will be as far as it is known; None while it is not."""
     outcome = outcome or {}
     tried = sum(outcome.get(f"pages_{name}", 0) for name in ("read", "unreadable", "blocked", "failed"))
     planned = outcome.get("pages_planned", 0)
@@ -68,13 +68,13 @@ def pages_of(outcome: Mapping[str, Any] | None) -> tuple[int, int | None]:
 
 
 def get(connection: Connection, job_id: str) -> JobRow | None:
-    """Give one job; None where there is no such record."""
+    """Return one job; None where there is no such record."""
     row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
     return None if row is None else as_job(row)
 
 
 def last(connection: Connection, vendor: str) -> JobRow | None:
-    """Give a vendor's latest run; None where there was none."""
+    """Return a vendor's latest run; None where there was none."""
     query = select(jobs).where(jobs.c.vendor == vendor, jobs.c.started_at.is_not(None))
     row = connection.execute(query.order_by(jobs.c.started_at.desc()).limit(1)).first()
     return None if row is None else as_job(row)
@@ -92,7 +92,7 @@ def find(
     before: tuple[datetime, str] | None = None,
     limit: int | None = None,
 ) -> list[JobRow]:
-    """Give the jobs in these states, the newest first.
+    """Return the jobs in these states, the newest first.
 
     ``vendors`` are those that may be seen; ``before`` is ``queued_at`` and id of the last one of the page before.
     """
@@ -117,12 +117,12 @@ def find(
 
 
 def _by_time(connection: Connection) -> ColumnElement[str]:
-    """Give the state as SQLite cannot look it up: ended jobs are many, and not all to be sorted for one page."""
+    """Return the state as SQLite cannot look it up: ended jobs are many, and not all to be sorted for one page."""
     return literal_column("+jobs.state", Text) if connection.dialect.name == "sqlite" else jobs.c.state
 
 
 def count(connection: Connection, *, node: str | None = None, vendors: Sequence[str] | None = None) -> dict[str, int]:
-    """Give how many jobs with a process there are in each state; of one node or of some vendors, where given."""
+    """Return how many jobs with a process there are in each state; of one node or of some vendors, where given."""
     query = select(jobs.c.state, func.count()).where(jobs.c.consumer.is_not(None)).group_by(jobs.c.state)
     if node is not None:
         query = query.where(jobs.c.node == node)
@@ -132,7 +132,7 @@ def count(connection: Connection, *, node: str | None = None, vendors: Sequence[
 
 
 def ended(connection: Connection, since: datetime, until: datetime, *, limit: int) -> tuple[list[JobRow], datetime]:
-    """Give the jobs that ended after ``since`` and not after ``until``, or some ``limit`` of them, and up to when.
+    """Return the jobs that ended after ``since`` and not after ``until``, or some ``limit`` of them, and up to when.
 
     Jobs that ended at one moment, as those of one cancelling do, are given together.
     """
@@ -146,7 +146,7 @@ def ended(connection: Connection, since: datetime, until: datetime, *, limit: in
 def queue_depth(
     connection: Connection, state: str, vendors: Sequence[str] | None = None
 ) -> tuple[dict[str, int], datetime | None]:
-    """Give how many jobs of each consumer are in a state, and when the first of them was submitted."""
+    """Return how many jobs of each consumer are in a state, and when the first of them was submitted."""
     query = select(jobs.c.consumer, func.count(), func.min(jobs.c.queued_at)).where(
         jobs.c.state == state, jobs.c.consumer.is_not(None)
     )
@@ -157,7 +157,7 @@ def queue_depth(
 
 
 def tree(connection: Connection, root_id: str) -> list[JobRow]:
-    """Give a job, and behind it everything below it in the order of submission."""
+    """Return a job, and behind it everything below it in the order of submission."""
     found = {root_id: get(connection, root_id)}
     level = [root_id]
     while level:
@@ -169,7 +169,7 @@ def tree(connection: Connection, root_id: str) -> list[JobRow]:
 
 
 def children(connection: Connection, parent_id: str) -> list[Child]:
-    """Give a job's first-generation children, in the order of submission."""
+    """Return a job's first-generation children, in the order of submission."""
     query = (
         select(jobs, job_children.c.completed_at)
         .join(job_children, job_children.c.child_id == jobs.c.id)

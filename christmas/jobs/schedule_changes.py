@@ -44,7 +44,7 @@ def begin(connection: Connection, configured: Mapping[str, ScheduleConfig], now:
 
 
 def planned(connection: Connection, configured: Mapping[str, ScheduleConfig], now: datetime) -> list[ScheduleRow]:
-    """Give the schedules, the next to fire first and those paused last; the configured where none were ever taken."""
+    """Return the schedules, the next to fire first and those paused last; the configured where none were ever taken."""
     rows = schedules.find(connection) or [_row(name, one, now) for name, one in configured.items()]
     return sorted(rows, key=lambda row: (row.paused, row.next_at, row.name))
 
@@ -75,7 +75,7 @@ def change(connection: Connection, name: str, now: datetime, **values: Any) -> S
 
 
 def wanted(**values: Any) -> ScheduleConfig:
-    """Give what a schedule is to be; raises ArgumentError naming what is wrong."""
+    """Return what a schedule is to be; raises ArgumentError naming what is wrong."""
     try:
         return ScheduleConfig(**values)
     except ValidationError as error:
@@ -84,7 +84,7 @@ def wanted(**values: Any) -> ScheduleConfig:
 
 
 def existing(connection: Connection, name: str) -> ScheduleRow:
-    """Give a schedule; raises ArgumentError with the list of those there are."""
+    """Return a schedule; raises ArgumentError with the list of those there are."""
     row = schedules.get(connection, name, locked=True)
     if row is None:
         names = ", ".join(one.name for one in schedules.find(connection)) or "none"

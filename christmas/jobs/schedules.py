@@ -45,13 +45,13 @@ class FiringRow:
 
 
 def find(connection: Connection) -> list[ScheduleRow]:
-    """Give all schedules, the next to fire first."""
+    """Return all schedules, the next to fire first."""
     query = select(schedules).order_by(schedules.c.paused, schedules.c.next_at, schedules.c.name)
     return [ScheduleRow(*row) for row in connection.execute(query)]
 
 
 def get(connection: Connection, name: str, *, locked: bool = False) -> ScheduleRow | None:
-    """Give one schedule; None where there is none. ``locked`` keeps others from changing it meanwhile."""
+    """Return one schedule; None where there is none. ``locked`` keeps others from changing it meanwhile."""
     query = select(schedules).where(schedules.c.name == name)
     row = connection.execute(query.with_for_update() if locked else query).first()
     return None if row is None else ScheduleRow(*row)
@@ -90,7 +90,7 @@ def fired(connection: Connection, name: str, due_at: datetime, *, job_id: str | 
 def history(
     connection: Connection, name: str | None = None, limit: int = 50, before: datetime | None = None
 ) -> list[FiringRow]:
-    """Give the newest firings, the newest first; of one schedule, only those due ``before``, for a further page."""
+    """Return the newest firings, the newest first; of one schedule, only those due ``before``, for a further page."""
     query = select(firings).order_by(firings.c.due_at.desc(), firings.c.schedule).limit(limit)
     query = query if name is None else query.where(firings.c.schedule == name)
     query = query if before is None else query.where(firings.c.due_at < before)

@@ -49,14 +49,14 @@ class Arguments:
         return JOBS[self.stage]
 
     def as_dict(self) -> dict[str, object]:
-        """Give the arguments that were set, as the job's record keeps them."""
+        """Return the arguments that were set, as the job's record keeps them."""
         values = {"stage": self.stage, "year": self.year, "which": self.which, "limit": self.limit}
         given = {name: value for name, value in values.items() if value is not None}
         return given | ({"keys": list(self.keys)} if self.keys else {})
 
 
 def no_such_stage(stage: object) -> ArgumentError:
-    """Give the error that names the stages there are."""
+    """Return the error that names the stages there are."""
     return ArgumentError(
         f"stage={stage!r} is not a stage: use links or products, leave it out for both, or use one of the "
         f"auditor's: {', '.join(AUDITS)}."

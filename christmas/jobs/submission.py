@@ -200,7 +200,7 @@ def _consumer(job: Definition, known: Mapping[str, bool]) -> str | None:
 
 
 def known_vendors(connection: Connection, version: str | None) -> Mapping[str, bool]:
-    """Give the vendors of an egg's version, of the newest egg, or of the installed project where there is none."""
+    """Return the vendors of an egg's version, of the newest egg, or of the installed project where there is none."""
     from christmas.jobs import eggs
 
     found = eggs.spiders(connection, PROJECT, version)

@@ -41,7 +41,7 @@ def in_words(schedule: Timed) -> str:
 
 
 def next_time(schedule: Timed, after: datetime) -> datetime:
-    """Give the first due time behind ``after``; raises ArgumentError for a wrong cron line or time zone.
+    """Return the first due time behind ``after``; raises ArgumentError for a wrong cron line or time zone.
 
     Where the clocks are put back, a time that comes twice is due once, unless the cron line says every hour. Where
     they are put forward, one that is skipped is due by so much later.
@@ -81,7 +81,7 @@ def _wall(at: datetime, zone: ZoneInfo) -> datetime:
 
 
 def jitter(name: str, due_at: datetime, jitter_seconds: int) -> timedelta:
-    """Give how much later a firing is, at random but the same for every scheduler."""
+    """Return how much later a firing is, at random but the same for every scheduler."""
     digest = hashlib.sha256(f"{name} {due_at.isoformat()}".encode()).digest()
     return timedelta(seconds=jitter_seconds * int.from_bytes(digest[:4]) / 2**32)
 

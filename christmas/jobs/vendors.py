@@ -28,14 +28,14 @@ SPIDER_MAX_BYTES = 2**20
 
 @cache
 def installed() -> dict[str, bool]:
-    """Give the vendors of the installed project, each with whether its spider needs a browser."""
+    """Return the vendors of the installed project, each with whether its spider needs a browser."""
     # Beside this package, not by import: a stale folder of that name may stand in the working directory.
     files = (Path(__file__).parents[2] / "spiders").glob("*.py")
     return _vendors((path.stem, path.read_bytes()) for path in files)
 
 
 def in_egg(content: bytes) -> dict[str, bool]:
-    """Give the vendors of an egg; raises EggRefused where it is no egg of this project, or has no spider."""
+    """Return the vendors of an egg; raises EggRefused where it is no egg of this project, or has no spider."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as egg:
             _check(egg)

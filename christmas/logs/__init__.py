@@ -54,7 +54,7 @@ def close() -> None:
 
 
 def own_name() -> str:
-    """Give the name of a process that is no node."""
+    """Return the name of a process that is no node."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 

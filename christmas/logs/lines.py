@@ -41,12 +41,12 @@ class Job(Protocol):
 
 
 def about(job: Job) -> dict[str, str]:
-    """Give the ``extra`` of a record about one job, in a process that works for many."""
+    """Return the ``extra`` of a record about one job, in a process that works for many."""
     return {"job": job.id, "vendor": job.vendor or ""}
 
 
 def fields_of(record: logging.LogRecord, context: Context) -> dict[str, str]:
-    """Give a record's line by field, "" where there is nothing; the time is UTC, to the millisecond."""
+    """Return a record's line by field, "" where there is nothing; the time is UTC, to the millisecond."""
     time = datetime.fromtimestamp(record.created, UTC)
     trace = [text for text in (record.exc_text, record.stack_info) if text]
     return {
@@ -63,12 +63,12 @@ def fields_of(record: logging.LogRecord, context: Context) -> dict[str, str]:
 
 
 def as_json(fields: dict[str, str]) -> str:
-    """Give a line as a JSON object without its empty fields."""
+    """Return a line as a JSON object without its empty fields."""
     return json.dumps({name: text for name, text in fields.items() if text})
 
 
 def as_text(fields: dict[str, str]) -> str:
-    """Give a line for people: when, how bad, who, and about which vendor; a traceback follows on lines of its own."""
+    """Return a line for people: when, how bad, who, and about which vendor; a traceback follows on lines of its own."""
     about = " ".join(fields[name] for name in ("service", "node", "vendor") if fields[name])
     text = f"{fields['time'][:19].replace('T', ' ')} {fields['level']:<7} [{about}] {fields['event']}"
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(part for part in (text, fields["traceback"]) if part))
@@ -82,7 +82,7 @@ class JsonFormatter(logging.Formatter):
         self.context = context
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give one line."""
+        """Return one line."""
         return as_json(fields_of(record, self.context))
 
 

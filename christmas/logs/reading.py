@@ -38,7 +38,7 @@ class Wanted:
     since: datetime | None = None
 
     def has(self, line: Line) -> bool:
-        """Say whether a line is one of them; ``since`` is not looked at."""
+        """Return whether a line is one of them; ``since`` is not looked at."""
         return (
             (self.jobs is None or line["job"] in self.jobs)
             and (self.vendor is None or line["vendor"] == self.vendor)
@@ -47,14 +47,14 @@ class Wanted:
 
 
 def newest_id(client: Redis) -> str:
-    """Give the ID of the newest line; ``BEGINNING`` where there is none. Raises RedisUnavailable."""
+    """Return the ID of the newest line; ``BEGINNING`` where there is none. Raises RedisUnavailable."""
     with _answering():
         found = cast("list[Any]", client.xrevrange(STREAM, count=1))
     return found[0][0].decode() if found else BEGINNING
 
 
 def read(client: Redis, wanted: Wanted, *, limit: int, until: str = "+") -> list[Line]:
-    """Give the newest lines up to an ID, at most ``limit``, the newest last; raises RedisUnavailable.
+    """Return the newest lines up to an ID, at most ``limit``, the newest last; raises RedisUnavailable.
 
     It reads the whole stream where fewer are wanted; ``before`` is for answers that must not take long.
     """
@@ -68,7 +68,7 @@ def read(client: Redis, wanted: Wanted, *, limit: int, until: str = "+") -> list
 
 
 def before(client: Redis, wanted: Wanted, *, limit: int, until: str = "+") -> tuple[list[Line], str | None]:
-    """Give the newest lines up to an ID, ``(ID`` for those before it, the newest last, and before which ID to go on.
+    """Return the newest lines up to an ID, ``(ID`` for those before it, the newest last, and before which ID to go on.
 
     At most ``limit`` lines, of at most ``CHUNKS`` chunks of the stream; None where there are no earlier ones. Raises
     RedisUnavailable.
@@ -93,7 +93,7 @@ def before(client: Redis, wanted: Wanted, *, limit: int, until: str = "+") -> tu
 
 
 def after(client: Redis, wanted: Wanted, position: str, *, limit: int) -> tuple[list[Line], str]:
-    """Give what has come after an ID, the oldest first, and the ID to go on from; raises RedisUnavailable.
+    """Return what has come after an ID, the oldest first, and the ID to go on from; raises RedisUnavailable.
 
     At most ``limit`` lines, of at most ``CHUNKS`` chunks of the stream: an answer never takes long.
     """
@@ -114,7 +114,7 @@ def after(client: Redis, wanted: Wanted, position: str, *, limit: int) -> tuple[
 
 
 def follow(client: Redis, after: str) -> Iterator[list[Line]]:
-    """Give all lines after an ID as they come, [] after each second without; raises RedisUnavailable."""
+    """Yield all lines after an ID as they come, [] after each second without; raises RedisUnavailable."""
     while True:
         with _answering():
             answer = cast("list[Any]", client.xread({STREAM: after}, count=CHUNK, block=int(BLOCK_SECONDS * 1000)))

@@ -69,7 +69,7 @@ _secrets: re.Pattern[str] | None = None
 
 
 def redact(text: str) -> str:
-    """Give a text without keys, passwords and cookies."""
+    """Return a text without keys, passwords and cookies."""
     if _secrets is not None:
         text = _secrets.sub(MASK, text)
     lower = text.lower()
@@ -93,12 +93,12 @@ class CleanRecord(logging.LogRecord):
             self.stack_info = redact(self.stack_info)
 
     def getMessage(self) -> str:  # noqa: N802  # logging's name
-        """Give the message with its arguments, cleaned."""
+        """Return the message with its arguments, cleaned."""
         return redact(super().getMessage())
 
     @property
     def exc_text(self) -> str | None:
-        """Give the traceback, cleaned; formatters take it before they make one of their own."""
+        """Return the traceback, cleaned; formatters take it before they make one of their own."""
         if self._exc_text is None and self.exc_info and self.exc_info[0] is not None:
             self._exc_text = _traceback(*self.exc_info)
         return self._exc_text
@@ -134,7 +134,7 @@ def _secrets_of(config: Config) -> set[str]:
 
 
 def _passwords(url: str) -> set[str]:
-    """Give the passwords of an address, as they are written in it, decoded, and as others encode them."""
+    """Return the passwords of an address, as they are written in it, decoded, and as others encode them."""
     try:
         parts = urlsplit(url)
         written = {parts.password or ""} | {value for name, value in parse_qsl(parts.query) if "password" in name}

@@ -36,7 +36,7 @@ class Gauges:
 
 
 def read(engine: Engine, now: datetime, vendors: Sequence[str] | None = None) -> Gauges:
-    """Give what there is, of all vendors or of those that may be seen; raises DatabaseUnavailable."""
+    """Return what there is, of all vendors or of those that may be seen; raises DatabaseUnavailable."""
     with database.read(engine) as connection:
         queued, oldest = records.queue_depth(connection, "queued", vendors)
         running, _ = records.queue_depth(connection, "running", vendors)
@@ -53,7 +53,7 @@ def announce(client: Redis, node: str, used: int, total: int, now: datetime) -> 
 
 
 def slots(client: Redis, now: datetime) -> dict[str, tuple[int, int]]:
-    """Give the used slots and all slots of each node that lives; forgets the others. Raises RedisError."""
+    """Return the used slots and all slots of each node that lives; forgets the others. Raises RedisError."""
     values: Any = client.hgetall(NODES)
     found = {}
     for name, value in sorted(values.items()):

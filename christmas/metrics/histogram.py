@@ -17,24 +17,24 @@ _LEAST, _MOST = ceil(log(LEAST_SECONDS) * _PER_BUCKET), ceil(log(MOST_SECONDS) *
 
 
 def bucket(seconds: float) -> int:
-    """Give the bucket of a duration."""
+    """Return the bucket of a duration."""
     if seconds <= LEAST_SECONDS:
         return _LEAST
     return min(ceil(log(seconds) * _PER_BUCKET), _MOST)
 
 
 def upper_seconds(number: int) -> float:
-    """Give the longest duration in a bucket."""
+    """Return the longest duration in a bucket."""
     return float(_GAMMA**number)
 
 
 def middle_seconds(number: int) -> float:
-    """Give the duration that is within 2 % of all in a bucket."""
+    """Return the duration that is within 2 % of all in a bucket."""
     return float(2 * _GAMMA**number / (_GAMMA + 1))
 
 
 def quantile(counts: Mapping[int, int], share: float) -> float | None:
-    """Give the duration in seconds that ``share`` of the values do not exceed; None where there are none."""
+    """Return the duration in seconds that ``share`` of the values do not exceed; None where there are none."""
     total = sum(counts.values())
     if not total:
         return None

@@ -37,6 +37,6 @@ _STATUSES = {
 
 
 def status_label(status: int) -> str:
-    """Give the label of an HTTP status: itself, or its class where it is a rare one."""
+    """Return the label of an HTTP status: itself, or its class where it is a rare one."""
     text = str(status)
     return text if text in _STATUSES else f"{text[0]}xx" if len(text) == len("200") else "other"

@@ -41,7 +41,7 @@ BOUNDS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 6
 def text(
     engine: Engine, config: Config, vendors: Sequence[str] | None = None, slots: Mapping[str, int] | None = None
 ) -> bytes:
-    """Give the page; blocking. ``slots`` are a node's ``used`` and ``total``.
+    """Return the page; blocking. ``slots`` are a node's ``used`` and ``total``.
 
     Raises DatabaseUnavailable; without Redis it has what the database knows.
     """
@@ -53,7 +53,7 @@ def text(
 
 
 def _totals(config: Config, vendors: Sequence[str] | None) -> list[Series] | None:
-    """Give the totals of each vendor; None where Redis is away."""
+    """Return the totals of each vendor; None where Redis is away."""
     from redis import RedisError
 
     try:
@@ -96,7 +96,7 @@ def _of_series(series: list[Series]) -> Iterator[Metric]:
 
 
 def _buckets(counts: Mapping[int, int]) -> tuple[list[tuple[str, float]], float]:
-    """Give Prometheus' cumulative buckets, and the sum, from ours; a bound falls into one of ours, of 4 % width."""
+    """Return Prometheus' cumulative buckets, and the sum, from ours; a bound falls into one of ours, of 4 % width."""
     within = [0] * (len(BOUNDS_SECONDS) + 1)
     total = 0.0
     for number, count in counts.items():
@@ -109,7 +109,7 @@ def _buckets(counts: Mapping[int, int]) -> tuple[list[tuple[str, float]], float]
 
 @cache
 def _bound_of(number: int) -> int:
-    """Give the place of the first bound that one of our buckets lies within, a bucket's half width aside."""
+    """Return the place of the first bound that one of our buckets lies within, a bucket's half width aside."""
     return bisect_left(BOUNDS_SECONDS, upper_seconds(number) / 1.02)
 
 

@@ -50,7 +50,7 @@ class Recorder:
             self.dropped += len(self.minutes.pop(min(self.minutes)))
 
     def take(self) -> dict[int, dict[str, int]]:
-        """Give what was counted, by minutes since 1970, and begin anew."""
+        """Return what was counted, by minutes since 1970, and begin anew."""
         taken, self.minutes, self._until = self.minutes, {}, 0.0
         return {minute: counts for minute, counts in taken.items() if counts}
 
@@ -67,5 +67,5 @@ class Recorder:
         self.dropped += sum(len(counts) for counts in self.take().values())
 
     def quantile(self, metric: str, share: float) -> float | None:
-        """Give a quantile of the whole run in seconds; None where nothing was measured."""
+        """Return a quantile of the whole run in seconds; None where nothing was measured."""
         return histogram.quantile(self.run.get(metric, {}), share)

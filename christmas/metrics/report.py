@@ -55,7 +55,7 @@ def window(text: str, given_as: str = "since") -> timedelta:
 
 
 def read(config: Config, back: timedelta, vendors: Collection[str] | None = None, steps: int = STEPS) -> Report:
-    """Give what was measured so far back until now, of all vendors or of these; raises RedisUnavailable."""
+    """Return what was measured so far back until now, of all vendors or of these; raises RedisUnavailable."""
     from redis import RedisError
 
     until = time.time()
@@ -74,12 +74,12 @@ def read(config: Config, back: timedelta, vendors: Collection[str] | None = None
 
 
 def rows(series: Series) -> list[dict[str, Any]]:
-    """Give vendor, metric, count, p50_ms, p95_ms and p99_ms; counts have no percentiles."""
+    """Return vendor, metric, count, p50_ms, p95_ms and p99_ms; counts have no percentiles."""
     return [*durations(series), *counts(series)]
 
 
 def durations(series: Series) -> list[dict[str, Any]]:
-    """Give the rows of what takes time."""
+    """Return the rows of what takes time."""
     return [
         {
             "vendor": series.vendor,
@@ -92,7 +92,7 @@ def durations(series: Series) -> list[dict[str, Any]]:
 
 
 def counts(series: Series) -> list[dict[str, Any]]:
-    """Give the rows of what is counted, and what a refreshed product has cost in requests."""
+    """Return the rows of what is counted, and what a refreshed product has cost in requests."""
     found: dict[str, float] = {name.replace("|", "."): count for name, count in sorted(series.counts.items())}
     refreshed = series.counts.get("refreshed", 0)
     for page in ("listing", "product"):
@@ -104,7 +104,7 @@ def counts(series: Series) -> list[dict[str, Any]]:
 
 
 def chart(report: Report, series: Series | None, metric: str, steps: int = STEPS) -> list[Point]:
-    """Give a metric's points over the report's window, the oldest first; ``steps`` is what it was read with."""
+    """Return a metric's points over the report's window, the oldest first; ``steps`` is what it was read with."""
     width = (report.until - report.since) / steps
     measured = (series.steps.get(metric) if series is not None else None) or [{} for _ in range(steps)]
     return [
@@ -117,5 +117,5 @@ def chart(report: Report, series: Series | None, metric: str, steps: int = STEPS
 
 
 def milliseconds(seconds: float | None) -> float | None:
-    """Give seconds in milliseconds, to a hundredth; None stays None."""
+    """Return seconds in milliseconds, to a hundredth; None stays None."""
     return None if seconds is None else round(seconds * 1000, 2)

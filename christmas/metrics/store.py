@@ -31,17 +31,17 @@ BATCH = 500
 
 
 def minute_name(vendor: str, minute: int) -> str:
-    """Give the name of a minute's hash; ``minute`` counts from 1970."""
+    """Return the name of a minute's hash; ``minute`` counts from 1970."""
     return f"{PREFIX}:minute:{vendor}:{minute}"
 
 
 def hour_name(vendor: str, hour: int) -> str:
-    """Give the name of an hour's hash."""
+    """Return the name of an hour's hash."""
     return f"{PREFIX}:hour:{vendor}:{hour}"
 
 
 def total_name(vendor: str) -> str:
-    """Give the name of a vendor's totals."""
+    """Return the name of a vendor's totals."""
     return f"{PREFIX}:total:{vendor}"
 
 
@@ -77,7 +77,7 @@ class Series:
     steps: dict[str, list[dict[int, int]]] = field(default_factory=dict)
 
     def quantile(self, metric: str, share: float) -> float | None:
-        """Give a quantile in seconds; None where nothing was measured."""
+        """Return a quantile in seconds; None where nothing was measured."""
         return quantile(self.histograms.get(metric, {}), share)
 
     def add(self, values: Mapping[str, int], step: int = 0, steps: int = 1) -> None:
@@ -93,13 +93,13 @@ class Series:
 
 
 def vendors(client: Redis) -> list[str]:
-    """Give the vendors of which anything was measured, by name."""
+    """Return the vendors of which anything was measured, by name."""
     names: Any = client.smembers(VENDORS)
     return sorted(name.decode() for name in names)
 
 
 def read(client: Redis, vendor: str, since: float, until: float, steps: int = 1) -> Series:
-    """Give what was measured from ``since`` to ``until``, in seconds since 1970, in equal ``steps``; raises RedisError.
+    """Return what was measured from ``since`` to ``until`` (Unix time) in equal ``steps``; raises RedisError.
 
     Minutes at the edges count as a whole; a window that begins before the last two days is read in hours.
     """
@@ -116,7 +116,7 @@ def read(client: Redis, vendor: str, since: float, until: float, steps: int = 1)
 
 
 def totals(client: Redis, names: Sequence[str]) -> list[Series]:
-    """Give everything that was ever measured of these vendors; raises RedisError."""
+    """Return everything that was ever measured of these vendors; raises RedisError."""
     found = [Series(name) for name in names]
     for series, values in zip(found, _hashes(client, [total_name(name) for name in names]), strict=True):
         series.add(values)

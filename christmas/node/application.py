@@ -73,7 +73,7 @@ def application(scrapyd_config: Any) -> Any:
 
 
 def drain(app: Any) -> Drain:
-    """Give how an application that was built here leaves."""
+    """Return how an application that was built here leaves."""
     launcher = next(one for one in IServiceCollection(app) if isinstance(one, Launcher))
     return Drain(launcher, _site(app).resource.readiness, launcher.options.config.node.finish_seconds)
 

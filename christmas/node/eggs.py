@@ -33,19 +33,19 @@ class EggStorage:
         return len(spiders)
 
     def get(self, project: str, version: str | None = None) -> tuple[str | None, IO[bytes] | None]:
-        """Give version and egg, the newest where none is named; (None, None) where there is none."""
+        """Return version and egg, the newest where none is named; (None, None) where there is none."""
         with database.read(self.options.engine) as connection:
             found = eggs.resolve(connection, project, version)
             content = eggs.content(connection, project, found[0]) if found else None
         return (found[0], io.BytesIO(content)) if found and content is not None else (None, None)
 
     def list(self, project: str) -> list[str]:
-        """Give a project's versions, the newest last."""
+        """Return a project's versions, the newest last."""
         with database.read(self.options.engine) as connection:
             return eggs.versions(connection, project)
 
     def list_projects(self) -> builtins.list[str]:
-        """Give the projects that have versions."""
+        """Return the projects that have versions."""
         with database.read(self.options.engine) as connection:
             return eggs.projects(connection)
 

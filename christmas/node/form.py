@@ -18,7 +18,7 @@ MULTIPART = b"multipart/form-data"
 
 
 def values(request: Request) -> dict[bytes, list[bytes]]:
-    """Give name to values: those of the query, overridden by those of a POST's body; raises ArgumentError."""
+    """Return name to values: those of the query, overridden by those of a POST's body; raises ArgumentError."""
     found: dict[bytes, list[bytes]] = dict(request.args or {})
     if request.method != b"POST":
         return found

@@ -79,7 +79,7 @@ class Guard(resource.Resource):
         self.test_users = bool(access.test_users)
 
     def getChildWithDefault(self, path: bytes, request: Request) -> resource.Resource:  # noqa: N802  # Twisted's name
-        """Give what answers: the health page to everybody, everything else after the check."""
+        """Return what answers: the health page to everybody, everything else after the check."""
         # In a frame of another site's page, a click could be led to a button; a log could be taken for a script.
         request.setHeader("X-Frame-Options", "DENY")
         request.setHeader("X-Content-Type-Options", "nosniff")
@@ -160,7 +160,7 @@ class Guard(resource.Resource):
 
 
 def _header(request: Request, name: str) -> str | None:
-    """Give a header's text; Twisted's own decoding fails where it is not UTF-8."""
+    """Return a header's text; Twisted's own decoding fails where it is not UTF-8."""
     value = request.getHeader(name.encode())
     return None if value is None else value.decode("latin-1")
 

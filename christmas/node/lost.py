@@ -25,7 +25,7 @@ class Watch:
         self.seen: dict[str, tuple[object, float]] = {}
 
     def dead(self, runs: list[JobRow], now: float | None = None) -> list[JobRow]:
-        """Give the runs that are not alive; ``now`` is the monotonic clock."""
+        """Return the runs that are not alive; ``now`` is the monotonic clock."""
         now = time.monotonic() if now is None else now
         before, self.seen = self.seen, {}
         found = []

@@ -34,39 +34,39 @@ class Options:
 
     @cached_property
     def engine(self) -> Engine:
-        """Give the catalog's engine."""
+        """Return the catalog's engine."""
         return database.of(self.config)
 
     @cached_property
     def name(self) -> str:
-        """Give the node's name, which is different for every node."""
+        """Return the node's name, which is different for every node."""
         return self.config.node.name or f"{socket.gethostname()}:{self.config.node.port}"
 
     @property
     def slots(self) -> int:
-        """Give how many runs there are at the same time."""
+        """Return how many runs there are at the same time."""
         return self.config.node.slots or SLOTS_PER_PROCESSOR * (os.cpu_count() or 1)
 
     @property
     def consumers(self) -> list[str] | None:
-        """Give whose jobs the node takes; None for everybody's."""
+        """Return whose jobs the node takes; None for everybody's."""
         chosen = self.config.node.consumers
         return None if ALL in chosen else list(chosen)
 
     @property
     def logs(self) -> Path:
-        """Give the folder of the runs' log files."""
+        """Return the folder of the runs' log files."""
         return self.config.var_path / "logs"
 
     @property
     def eggs(self) -> Path:
-        """Give the folder that eggs are unpacked into for the spider processes."""
+        """Return the folder that eggs are unpacked into for the spider processes."""
         return self.config.var_path / "eggs"
 
 
 @cache
 def current() -> Options:
-    """Give the options of this process, prepared at the first call; raises ChristmasError where it cannot start.
+    """Return the options of this process, prepared at the first call; raises ChristmasError where it cannot start.
 
     With them its log is set up, whose lines have the node's name.
     """

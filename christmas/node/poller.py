@@ -137,7 +137,7 @@ class JobsPoller:
         self.closed = True
 
     def rest(self) -> defer.Deferred[None]:
-        """Give what is called when no look is under way; one that is may just have claimed a job."""
+        """Return what is called when no look is under way; one that is may just have claimed a job."""
         if not self.looking:
             return defer.succeed(None)
         self.resting = defer.Deferred()

@@ -88,12 +88,12 @@ def _write(path: Path, content: bytes, part: Path) -> None:
 
 
 def log_path(options: Options, job: JobRow) -> Path:
-    """Give where a run's log is kept."""
+    """Return where a run's log is kept."""
     return options.logs / PROJECT / str(job.vendor) / f"{job.id}.log"
 
 
 def last_line(path: Path) -> str:
-    """Give the last line of a log, shortened; a run that reported nothing has its reason there."""
+    """Return the last line of a log, shortened; a run that reported nothing has its reason there."""
     try:
         with path.open("rb") as file:
             file.seek(max(path.stat().st_size - LAST_LINE_MAX, 0))

@@ -50,12 +50,12 @@ class SpiderQueue:
         return None if job is None else message(job)
 
     def list(self) -> list[dict[str, Any]]:
-        """Give the queued jobs."""
+        """Return the queued jobs."""
         with database.read(self.options.engine) as connection:
             return [message(job) for job in records.find(connection, states=["queued"], processes_only=True)]
 
     def count(self) -> int:
-        """Give how many are queued."""
+        """Return how many are queued."""
         with database.read(self.options.engine) as connection:
             return records.count(connection)["queued"]
 
@@ -89,11 +89,11 @@ class Queues:
         return SpiderQueue(None, project, self.options)
 
     def items(self) -> Iterator[tuple[str, SpiderQueue]]:
-        """Give every project with its queue."""
+        """Return every project with its queue."""
         return ((project, self[project]) for project in self)
 
     def values(self) -> Iterator[SpiderQueue]:
-        """Give every queue."""
+        """Return every queue."""
         return (queue for _, queue in self.items())
 
 
@@ -108,7 +108,7 @@ class JobStorage:
         """Nothing to do: the run has written its own record."""
 
     def list(self) -> list[Any]:
-        """Give the newest ended jobs."""
+        """Return the newest ended jobs."""
         return list(self)
 
     def __len__(self) -> int:
@@ -123,7 +123,7 @@ class JobStorage:
 
 
 def message(job: JobRow) -> dict[str, Any]:
-    """Give a queued job as Scrapyd's messages are."""
+    """Return a queued job as Scrapyd's messages are."""
     try:
         arguments = registry.make(job.name, {"vendor": job.vendor, **job.arguments}).spider_arguments()  # type: ignore[attr-defined]
     except ChristmasError:  # of another version; that one runs it
@@ -133,7 +133,7 @@ def message(job: JobRow) -> dict[str, Any]:
 
 
 def record(job: JobRow) -> Any:
-    """Give an ended job as Scrapyd's records are, with times that have no zone."""
+    """Return an ended job as Scrapyd's records are, with times that have no zone."""
     found = ScrapyProcessProtocol(PROJECT, job.vendor, job.id, env={}, args=[])
     found.start_time = (job.started_at or job.queued_at).replace(tzinfo=None)
     found.end_time = (job.finished_at or job.queued_at).replace(tzinfo=None)

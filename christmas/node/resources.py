@@ -58,23 +58,23 @@ class Call:
     identity: Identity
 
     def text(self, name: str) -> str:
-        """Give a required argument."""
+        """Return a required argument."""
         value = self.optional(name)
         if value is None:
             raise ArgumentError(f"'{name}' parameter is required")
         return value
 
     def optional(self, name: str) -> str | None:
-        """Give an argument; None where it is not given."""
+        """Return an argument; None where it is not given."""
         values = self.values.get(name.encode())
         return None if not values else self._decoded(name, values[0])
 
     def many(self, name: str) -> list[str]:
-        """Give an argument that may be repeated."""
+        """Return an argument that may be repeated."""
         return [self._decoded(name, value) for value in self.values.get(name.encode(), [])]
 
     def others(self, *known: str) -> dict[str, str]:
-        """Give the arguments that are not ``known``; each may be given once."""
+        """Return the arguments that are not ``known``; each may be given once."""
         found = {}
         for raw, values in self.values.items():
             name = self._decoded("name of a parameter", raw)
@@ -86,7 +86,7 @@ class Call:
         return found
 
     def sees(self, job: JobRow) -> bool:
-        """Say whether the job is within the key's vendors."""
+        """Return whether the job is within the key's vendors."""
         return self.identity.vendors is None or job.vendor in self.identity.vendors
 
     @staticmethod
@@ -171,7 +171,7 @@ class Schedule(Answer):
     _own = ("project", "spider", "_version", "jobid", "priority", "setting")
 
     def post(self, call: Call) -> dict[str, Any]:
-        """Give the job's id; that of the same job where one is open."""
+        """Return the job's id; that of the same job where one is open."""
         self._project(call)
         job = registry.of_spider(call.text("spider"), call.others(*self._own))
         chosen = submission.plan(
@@ -225,7 +225,7 @@ class Cancel(Answer):
     allowed = "POST"
 
     def post(self, call: Call) -> dict[str, Any]:
-        """Give the state before: pending, running or null."""
+        """Return the state before: pending, running or null."""
         self._project(call)
         name = call.optional("signal") or "TERM"
         if name not in SIGNALS:
@@ -246,7 +246,7 @@ class Status(Answer):
     """``status.json``: the state of a job on any node."""
 
     def get(self, call: Call) -> dict[str, Any]:
-        """Give pending, running, finished or null."""
+        """Return pending, running, finished or null."""
         self._project(call, required=False)
         with database.read(self.options.engine) as connection:
             job = jobs.get(connection, call.text("job"))
@@ -259,7 +259,7 @@ class ListJobs(Answer):
     """``listjobs.json``: what is pending everywhere, running here and ended here."""
 
     def get(self, call: Call) -> dict[str, Any]:
-        """Give the three lists."""
+        """Return the three lists."""
         self._project(call, required=False)
         vendors = call.identity.vendors
         name = self.options.name
@@ -292,7 +292,7 @@ class DaemonStatus(Answer):
     """``daemonstatus.json``: how many jobs are pending, running here and ended here."""
 
     def get(self, call: Call) -> dict[str, Any]:
-        """Give the three numbers."""
+        """Return the three numbers."""
         with database.read(self.options.engine) as connection:
             pending = jobs.count(connection, vendors=call.identity.vendors)["queued"]
             here = jobs.count(connection, node=self.options.name, vendors=call.identity.vendors)
@@ -304,7 +304,7 @@ class ListProjects(Answer):
     """``listprojects.json``."""
 
     def get(self, call: Call) -> dict[str, Any]:
-        """Give the one project there is."""
+        """Return the one project there is."""
         return {"projects": [PROJECT]}
 
 
@@ -312,7 +312,7 @@ class ListVersions(Answer):
     """``listversions.json``."""
 
     def get(self, call: Call) -> dict[str, Any]:
-        """Give the deployed versions, the newest last."""
+        """Return the deployed versions, the newest last."""
         call.text("project")
         with database.read(self.options.engine) as connection:
             return {"versions": eggs.versions(connection, call.text("project"))}
@@ -322,7 +322,7 @@ class ListSpiders(Answer):
     """``listspiders.json``."""
 
     def get(self, call: Call) -> dict[str, Any]:
-        """Give the spiders of a version, as they were noted when it was uploaded."""
+        """Return the spiders of a version, as they were noted when it was uploaded."""
         self._project(call)
         with database.read(self.options.engine) as connection:
             known = submission.known_vendors(connection, call.optional("_version"))
@@ -336,7 +336,7 @@ class AddVersion(Answer):
     allowed = "POST"
 
     def post(self, call: Call) -> dict[str, Any]:
-        """Give the number of spiders in the egg."""
+        """Return the number of spiders in the egg."""
         if not self.options.config.node.egg_upload:
             raise AccessDenied("Uploading eggs is switched off; an operator switches it on with node.egg_upload.")
         self._project(call)
@@ -376,5 +376,5 @@ class DeleteProject(DeleteVersion):
 
 
 def _local(at: datetime | None) -> str | None:
-    """Give a time as Scrapyd's clients expect it: without a zone."""
+    """Return a time as Scrapyd's clients expect it: without a zone."""
     return None if at is None else str(at.replace(tzinfo=None))

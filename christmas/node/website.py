@@ -41,7 +41,7 @@ class Root(ScrapydsRoot):
         self.putChild(b"metrics", Metrics(self.options, lambda: len(self.launcher.processes)))
 
     def log_url(self, job: JobRow) -> str | None:
-        """Give the address of a job's log on this node, None where there is no such file."""
+        """Return the address of a job's log on this node, None where there is no such file."""
         path = self.options.logs / PROJECT / str(job.vendor) / f"{job.id}.log"
         return f"/logs/{PROJECT}/{job.vendor}/{job.id}.log" if path.exists() else None
 

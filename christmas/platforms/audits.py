@@ -37,7 +37,7 @@ class Audits:
         self.spider = spider
 
     async def requests(self, stage: str) -> AsyncIterator[Request]:
-        """Give the requests of a stage."""
+        """Yield the requests of a stage."""
         look = {"confirm": self._held, "verify": self._sample, "gone": self._gone}[stage]
         requests = await asyncio.to_thread(look)
         self.spider.count("pages/planned", len(requests))
@@ -123,7 +123,7 @@ class Audits:
         self._failed(failure)
 
     def parse_gone(self, response: Response, key: str) -> Iterator[GoneReading | Product]:
-        """Tell whether a piece that no listing shows is still offered."""
+        """Return whether a piece that no listing shows is still offered."""
         spider = self.spider
         spider.count("pages/products")
         try:

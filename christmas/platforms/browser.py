@@ -16,7 +16,7 @@ HANDLER = "scrapy_playwright.handler.ScrapyPlaywrightDownloadHandler"
 
 
 def find_browser(configured: str) -> str | None:
-    """Give the path of Chromium: the configured one, else the first found; None where there is none."""
+    """Return the path of Chromium: the configured one, else the first found; None where there is none."""
     if configured:
         return shutil.which(configured)
     return next((path for name in NAMES if (path := shutil.which(name))), None)

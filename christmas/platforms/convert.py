@@ -83,7 +83,7 @@ def product(
 
 
 def prices(spider: Integration, facts: ProductFacts) -> tuple[tuple[str, int | None], ...]:
-    """Give what each source of a page says of the price, in minor units."""
+    """Return what each source of a page says of the price, in minor units."""
     currency = facts.currency or spider.currency
     return tuple((source, None if price is None else to_minor(price, currency)) for source, price in facts.prices)
 

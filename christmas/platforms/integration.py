@@ -116,7 +116,7 @@ class Integration(scrapy.Spider):
         settings.set("AUTOTHROTTLE_TARGET_CONCURRENCY", float(concurrency), priority="spider")
 
     async def start(self) -> AsyncIterator[Request]:
-        """Give the requests of the stages asked for; the products stage waits for the listings and the store."""
+        """Yield the requests of the stages asked for; the products stage waits for the listings and the store."""
         if self.arguments.stage in spider_arguments.AUDITS:
             async for request in Audits(self).requests(self.arguments.stage):
                 yield request
@@ -288,16 +288,16 @@ class Integration(scrapy.Spider):
             self.progress.close_one()
 
     def now(self) -> datetime:
-        """Give the time, aware."""
+        """Return the time, aware."""
         return datetime.now(UTC)
 
     def own_url(self, url: str) -> str:
-        """Give the vendor's own address of a page that may have been fetched from elsewhere."""
+        """Return the vendor's own address of a page that may have been fetched from elsewhere."""
         parts = urlsplit(url)
         return self.base_url + (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def fetch_url(self, url: str) -> str:
-        """Give the address a vendor's page is fetched from."""
+        """Return the address a vendor's page is fetched from."""
         parts = urlsplit(url)
         return self.fetched_from + (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
@@ -305,7 +305,7 @@ class Integration(scrapy.Spider):
         return urlsplit(url).hostname in self.allowed_domains
 
     def request(self, url: str, callback: Any, **cb_kwargs: Any) -> Request:
-        """Give the request for a page of the vendor's; its ``meta`` says which ``page``: index, listing or product."""
+        """Return the request for a page of the vendor; its ``meta`` says which ``page``: index, listing or product."""
         page = "listing" if "listing" in cb_kwargs else "product" if {"key", "known"} & cb_kwargs.keys() else "index"
         self.count(f"requests/{page}")
         # Every URL asked for is distinct already; a filtered request would leave its listing open for ever.
@@ -315,12 +315,12 @@ class Integration(scrapy.Spider):
         )  # fmt: skip
 
     def request_meta(self) -> dict[str, Any]:
-        """Give what every request's ``meta`` holds; the browser mix-in adds to it."""
+        """Return what every request's ``meta`` holds; the browser mix-in adds to it."""
         return {}
 
     @staticmethod
     def encoding(response: Response) -> str:
-        """Give a page's encoding; raises NothingReadable for what is no text."""
+        """Return a page's encoding; raises NothingReadable for what is no text."""
         encoding = getattr(response, "encoding", None)
         if encoding is None:
             raise NothingReadable(f"{response.url} is not a text page.")

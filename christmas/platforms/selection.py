@@ -21,7 +21,7 @@ CHUNK = 1000
 
 
 async def due_links(config: Config, vendor: str, links: list[YearLink]) -> list[YearLink]:
-    """Give the year links whose listing is due to be read again."""
+    """Return the year links whose listing is due to be read again."""
     return await asyncio.to_thread(_due_links, config, vendor, links)
 
 
@@ -36,7 +36,7 @@ def _due_links(config: Config, vendor: str, links: list[YearLink]) -> list[YearL
 
 
 async def known_listings(config: Config, vendor: str) -> int:
-    """Give how many listings of a vendor were ever read."""
+    """Return how many listings of a vendor were ever read."""
     return await asyncio.to_thread(_known_listings, config, vendor)
 
 
@@ -50,7 +50,7 @@ def _known_listings(config: Config, vendor: str) -> int:
 
 
 async def pages(config: Config, vendor: str, arguments: Arguments) -> AsyncIterator[KeyRow]:
-    """Give the keys whose own pages are to be read, in order, at most ``arguments.limit``."""
+    """Yield the keys whose own pages are to be read, in order, at most ``arguments.limit``."""
     after, left = 0, await asyncio.to_thread(_allowance, config, vendor, arguments)
     while left > 0:
         rows = await asyncio.to_thread(_chunk, config, vendor, arguments, after, min(left, CHUNK))
@@ -74,7 +74,7 @@ def _allowance(config: Config, vendor: str, arguments: Arguments) -> int:
 
 
 async def count(config: Config, vendor: str, arguments: Arguments) -> int:
-    """Give how many pages ``pages`` is going to give, for the progress only."""
+    """Return how many pages ``pages`` is going to give, for the progress only."""
     return await asyncio.to_thread(_count, config, vendor, arguments)
 
 

@@ -35,7 +35,7 @@ class Rights:
         self._rules = rules
 
     def allows(self, resource: str, action: str) -> bool:
-        """Say whether the subject may."""
+        """Return whether the subject may."""
         return self._rules.allows(self.subject, resource, action)
 
     def require(self, resource: str, action: str) -> None:
@@ -45,7 +45,7 @@ class Rights:
 
 
 def of(config: Config) -> Rights | None:
-    """Give the rights of this process; None for one that acts as the database's owner."""
+    """Return the rights of this process; None for one that acts as the database's owner."""
     return _of(config.service, policy.load(config)) if config.service else None
 
 

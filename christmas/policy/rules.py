@@ -55,7 +55,7 @@ class Policy:
         self._known: dict[tuple[str, str, str], bool] = {}
 
     def allows(self, role: str, resource: str, action: str) -> bool:
-        """Say whether the role may."""
+        """Return whether the role may."""
         asked = (role, resource, action)
         if asked not in self._known:  # the policy does not change while the process lives
             own = f"{resource}.{action}" == SESSION_USE and role in self._names
@@ -63,16 +63,16 @@ class Policy:
         return self._known[asked]
 
     def permissions(self, role: str) -> list[str]:
-        """Give what a role may do, as ``products.read``; one with ``*`` is given what any other has."""
+        """Return what a role may do, as ``products.read``; one with ``*`` is given what any other has."""
         known = dict.fromkeys((rule[2], rule[3]) for rule in self._rules if rule[0] == "p" and "*" not in rule)
         return sorted(f"{resource}.{action}" for resource, action in known if self.allows(role, resource, action))
 
     def roles(self) -> list[str]:
-        """Give every role that a key can have, in the order of the file."""
+        """Return every role that a key can have, in the order of the file."""
         return [role for role in self._names if role.partition(":")[0] not in {SPIDER, PUBLIC}]
 
     def subjects(self) -> list[str]:
-        """Give those that the database binds: every service, and the spiders of every consumer."""
+        """Return those that the database binds: every service, and the spiders of every consumer."""
         return [role for role in self._names if ":" in role]
 
 

@@ -47,13 +47,13 @@ def _series(name: str) -> tuple[str | None, int | None]:
 
 
 def box_of_sku(sku: str) -> str | None:
-    """Give the box mark at the end of a SKU: ``QX1571NB`` is NB."""
+    """Return the box mark at the end of a SKU: ``QX1571NB`` is NB."""
     match = _BOX_OF_SKU.search(sku)
     return match[1] if match else None
 
 
 def normal_sku(sku: str) -> str:
-    """Give a SKU as its maker writes it: ``3799QXI7109 NB``, which has price and box in it, is QXI7109; else ``""``."""
+    """Return a SKU as its maker writes it: ``3799QXI7109 NB``, with price and box in it, is QXI7109; else ``""``."""
     letters = _NOT_OF_SKU.sub("", sku.upper())
     if match := _BOX_OF_SKU.search(letters):
         letters = letters[: match.start(1)]
@@ -61,7 +61,7 @@ def normal_sku(sku: str) -> str:
 
 
 def key_in_url(url: str) -> str | None:
-    """Give the platform's product number in a URL; None where it names none."""
+    """Return the platform's product number in a URL; None where it names none."""
     parts = urlsplit(url)
     if match := _PRODUCT_FILE.search(parts.path):
         return match[1]
@@ -71,7 +71,7 @@ def key_in_url(url: str) -> str | None:
 
 
 def url_path(url: str) -> str:
-    """Give the canonical path, with only the parts of the query that identify a page."""
+    """Return the canonical path, with only the parts of the query that identify a page."""
     parts = urlsplit(url)
     # As bytes: in an old shop's URLs %E9 and %E8 are not UTF-8 and must stay two letters.
     path = quote(unquote_to_bytes(parts.path), safe="/!$&'()*+,;=:@~-._").rstrip("/") or "/"

@@ -43,7 +43,7 @@ DECODER = json.JSONDecoder(**_OPTIONS)
 
 
 def raw_blocks(body: bytes) -> Iterator[bytes]:
-    """Give the text of every ld+json script of a page, without building a DOM; those in a comment are left out."""
+    """Yield the text of every ld+json script of a page, without building a DOM; those in a comment are left out."""
     if not any(mark in body for mark in _MARKS):
         return
     end, hidden = 0, False
@@ -144,7 +144,7 @@ def _as_script(text: str) -> str:
 
 
 def nodes(values: list[Any]) -> list[dict[str, Any]]:
-    """Give the top-level nodes of all blocks: lists and graphs opened, ``@id`` references put in place.
+    """Return the top-level nodes of all blocks: lists and graphs opened, ``@id`` references put in place.
 
     Graphs may refer in circles, and then so do the nodes.
     """

@@ -134,7 +134,7 @@ def _prices(entry: EntryFacts, prices: list[str], old: list[str]) -> None:
 
 
 def _texts(elements: list[html.HtmlElement]) -> list[str]:
-    """Give the texts of those elements that have one; themes leave an empty one where there is no sale."""
+    """Return the texts of those elements that have one; themes leave an empty one where there is no sale."""
     return [text for element in elements if (text := text_of(element))]
 
 

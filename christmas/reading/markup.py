@@ -44,12 +44,12 @@ def decode(body: bytes, encoding: str) -> str:
 
 
 def text_of(element: html.HtmlElement) -> str:
-    """Give an element's text with whitespace normalised, without scripts and styles."""
+    """Return an element's text with whitespace normalised, without scripts and styles."""
     return " ".join("".join(element.xpath(".//text()[not(parent::script) and not(parent::style)]")).split())
 
 
 def has_class(name: str) -> str:
-    """Give the XPath condition of one class."""
+    """Return the XPath condition of one class."""
     return f"contains(concat(' ', normalize-space(@class), ' '), ' {name} ')"
 
 

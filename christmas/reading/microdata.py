@@ -20,7 +20,7 @@ DEPTH_MAX = 200
 
 
 def nodes(document: html.HtmlElement) -> list[dict[str, Any]]:
-    """Give the page's top-level items, those of a related-products block left out."""
+    """Return the page's top-level items, those of a related-products block left out."""
     return [_node(scope, 0) for scope in _SCOPES(document)]
 
 
@@ -47,7 +47,7 @@ def _fill(values: dict[str, list[Any]], element: html.HtmlElement, depth: int) -
 
 
 def _is_struck(element: html.HtmlElement) -> bool:
-    """Tell whether a price is shown struck through: an old one."""
+    """Return whether a price is shown struck through: an old one."""
     parent = element.getparent()
     return element.tag in _STRUCK or (parent is not None and parent.tag in _STRUCK)
 

@@ -141,7 +141,7 @@ def amount(value: object) -> Decimal | None:
 
 
 def decimals(currency: str | None) -> int:
-    """Give how many decimals a currency has."""
+    """Return how many decimals a currency has."""
     return 0 if currency in NO_DECIMALS else 2
 
 
@@ -151,12 +151,12 @@ def quantize(value: Decimal, currency: str | None) -> Decimal:
 
 
 def to_minor(value: Decimal, currency: str) -> int:
-    """Give an amount in minor units: 24.95 USD is 2495."""
+    """Return an amount in minor units: 24.95 USD is 2495."""
     return int(quantize(value, currency).scaleb(decimals(currency)))
 
 
 def from_minor(minor: int, currency: str) -> Decimal:
-    """Give an amount from minor units: 2495 USD is 24.95."""
+    """Return an amount from minor units: 2495 USD is 24.95."""
     return Decimal(minor).scaleb(-decimals(currency))
 
 

@@ -36,7 +36,7 @@ class _Ask:
 
 
 def offers_of(node: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give a product's offers; an aggregate that names its ends stands for those in it."""
+    """Return a product's offers; an aggregate that names its ends stands for those in it."""
     found: list[dict[str, Any]] = []
     for offer in mappings(node.get("offers")):
         inner = mappings(offer.get("offers"))
@@ -129,7 +129,7 @@ def _plain(words: str) -> bool:
 
 
 def _specifications(offer: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give the prices' specifications: no delivery charges, and none that only members of a programme pay."""
+    """Return the prices' specifications: no delivery charges, and none that only members of a programme pay."""
     return [
         one
         for one in mappings(offer.get("priceSpecification"))
@@ -138,13 +138,13 @@ def _specifications(offer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def currency_of(offer: dict[str, Any]) -> str:
-    """Give an offer's currency; '' where it tells none."""
+    """Return an offer's currency; '' where it tells none."""
     texts = [text(one.get("priceCurrency")) for one in (offer, *mappings(offer.get("priceSpecification")))]
     return next((word.upper() for word in texts if re.fullmatch(r"[A-Za-z]{3}", word)), "")
 
 
 def _stocks(offer: dict[str, Any]) -> Iterator[Availability]:
-    """Give what an offer, or those in an aggregate, say of the stock."""
+    """Yield what an offer, or those in an aggregate, say of the stock."""
     for one in (offer, *mappings(offer.get("offers"))):
         for word in listed(one.get("availability")):
             if stock := availability_of(text(word, LINKS)):

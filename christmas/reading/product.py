@@ -120,7 +120,7 @@ def _merged(found: list[ProductFacts]) -> ProductFacts:
 
 
 def _priced(found: list[ProductFacts]) -> list[ProductFacts]:
-    """Give the one source of all prices, so that no two are mixed: the first with one, else the first without."""
+    """Return the one source of all prices, so that no two are mixed: the first with one, else the first without."""
     told = [one for one in found if one.price is not UNREAD]
     return ([one for one in told if one.price or one.price_min or one.price_max] or told)[:1]
 
@@ -162,7 +162,7 @@ def _finish(facts: ProductFacts, body: bytes, url: str) -> ProductFacts:
 
 
 def _is_post_number(sku: str, body: bytes) -> bool:
-    """Tell whether a SKU is only WordPress's number of the page, which WooCommerce gives where there is no SKU."""
+    """Return whether a SKU is only WordPress's number of the page, which WooCommerce gives where there is no SKU."""
     number = sku.encode("utf-8", "replace")
     if (
         not number.isdigit()

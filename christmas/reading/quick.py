@@ -33,7 +33,7 @@ _CARD = re.compile(rb"class=\"(?:[^\"<>]{0,200} )?card[ \"]")
 
 
 def markup_may_tell_more(facts: ProductFacts, body: bytes) -> bool:
-    """Tell whether a page's bytes hold marks of what ``facts`` of its JSON-LD leave open, so that a DOM is needed."""
+    """Return whether a page's bytes hold marks of what ``facts`` of its JSON-LD leave open, so that a DOM is needed."""
     fields = ["sku", "brand", "image_url", "gtin", "list_price"]
     unread = [name for name in fields if getattr(facts, name) is UNREAD]
     if facts.release_year is UNREAD and read_name(str(facts.name)).release_year is None:
@@ -50,7 +50,7 @@ def markup_may_tell_more(facts: ProductFacts, body: bytes) -> bool:
 
 
 def _shows_sale(body: bytes) -> bool:
-    """Tell whether an old price may be shown; BigCommerce's, whose mark is on every page, is found without a DOM."""
+    """Return whether an old price may be shown; BigCommerce's, whose mark is on every page, is found without a DOM."""
     return any(mark in body for mark in _SALES) or body.count(b"sale-price") > body.count(b"non-sale-price")
 
 
@@ -63,7 +63,7 @@ def _microdata_may_tell(unread: list[str], body: bytes) -> bool:
 
 
 def old_price_text(body: bytes) -> str:
-    """Give the old price that a BigCommerce page shows beside its own, cards of other products left out; else ''."""
+    """Return the old price that a BigCommerce page shows beside its own, cards of other products left out; else ''."""
     view = _VIEW.search(body)
     if view is None:
         return ""

@@ -24,7 +24,7 @@ _YEAR = re.compile(r"((?:19|20)\d\d)\b")
 
 
 def products(nodes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give the products among top-level nodes, those that a page is about first and each once."""
+    """Return the products among top-level nodes, those that a page is about first and each once."""
     nodes = list(nodes)
     pages = [node for node in nodes if types(node) & _PAGES]
     about = [one for node in pages for one in mappings(node.get("mainEntity"))]
@@ -47,7 +47,7 @@ def _without_variants(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def main_products(found: list[dict[str, Any]], urls: list[str], heading: str = "") -> list[dict[str, Any]]:
-    """Give the one product a page is about, more than once where the page says it twice; [] where none of many is.
+    """Return the one product a page is about, more than once where the page says it twice; [] where none of many is.
 
     ``urls`` are the page's own and its canonical ones. Products that differ only in their variant are one group.
     """
@@ -81,12 +81,12 @@ def _links(node: dict[str, Any]) -> list[str]:
 
 
 def is_page_of(node: dict[str, Any], url: str) -> bool:
-    """Tell whether a product names no other page as its own."""
+    """Return whether a product names no other page as its own."""
     return not _is_of_another_page(node, [url], None)
 
 
 def _is_of_another_page(node: dict[str, Any], urls: list[str], heading: str | None) -> bool:
-    """Tell whether the page's only product has another address and another name: a shop's advertisement."""
+    """Return whether the page's only product has another address and another name: a shop's advertisement."""
     own = [url for url in urls if url.startswith(("http://", "https://"))]
     links = [link for one in (node, *offers_of(node)) if (link := link_of(one.get("url")))]
     if not own or not links or {_last(link) for link in links} & {_last(url) for url in own}:
@@ -98,7 +98,7 @@ def _is_of_another_page(node: dict[str, Any], urls: list[str], heading: str | No
 
 
 def _last(url: str) -> str:
-    """Give what names a page whatever category it is reached through: its number, else the path's last part."""
+    """Return what names a page whatever category it is reached through: its number, else the path's last part."""
     return key_in_url(url) or url_path(url).partition("?")[0].rpartition("/")[2].lower()
 
 
@@ -142,7 +142,7 @@ def _gtin(node: dict[str, Any]) -> str:
 
 
 def _maker(node: dict[str, Any]) -> Read[str]:
-    """Give the manufacturer; a plug-in's reference to the site's own organization is none."""
+    """Return the manufacturer; a plug-in's reference to the site's own organization is none."""
     makers = [
         one
         for one in listed(node.get("manufacturer"))

@@ -33,7 +33,7 @@ def read_scripts(body: bytes) -> list[ProductFacts]:
 
 
 def catalogid(body: bytes) -> str | None:
-    """Give the number in ``_3d_item``; None where the page has none."""
+    """Return the number in ``_3d_item``; None where the page has none."""
     match = _CATALOGID.search(body) if b"_3d_item" in body else None
     return match[1].decode() if match else None
 

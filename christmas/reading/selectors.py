@@ -45,7 +45,7 @@ _CALL_FOR_PRICE = re.compile(r"\bcall for pric", re.IGNORECASE)
 
 
 def heading(document: html.HtmlElement) -> str:
-    """Give the text of the product's heading: the platforms' own, else the page's only h1; '' where there is none."""
+    """Return the text of the product's heading: the platforms' own, else the page's only h1; '' where there is none."""
     marked = _HEADING(document) or (found if len(found := _ANY_HEADING(document)) == 1 else [])
     return name_of(text_of(marked[0])) if marked else ""
 

@@ -19,27 +19,27 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\u200b\u2060\ufeff\ud800-\udff
 
 
 def listed(value: Any) -> list[Any]:
-    """Give a value as a list; None is an empty one."""
+    """Return a value as a list; None is an empty one."""
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def mappings(value: Any) -> list[dict[str, Any]]:
-    """Give those of a value's entries that are nodes."""
+    """Return those of a value's entries that are nodes."""
     return [one for one in listed(value) if isinstance(one, dict)]
 
 
 def types(node: dict[str, Any]) -> set[str]:
-    """Give a node's types in lower case without their vocabulary: ``http://schema.org/Product`` is product."""
+    """Return a node's types in lower case without their vocabulary: ``http://schema.org/Product`` is product."""
     return {re.split(r"[/:#]", str(one).lower())[-1] for one in listed(node.get("@type"))}
 
 
 def scalar(value: Any) -> Any:
-    """Give a plain value out of its ``@value``."""
+    """Return a plain value out of its ``@value``."""
     return value.get("@value") if isinstance(value, dict) else value
 
 
 def text(value: Any, names: tuple[str, ...] = NAMES, depth: int = 0) -> str:
-    """Give a value as one line of text, the first of several, HTML entities and tags undone; '' where it has none."""
+    """Return a value as one line of text, the first of several, HTML entities and tags undone; '' where it has none."""
     if depth > DEPTH_MAX:  # references may lead in circles
         return ""
     if isinstance(value, list):
@@ -61,7 +61,7 @@ def one_line(words: str) -> str:
 
 
 def link_of(value: Any) -> str:
-    """Give a link as it stands in the page; '' where it is none that can be taken apart."""
+    """Return a link as it stands in the page; '' where it is none that can be taken apart."""
     found = text(value, LINKS)
     try:
         urlsplit(found)
@@ -71,10 +71,10 @@ def link_of(value: Any) -> str:
 
 
 def name_of(value: Any) -> str:
-    """Give a product's name, cut where it is beyond all measure."""
+    """Return a product's name, cut where it is beyond all measure."""
     return text(value)[:NAME_MAX_CHARACTERS].rstrip()
 
 
 def first_text(*values: Any) -> str:
-    """Give the first value that has a text."""
+    """Return the first value that has a text."""
     return next((found for value in values if (found := text(value))), "")

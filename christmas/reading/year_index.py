@@ -20,7 +20,7 @@ _YEAR_IN_PATH = re.compile(r"/((?:19|20)\d\d)[-_.][^/]*/?$")
 
 
 def read_year_index(body: bytes, url: str, encoding: str = "utf-8") -> list[YearFacts]:
-    """Give the years in order, each once; raise NothingReadable where the page names none."""
+    """Return the years in order, each once; raise NothingReadable where the page names none."""
     raise_if_challenge(body, url)
     years: dict[int, YearFacts] = {}
     for link in _LINKS(parse(body, encoding)):

@@ -40,7 +40,7 @@ class Pulse:
         self._at = time.monotonic()
 
     def is_alive(self) -> bool:
-        """Say whether it was seen within HANGING_SECONDS."""
+        """Return whether it was seen within HANGING_SECONDS."""
         return time.monotonic() - self._at < HANGING_SECONDS
 
 

@@ -69,7 +69,7 @@ def _is_due(row: ScheduleRow, now: datetime) -> bool:
 
 
 def _is_lost(row: ScheduleRow, now: datetime) -> bool:
-    """Say whether the next due time is not the one after now but a later one: the clock was ahead, and went back."""
+    """Return whether the next due time is not the one after now but a later one: the clock was ahead, and went back."""
     return row.next_at > next_time(row, next_time(row, now))
 
 
@@ -90,7 +90,7 @@ def _fire(connection: Connection, seen: ScheduleRow, chosen: Plan | ChristmasErr
 
 
 def _due_times(row: ScheduleRow, now: datetime) -> tuple[list[datetime], datetime]:
-    """Give the due times to be fired now, and the next one."""
+    """Return the due times to be fired now, and the next one."""
     passed, at = _passed(row, now)
     if row.missed == "skip":
         late = GRACE + timedelta(seconds=row.jitter_seconds)
@@ -99,7 +99,7 @@ def _due_times(row: ScheduleRow, now: datetime) -> tuple[list[datetime], datetim
 
 
 def _passed(row: ScheduleRow, now: datetime) -> tuple[list[datetime], datetime]:
-    """Give the last due times that have passed, and the next one; a year of seconds is not counted through."""
+    """Return the last due times that have passed, and the next one; a year of seconds is not counted through."""
     window = timedelta(minutes=1)
     while True:
         # What is due in front of the window has passed whatever its jitter.

@@ -67,7 +67,7 @@ def _link(parent: ET.Element, relation: str, address: str, kind: str | None = No
 
 
 def _uri(address: str) -> str:
-    """Give an address with everything quoted that no URI may hold."""
+    """Return an address with everything quoted that no URI may hold."""
     parts = urlsplit(_clean(address))
     return urlunsplit(
         (parts.scheme, parts.netloc, *(quote(part, safe="/%:;=&?+,~!*'()@$[]-._") for part in parts[2:5]))

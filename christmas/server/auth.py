@@ -49,17 +49,17 @@ class Caller:
         return csrf_of(self.token or "")
 
     def sees(self, vendor: str | None) -> bool:
-        """Say whether a vendor, or what belongs to it, is within the key's scope."""
+        """Return whether a vendor, or what belongs to it, is within the key's scope."""
         return self.vendors is None or vendor in self.vendors
 
 
 def csrf_of(token: str) -> str:
-    """Give the token of a session's forms, which tells nothing of the session's own."""
+    """Return the token of a session's forms, which tells nothing of the session's own."""
     return hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
 def needs(permission: str, *, page: bool = False, all_vendors: bool = False) -> "Callable[..., Caller]":
-    """Give the dependency that lets through whoever has ``permission``, such as ``products.read``.
+    """Return the dependency that lets through whoever has ``permission``, such as ``products.read``.
 
     ``page`` also takes a browser's session, and then a CSRF token for what changes anything. ``all_vendors`` refuses
     keys of some vendors. Raises AccessDenied and its kinds, which are recorded, as is every write that is let through.
@@ -78,7 +78,7 @@ def needs(permission: str, *, page: bool = False, all_vendors: bool = False) -> 
 
 
 async def read_form(request: Request) -> FormData:
-    """Give the form that a browser has sent; an empty one where it has sent none. Raises WrongMediaType."""
+    """Return the form that a browser has sent; an empty one where it has sent none. Raises WrongMediaType."""
     if request.method in SAFE:
         return FormData()
     kind = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
@@ -156,13 +156,13 @@ def granted(connection: Connection, caller: Caller, permission: str) -> None:
 
 
 def may(request: Request, caller: Caller, permission: str) -> bool:
-    """Say whether a page is to show what needs a permission."""
+    """Return whether a page is to show what needs a permission."""
     resource, _, action = permission.rpartition(".")
     return states.of(request).policy.allows(caller.role, resource, action)
 
 
 def nobody(request: Request) -> Caller:
-    """Give who asks as long as nothing is known but the address."""
+    """Return who asks as long as nothing is known but the address."""
     return Caller(None, "", None, None, request.client.host if request.client else "")
 
 
@@ -191,7 +191,7 @@ def refuse_closed(state: State, address: str) -> None:
 
 
 def identify(state: State, user: str | None, key: str, address: str) -> Caller:
-    """Give who a key belongs to; raises Unauthorised, or TooMany where the address has given too many wrong ones."""
+    """Return who a key belongs to; raises Unauthorised, or TooMany where the address has given too many wrong ones."""
     refuse_closed(state, address)
     now = datetime.now(UTC)
     try:

@@ -29,7 +29,7 @@ class Counts:
     def of(
         self, connection: Connection, vendors: Collection[str] | None, now: float | None = None
     ) -> dict[str, VendorCount]:
-        """Give the counts of these vendors, None means all, by name; a vendor without products has none.
+        """Return the counts of these vendors, None means all, by name; a vendor without products has none.
 
         Who comes while another one counts gets the former counts; the first time, everybody waits. ``now`` is the
         monotonic clock.

@@ -34,7 +34,7 @@ class Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        """Say whether it is time to stop; uvicorn asks ten times a second."""
+        """Return whether it is time to stop; uvicorn asks ten times a second."""
         if self._told_at is not None and not self._leaving:
             self._leaving = True
             logger.info("The server answers for %g s more", self.seconds)

@@ -44,7 +44,7 @@ class Ready(BaseModel):
     responses={503: {"model": Ready, "description": "The catalog cannot be read, or the server ends."}},
 )
 def ready(request: Request, response: Response) -> Ready:
-    """Say whether requests can be answered: 503 while the catalog cannot be read. Open to everybody."""
+    """Return whether requests can be answered: 503 while the catalog cannot be read. Open to everybody."""
     found = states.of(request).readiness.look()
     response.status_code = found.http_status
     return Ready.model_validate(found.as_dict())
@@ -57,7 +57,7 @@ def ready(request: Request, response: Response) -> Ready:
     response_class=Response,
 )
 def metrics(request: Request, caller: Annotated[Caller, Depends(needs("metrics.read"))]) -> Response:
-    """Give the vendors' totals, what stands now, and how long this server's answers took."""
+    """Return the vendors' totals, what stands now, and how long this server's answers took."""
     state = states.of(request)
     found = prometheus.text(state.engine, state.config, caller.vendors)
     # Of several processes, only one would be seen each time.

@@ -157,7 +157,7 @@ class Heads:
 
 
 class Conditional:
-    """Gives answers of known length an ETag, and says 304 to whoever has the same already."""
+    """Return answers of known length an ETag, and says 304 to whoever has the same already."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -46,7 +46,7 @@ def describe(app: FastAPI) -> None:
 
 
 def permissions(app: FastAPI) -> Iterator[tuple[RouteContext, str, str | None]]:
-    """Give each route, its method, and the permission it needs; None where it is open to everybody."""
+    """Yield each route, its method, and the permission it needs; None where it is open to everybody."""
     for context in iter_route_contexts(app.routes):
         if isinstance(context.original_route, APIRoute):
             for method in sorted(context.original_route.methods or ()):

@@ -13,7 +13,7 @@ _LARGEST = 2**63 - 1
 
 
 def cursor(position: tuple[Any, ...]) -> str:
-    """Give the text of a position: numbers, texts and aware times."""
+    """Return the text of a position: numbers, texts and aware times."""
     values = [value.isoformat() if isinstance(value, datetime) else value for value in position]
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
 

@@ -165,7 +165,7 @@ def install(
 
 
 def _methods(request: Request) -> list[str]:
-    """Give what a path answers: its methods may be routes of their own."""
+    """Return what a path answers: its methods may be routes of their own."""
     contexts = iter_route_contexts(request.app.routes)
     found = {
         method
@@ -188,7 +188,7 @@ def _of_http(request: Request, error: HTTPException) -> tuple[str, str]:
 
 
 def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """Give the documentation of these errors, and of those that every route may answer."""
+    """Return the documentation of these errors, and of those that every route may answer."""
     return {
         code: {"description": HTTPStatus(code).phrase, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
         for code in sorted({401, 403, 422, 429, 503, *codes})

@@ -92,7 +92,7 @@ def run(config: Config, *, leash: bool = False, descriptor: int | None = None) -
 
 
 def address(config: Config, port: int) -> str:
-    """Give the address of the server's pages."""
+    """Return the address of the server's pages."""
     host = config.server.bind_address
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

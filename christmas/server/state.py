@@ -58,11 +58,11 @@ class State:
     _waiting: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(WAITING_MAX))
 
     def read(self) -> AbstractContextManager[Connection]:
-        """Give a connection for reading; raises DatabaseUnavailable."""
+        """Return a connection for reading; raises DatabaseUnavailable."""
         return database.read(self.engine)
 
     def begin(self) -> AbstractContextManager[Connection]:
-        """Give a connection in a writing transaction; raises DatabaseUnavailable."""
+        """Return a connection in a writing transaction; raises DatabaseUnavailable."""
         return database.begin(self.engine)
 
     def later(self, what: str, function: Callable[..., None], *arguments: Any) -> None:
@@ -103,7 +103,7 @@ class State:
         return future
 
     def close(self) -> None:
-        """Give back what is held; what nobody waits for and has not begun is left."""
+        """Release what is held; what nobody waits for and has not begun is left."""
         self.background.shutdown(cancel_futures=True)
         self.shared.close()
 
@@ -130,6 +130,6 @@ def forget_old_sessions(state: State) -> None:
 
 
 def of(request: Request) -> State:
-    """Give the state; a dependency of the routes."""
+    """Return the state; a dependency of the routes."""
     found: State = request.app.state.christmas
     return found

@@ -47,7 +47,7 @@ class WrongKeys:
             self._alone.failed(address)
 
     def is_closed(self, address: str) -> bool:
-        """Say whether the address has failed too often within a minute."""
+        """Return whether the address has failed too often within a minute."""
         now = time.monotonic()
         if self._open_until.get(address, 0.0) > now:
             return False

@@ -18,7 +18,7 @@ NOTHING = {
 
 
 def counted(*items: Any) -> dict[str, Any]:
-    """Give what items count as, where it is not nothing."""
+    """Return what items count as, where it is not nothing."""
     readings = Readings()
     for item in items:
         readings.note(item)

@@ -25,7 +25,7 @@ NOTHING = {
 
 
 def moved(**new: Any) -> dict[str, Any]:
-    """Give what one product page counts as, where it is not nothing."""
+    """Return what one product page counts as, where it is not nothing."""
     moves = Moves()
     moves.note(product(), OLD, new)
     return {name: value for name, value in moves.as_facts().items() if value != NOTHING[name]}

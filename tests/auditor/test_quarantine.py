@@ -28,7 +28,7 @@ SITES = Callable[[str], Site]
 
 @pytest.fixture
 def here(site: SITES) -> Site:
-    """Give a shop that has been read once."""
+    """Return a shop that has been read once."""
     found = site(VENDOR)
     assert found.crawl().state == "succeeded"
     return found

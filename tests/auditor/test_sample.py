@@ -42,7 +42,7 @@ def test_a_larger_sample_says_more(total: int, times: int) -> None:
 
 
 def known(**values: object) -> ProductRow:
-    """Give a product of the catalog; the times and the names of its key are not compared."""
+    """Return a product of the catalog; the times and the names of its key are not compared."""
     row = dict.fromkeys(ProductRow.__annotations__) | {
         "name": "1995 Bell 7", "price_minor": 1000, "currency": "USD", "availability": "in_stock"
     }  # fmt: skip

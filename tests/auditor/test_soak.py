@@ -86,7 +86,7 @@ def health(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def alarms(lines: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Give the runs that are not healthy, each by its place, what happened before it, its arguments and its health."""
+    """Return the runs that are not healthy, each by place, what happened before it, its arguments and its health."""
     found = [(place, line["step"], line["arguments"], health(line)) for place, line in enumerate(lines)]
     return [one for one in found if one[-1].get("state") != "healthy"]
 

@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _is_close(figure: Figure) -> bool:
-    """Tell whether a missed goal is within the tenth by which few runs on a busy machine scatter."""
+    """Return whether a missed goal is within the tenth by which few runs on a busy machine scatter."""
     return bool(figure.ratio and figure.goal) and abs((figure.ratio or 0) / (figure.goal or 1) - 1) <= 0.1
 
 

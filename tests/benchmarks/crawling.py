@@ -36,7 +36,7 @@ def shops(*arguments: str) -> Iterator[dict[str, str]]:
 
 
 def environment(folder: Path, vendor: str, address: str) -> dict[str, str]:
-    """Give the variables of a crawl: production's but for delay, AutoThrottle and target."""
+    """Return the variables of a crawl: production's but for delay, AutoThrottle and target."""
     return {
         "CHRISTMAS__VAR_PATH": str(folder),
         f"CHRISTMAS__VENDORS__{vendor.upper()}__BASE_URL": address,
@@ -47,7 +47,7 @@ def environment(folder: Path, vendor: str, address: str) -> dict[str, str]:
 
 
 def command(vendor: str, **arguments: object) -> list[str]:
-    """Give the command of a crawl."""
+    """Return the command of a crawl."""
     found = [sys.executable, "-m", "scrapy", "crawl", vendor, "-s", "AUTOTHROTTLE_ENABLED=False"]
     for name, value in arguments.items():
         found += ["-a", f"{name}={value}"]

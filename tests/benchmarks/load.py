@@ -28,7 +28,7 @@ class Outcome:
     errors: int
 
     def quantile(self, share: float) -> float:
-        """Give the latency in seconds that ``share`` of the requests did not exceed."""
+        """Return the latency in seconds that ``share`` of the requests did not exceed."""
         return self.latencies[min(int(share * len(self.latencies)), len(self.latencies) - 1)]
 
 

@@ -140,7 +140,7 @@ def _loaded(
 
 
 def _runs(bench: Bench, node: Node) -> tuple[Usage, Usage]:
-    """Give what a run takes for the listings, and for the product pages, of one shop."""
+    """Return what a run takes for the listings, and for the product pages, of one shop."""
     return (
         _run(bench, node, "integrator.sync_links", VENDOR, "all"),
         _run(bench, node, "integrator.sync_products", VENDOR, "all"),
@@ -205,7 +205,7 @@ def _schedules(bench: Bench, seconds: float) -> Usage:
 
 
 def _node(bench: Bench, node: Node, seconds: float) -> tuple[Usage, Usage]:
-    """Give what a node takes whose slots are full, and what one of its runs takes."""
+    """Return what a node takes whose slots are full, and what one of its runs takes."""
     farm = bench.farm
     vendors = many_vendors.names(SLOTS)
     asked = {name: farm.server.shops[name].asked for name in vendors}
@@ -241,7 +241,7 @@ def _requests(url: str, key: Key, rate: float, seconds: float, paths: list[str])
 
 
 def schedules(count: int, every_seconds: int) -> str:
-    """Give the configuration of so many schedules, each of another year: the queue has each job once."""
+    """Return the configuration of so many schedules, each of another year: the queue has each job once."""
     return json.dumps(
         {
             f"schedule-{number}": {

@@ -85,7 +85,7 @@ def schedule(farm: Farm, node: object) -> str:
 
 
 def first_request(shop: Shop, submit: Callable[[], object]) -> float:
-    """Give the seconds from the submission to the first request that reaches the shop."""
+    """Return the seconds from the submission to the first request that reaches the shop."""
     asked = shop.asked
     began = time.monotonic()
     submit()

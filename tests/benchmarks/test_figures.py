@@ -21,7 +21,7 @@ After.
 
 @pytest.fixture
 def measured(tmp_path: Path) -> Path:
-    """Give a folder with both documents and what was measured."""
+    """Return a folder with both documents and what was measured."""
     (tmp_path / "README.md").write_text(README)
     (tmp_path / "DEPLOY.md").write_text("# Sizes\n<!-- sizes -->\n<!-- /sizes -->\nEnd.\n")
     rows = [

@@ -41,7 +41,7 @@ Started = Callable[[str], subprocess.Popen[str]]
 
 @pytest.fixture
 def started() -> Iterator[Started]:
-    """Give a function that starts a program; whatever it started ends after the test."""
+    """Provide a function that starts a program; whatever it started ends after the test."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(program: str) -> subprocess.Popen[str]:
@@ -60,7 +60,7 @@ def told(process: subprocess.Popen[str]) -> str:
 
 
 def sampled(subject: Subject) -> tuple[float, float]:
-    """Give CPU seconds and MB."""
+    """Return CPU seconds and MB."""
     found = subject.sample()
     assert found is not None
     return found[1:]

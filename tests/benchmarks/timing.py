@@ -31,7 +31,7 @@ def measure(requests: int, runs: int) -> list[Figure]:
 
 
 def _microseconds(requests: int, *, watched: bool) -> float:
-    """Give the CPU microseconds of one request."""
+    """Return the CPU microseconds of one request."""
     crawler: Any = SimpleNamespace(spider=SimpleNamespace(recorder=Recorder()))
     timing = Timing(crawler)
     request = Request("https://shop.example/")

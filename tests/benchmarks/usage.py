@@ -37,7 +37,7 @@ class Subject:
         return cls(psutil.Process(pid), family)
 
     def sample(self) -> Sample | None:
-        """Give the time, the CPU seconds used so far, and MB; None when it has ended."""
+        """Return the time, the CPU seconds used so far, and MB; None when it has ended."""
         try:
             members = [self.process, *(self.process.children(recursive=True) if self.family else [])]
             memory = sum(map(_mb, members))
@@ -66,7 +66,7 @@ class Meter:
 
     @property
     def usage(self) -> dict[str, Usage]:
-        """Give what each subject took; raises RuntimeError where one ended before there was anything to measure."""
+        """Return what each subject took; raises RuntimeError where one ended before there was anything to measure."""
         return {name: usage(name, samples) for name, samples in self.samples.items()}
 
     def _sample(self) -> None:
@@ -88,7 +88,7 @@ def usage(name: str, samples: list[Sample]) -> Usage:
 
 
 def _mb(process: psutil.Process) -> float:
-    """Give what is its own and its share of what it has in common with others; 0 when it has ended."""
+    """Return what is its own and its share of what it has in common with others; 0 when it has ended."""
     try:
         found = process.memory_full_info()
         return float(getattr(found, "pss", found.uss)) / MB

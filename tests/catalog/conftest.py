@@ -20,7 +20,7 @@ SERVERS = ("sqlite", "postgresql")
 
 @pytest.fixture(scope="session")
 def postgresql(new_postgresql: Callable[[], str]) -> Iterator[Engine]:
-    """Give one catalog in PostgreSQL; ``engine`` empties it before each test."""
+    """Provide one catalog in PostgreSQL; ``engine`` empties it before each test."""
     engine = database.open_engine(new_postgresql())
     database.upgrade(engine)
     yield engine
@@ -29,7 +29,7 @@ def postgresql(new_postgresql: Callable[[], str]) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the file of an empty catalog."""
+    """Return the file of an empty catalog."""
     path = tmp_path_factory.mktemp("template") / "catalog.db"
     engine = database.open_engine(f"sqlite:///{path}")
     database.upgrade(engine)
@@ -39,7 +39,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=SERVERS)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of a database in which there is nothing at all."""
+    """Return the URL of a database in which there is nothing at all."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'catalog.db'}"
     url: str = request.getfixturevalue("new_postgresql")()
@@ -55,7 +55,7 @@ def empty_engine(empty_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def sqlite(sqlite_template: Path, tmp_path: Path) -> Iterator[Engine]:
-    """Give an empty catalog in SQLite."""
+    """Provide an empty catalog in SQLite."""
     path = tmp_path / "catalog.db"
     shutil.copy(sqlite_template, path)
     engine = database.open_engine(f"sqlite:///{path}")
@@ -65,7 +65,7 @@ def sqlite(sqlite_template: Path, tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture(params=SERVERS)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """Give an empty catalog."""
+    """Return an empty catalog."""
     found: Engine = request.getfixturevalue(request.param)
     if request.param == "postgresql":
         names = ", ".join(table.name for table in metadata.sorted_tables)
@@ -76,13 +76,13 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture
 def connection(engine: Engine) -> Iterator[Connection]:
-    """Give a writing transaction on an empty catalog."""
+    """Provide a writing transaction on an empty catalog."""
     with database.begin(engine) as connection:
         yield connection
 
 
 @pytest.fixture
 def jumped(connection: Connection) -> list[HeldRow]:
-    """Give the one price that is held."""
+    """Return the one price that is held."""
     write(connection, product())
     return doubt(connection, product(hours=1, price_minor=5000, list_price_minor=None))

@@ -20,7 +20,7 @@ GROUP = "job-2"
 
 
 def states(connection: Connection, key: str = "7") -> list[tuple[str, str | None, str]]:
-    """Give field, new value and state of everything that was ever held of a product."""
+    """Return field, new value and state of everything that was ever held of a product."""
     columns = held_changes.c
     query = select(columns.field, columns.new, columns.state).where(columns.product_id == product_id(VENDOR, key))
     return [tuple(row) for row in connection.execute(query.order_by(columns.id))]  # type: ignore[misc]

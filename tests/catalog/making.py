@@ -64,7 +64,7 @@ def write(connection: Connection, *items: Any, job: str = JOB) -> Written:
 
 
 def rows(connection: Connection, *but: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Give all rows of all tables, without the columns named."""
+    """Return all rows of all tables, without the columns named."""
     return {
         table.name: sorted(
             (

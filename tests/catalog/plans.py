@@ -30,7 +30,7 @@ def collected(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
 
 
 def whole_tables(connection: Connection, statement: str, parameters: Any) -> list[str]:
-    """Give the steps of a statement's plan that read a whole table, or all of one vendor."""
+    """Return the steps of a statement's plan that read a whole table, or all of one vendor."""
     if connection.dialect.name == "sqlite":
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         steps = [row[3] for row in plan]

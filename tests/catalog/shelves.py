@@ -29,7 +29,7 @@ COUNT = 300
 def shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, fill: Callable[[Connection], object]
 ) -> Iterator[Engine]:
-    """Give a catalog in the database ``request.param`` that is filled once for many tests, none of which changes it."""
+    """Yield a catalog in the database ``request.param`` filled once for many tests, none of which changes it."""
     if request.param == "postgresql":
         found: Engine = request.getfixturevalue("postgresql")
         with database.begin(found) as connection:
@@ -77,7 +77,7 @@ def everything(connection: Connection) -> list[ProductRow]:
 
 
 def passing(rows: list[ProductRow], filters: Filters, sort: str) -> list[ProductRow]:
-    """Give what a list must have, in order."""
+    """Return what a list must have, in order."""
     found = [row for row in rows if _passes(row, filters)]
     if sort == "changed":
         return sorted(found, key=lambda row: (row.last_changed, row.key_id), reverse=True)

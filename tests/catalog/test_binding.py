@@ -36,7 +36,7 @@ SQL = {
 
 @pytest.fixture
 def bound(engine: Engine) -> Callable[[str], Engine]:
-    """Give a function from a subject of the policy to the catalog as its process opens it."""
+    """Return a function from a subject of the policy to the catalog as its process opens it."""
     database.grant(engine, policy.load(Config()))
     url = engine.url.render_as_string(hide_password=False)
     return lambda subject: database.of(Config(database={"url": url}, service=subject))  # type: ignore[arg-type]
@@ -194,7 +194,7 @@ def test_the_roles_of_postgresql_are_made_once(postgresql: Engine) -> None:
 
 
 def writing_functions() -> list[tuple[str, str]]:
-    """Give every public function of the catalog that builds a writing statement."""
+    """Return every public function of the catalog that builds a writing statement."""
     found = []
     for path in sorted(CATALOG.glob("*.py")):
         if path.stem == "dialects":  # it builds statements and executes none

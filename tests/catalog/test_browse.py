@@ -64,7 +64,7 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def walked(connection: Connection, filters: Filters, sort: str, limit: int = 7) -> list[ProductRow]:
-    """Give all pages in one list."""
+    """Return all pages in one list."""
     found: list[ProductRow] = []
     after = None
     while rows := product_lists.page(connection, filters, sort, after, limit).rows:

@@ -64,7 +64,7 @@ def shelf(filled: Engine) -> Iterator[Connection]:
 
 
 def bad_steps(connection: Connection, statement: str, parameters: Any) -> list[str]:
-    """Give the steps that read a whole table; an index that has the order is read only until there are enough rows."""
+    """Return the steps that read a whole table; an index that has the order is read until there are enough rows."""
     if connection.dialect.name == "postgresql":
         return whole_tables(connection, statement, parameters)
     plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]

@@ -166,7 +166,7 @@ BOUNDS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def full(connection: Connection) -> Connection:
-    """Give a catalog with a hundred falls of prices, the connection so that PostgreSQL shows which way it could go."""
+    """Return a catalog with 100 falls of prices, the connection such that PostgreSQL shows which way it could go."""
     names = [str(number) for number in range(1, 101)]
     write(connection, *(product(name) for name in names))
     write(connection, *(product(name, vendor=OTHER) for name in names))
@@ -181,7 +181,7 @@ def full(connection: Connection) -> Connection:
 
 
 def _plan(connection: Connection, **values: Any) -> tuple[int, list[str]]:
-    """Give how many changes the feed gives, and the plan of its last statement; none may read a table whole."""
+    """Return how many changes the feed gives, and the plan of its last statement; none may read a table whole."""
     with collected(connection) as statements:
         found = changes.feed(connection, limit=5, **values)
     statement, parameters = statements[-1]
@@ -196,7 +196,7 @@ def _plan(connection: Connection, **values: Any) -> tuple[int, list[str]]:
 
 
 def _of_field(step: str) -> str:
-    """Give the same step of the index that begins with the field."""
+    """Return the same step of the index that begins with the field."""
     bounds = step.partition("(")[2].rstrip(")")
     return f"SEARCH changes USING INDEX ix_changes_field_at_id ({' AND '.join(filter(None, ('field=?', bounds)))})"
 

@@ -29,7 +29,7 @@ SOLD_OUT = Availability.OUT_OF_STOCK
 
 @pytest.fixture
 def known(connection: Connection) -> Connection:
-    """Give a catalog with one product, seen in a listing and read from its page."""
+    """Return a catalog with one product, seen in a listing and read from its page."""
     write(connection, entry(), product(hours=1))
     return connection
 

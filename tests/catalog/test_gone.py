@@ -22,7 +22,7 @@ def look(found: Any, hours: float, key: str = "7") -> GoneReading:
 
 
 def known(connection: Connection, key: str = "7") -> tuple[str | None, int]:
-    """Give what a key is gone as, and how many days have said so."""
+    """Return what a key is gone as, and how many days have said so."""
     row = key_of(connection, key)
     return row.gone_as, row.gone_checks
 
@@ -33,7 +33,7 @@ def wanted(connection: Connection, hours: float, **more: Any) -> list[str]:
 
 @pytest.fixture
 def lost(connection: Connection) -> Connection:
-    """Give a catalog in which no listing shows 7 any more, and 8 is there."""
+    """Return a catalog in which no listing shows 7 any more, and 8 is there."""
     write(connection, entry("7"), entry("8"), product("7", 0.01), reading(0, entries=2))
     for hours in (1, 2, 13):
         write(connection, entry("8", hours), reading(hours, entries=2))

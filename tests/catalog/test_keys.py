@@ -19,7 +19,7 @@ from tests.catalog.making import DAY, HOUR, START, VENDOR, at, entry, key_of, pr
 
 
 def chosen(connection: Connection, which: str, *, hours: float = 10, **values: Any) -> list[str]:
-    """Give the names of the keys selected, having checked that their count is right."""
+    """Return the names of the keys selected, having checked that their count is right."""
     wanted = Wanted(which=which, now=at(hours), page_max_age_days=7, **values)
     found = page_schedule.select_pages(connection, VENDOR, wanted, limit=1000)
     assert page_schedule.count_pages(connection, VENDOR, wanted) == len(found)
@@ -29,7 +29,7 @@ def chosen(connection: Connection, which: str, *, hours: float = 10, **values: A
 
 @pytest.fixture
 def shop(connection: Connection) -> Connection:
-    """Give keys 1 (with a product), 2 (without), 3 (page failed), 4 (gone, without), and one of another vendor."""
+    """Return keys 1 (with a product), 2 (without), 3 (page failed), 4 (gone, without), and one of another vendor."""
     write(connection, *(entry(name, release_year=1990 + int(name)) for name in "1234"))
     write(connection, product("1", hours=1), unread("3", hours=1), entry("1", vendor="other_example"))
     connection.execute(update(keys_table).where(keys_table.c.key == "4").values(gone_since=at(2)))

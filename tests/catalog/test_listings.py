@@ -189,7 +189,7 @@ def _shrink(connection: Connection, *hours: float, entries: int = 5) -> None:
 
 @pytest.fixture
 def nine(connection: Connection) -> Connection:
-    """Give a listing of nine entries."""
+    """Return a listing of nine entries."""
     write(connection, *(entry(str(number)) for number in range(9)), reading(entries=9))
     return connection
 

@@ -28,7 +28,7 @@ def submit(connection: Connection, job_id: str, hours: float, vendor: str = VEND
 
 
 def paged(page: Callable[[Any], Sequence[Any]], position: Callable[[Any], Any]) -> list[Any]:
-    """Give all pages one after the other."""
+    """Return all pages one after the other."""
     found: list[Any] = []
     after = None
     while rows := page(after):

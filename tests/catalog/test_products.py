@@ -17,7 +17,7 @@ from tests.catalog.making import START, VENDOR, at, entry, history, product, sto
 
 @pytest.fixture
 def shelf(connection: Connection) -> Connection:
-    """Give a few products of two vendors."""
+    """Return a few products of two vendors."""
     write(
         connection,
         product("1", name="Rocking Horse", sku="QX4073", release_year=1988, brand="Hallmark", series="Horses"),

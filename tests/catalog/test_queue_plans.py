@@ -26,7 +26,7 @@ def new(number: int, **more: object) -> NewJob:
 
 @pytest.fixture
 def busy(connection: Connection) -> Connection:
-    """Give a table with a root, of whose children some have ended and one is running."""
+    """Return a table with a root, of whose children some have ended and one is running."""
     root, _ = queue.submit(connection, ROOT, NOW)
     for number in range(200):
         queue.submit(connection, new(number, parent=root), NOW)

@@ -71,14 +71,14 @@ def refreshed(connection: Connection) -> Vocabulary:
 
 
 def of_words(*found: str) -> Vocabulary:
-    """Give a vocabulary of these words, in this order."""
+    """Return a vocabulary of these words, in this order."""
     vocabulary = Vocabulary()
     vocabulary._index = vocabulary._index.with_words(list(enumerate(found, 1)))
     return vocabulary
 
 
 def found(connection: Connection, text: str) -> set[str]:
-    """Give the keys of what a text finds."""
+    """Return the keys of what a text finds."""
     query = refreshed(connection).understood(text)
     return {row.key for row in product_lists.page(connection, Filters(query=query), "changed", None, 1000).rows}
 

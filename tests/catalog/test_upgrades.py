@@ -39,7 +39,7 @@ def _versions(engine: Engine) -> list[str]:
 
 
 def differences(connection: Connection) -> list[Any]:
-    """Give in what the tables are not as the code says; SQLite's indexes of words and lower case are skipped."""
+    """Return in what the tables are not as the code says; SQLite's indexes of words and lower case are skipped."""
     with warnings.catch_warnings():
         for skipped in ("autogenerate skipping ", "Skipped unsupported reflection of "):
             warnings.filterwarnings("ignore", f"{skipped}.*expression-based index")
@@ -57,7 +57,7 @@ def test_from_nothing(empty_engine: Engine) -> None:
 
 def test_head_is_the_newest_migration() -> None:
     config = Config()
-    config.set_main_option("script_location", str(PACKAGE / "catalog" / "migrations"))
+    config.set_main_option("script_location", str(PACKAGE / "db" / "migrations"))
     assert ScriptDirectory.from_config(config).get_current_head() == database.HEAD
 
 
@@ -101,7 +101,7 @@ def test_from_a_zipped_package(tmp_path: Path) -> None:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (database.HEAD,)
     migrations = zipfile.Path(archive, "christmas/db/migrations/")
     unpacked = database._unpacked(migrations, tmp_path)
-    assert (unpacked / "env.py").read_bytes() == (PACKAGE / "catalog" / "migrations" / "env.py").read_bytes()
+    assert (unpacked / "env.py").read_bytes() == (PACKAGE / "db" / "migrations" / "env.py").read_bytes()
     migrations.root.close()
 
 
@@ -211,7 +211,7 @@ def _columns(connection: Connection, table: str) -> str:
 
 
 def _plain_rows(connection: Connection, columns: dict[str, str]) -> dict[str, Any]:
-    """Give all rows of some tables as the driver gives them."""
+    """Return all rows of some tables as the driver gives them."""
     return {
         table: connection.exec_driver_sql(f"SELECT {names} FROM {table} ORDER BY id").all()
         for table, names in columns.items()

@@ -18,7 +18,7 @@ def made(engine: Engine) -> api_keys.NewKey:
 
 
 def waits(engine: Engine) -> bool:
-    """Say whether a transaction waits for another."""
+    """Return whether a transaction waits for another."""
     with database.read(engine) as connection:
         return bool(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 

@@ -43,7 +43,7 @@ def watched(connection: Connection, watch: Waiting, *items: Any) -> Written:
 
 @pytest.fixture
 def known(connection: Connection) -> Connection:
-    """Give a catalog with two products, both listed."""
+    """Return a catalog with two products, both listed."""
     write(connection, entry("7"), entry("8"), product("7", 0.1), product("8", 0.1))
     return connection
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 
 def find_by_words(connection: Connection, *words: str) -> list[str]:
-    """Give the keys of the products that the full-text index has under all of the words."""
+    """Return the keys of the products that the full-text index has under all of the words."""
     if connection.dialect.name == "sqlite":
         condition = "p.key_id IN (SELECT rowid FROM product_words WHERE product_words MATCH :asked)"
     else:

@@ -39,7 +39,7 @@ class Command:
         config.current.cache_clear()
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        """Give exit status, output and errors; an unexpected error is raised."""
+        """Return exit status, output and errors; an unexpected error is raised."""
         self.monkeypatch.setattr(sys, "argv", ["christmas", *arguments])
         try:
             cli.main()
@@ -59,7 +59,7 @@ class Command:
         return found
 
     def refused(self, *arguments: str) -> str:
-        """Give the one line of a command that did nothing."""
+        """Return the one line of a command that did nothing."""
         status, out, err = self(*arguments)
         assert (status, out) == (1, "")
         assert err.startswith("christmas: ")
@@ -67,7 +67,7 @@ class Command:
         return err
 
     def misused(self, *arguments: str) -> str:
-        """Give what is said to a command line that cannot be read."""
+        """Return what is said to a command line that cannot be read."""
         status, out, err = self(*arguments)
         assert (status, out) == (2, "")
         assert err.startswith("Usage: ")

@@ -28,7 +28,7 @@ FIELDS = ["id", "name", "state", "parent", "vendor", "queued_at", "started_at", 
 
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
-    """Give a farm with a node."""
+    """Provide a farm with a node."""
     with DemoServer(size=60, per_page=12) as server:
         farm = Farm(tmp_path_factory.mktemp("jobs"), server)
         farm.node()

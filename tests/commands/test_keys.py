@@ -31,7 +31,7 @@ def ok(done: CompletedProcess[str]) -> str:
 
 
 def refused(done: CompletedProcess[str]) -> str:
-    """Give the one line of a command that is refused and changes nothing."""
+    """Return the one line of a command that is refused and changes nothing."""
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     assert done.stderr.startswith("christmas: ")
     assert done.stderr.count("\n") == 1

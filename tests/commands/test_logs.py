@@ -26,7 +26,7 @@ VENDOR = "ornament_shop_com"
 
 @pytest.fixture
 def redis(christmas: Command, tmp_path: Path) -> Iterator[Redis]:
-    """Give a client of the command's embedded Valkey."""
+    """Provide a client of the command's embedded Valkey."""
     with closing(valkey.connect(config.current())) as client:
         yield client
     valkey.release(tmp_path / "var" / "valkey")

@@ -35,7 +35,7 @@ def client(christmas: Command, tmp_path: Path) -> Iterator[Redis]:
 
 @pytest.fixture
 def measured(client: Redis) -> Redis:
-    """Give series of two vendors: fast now, slow two hours ago."""
+    """Return series of two vendors: fast now, slow two hours ago."""
     minute = int(time.time() // 60)
     for vendor, seconds in ((VENDOR, 0.2), (OTHER, 0.4)):
         now = {f"ttfb|{bucket(seconds)}": 99, f"ttfb|{bucket(9.0)}": 1, f"latency|{bucket(seconds * 2)}": 100}

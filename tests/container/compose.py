@@ -24,7 +24,7 @@ ENV = {
 
 @cache
 def file() -> dict[str, Any]:
-    """Give the file as it stands, merged where it says so."""
+    """Return the file as it stands, merged where it says so."""
     found: dict[str, Any] = yaml.safe_load(PATH.read_text(encoding="utf-8"))
     return found
 
@@ -54,7 +54,7 @@ def services() -> dict[str, Definition]:
 
 
 def ours() -> dict[str, Definition]:
-    """Give those that run an image of ours."""
+    """Return those that run an image of ours."""
     return {name: one for name, one in services().items() if one.image.startswith("christmas")}
 
 

@@ -17,7 +17,7 @@ from tests.container.image import Image, needs_boxes
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder in which the image's files are."""
+    """Return the folder in which the image's files are."""
     needs_boxes()
     image = Image(tmp_path_factory.mktemp("image"))
     image.build()
@@ -26,7 +26,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def image(built: Path) -> Iterator[Image]:
-    """Give the image; what is started from it is ended."""
+    """Provide the image; what is started from it is ended."""
     image = Image(built)
     yield image
     image.close()
@@ -63,7 +63,7 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 
 @pytest.fixture
 def postgresql_url(new_postgresql: Callable[[], str]) -> Iterator[str]:
-    """Give the URL of an empty database, as somebody reaches it who does not see this machine's files."""
+    """Provide the URL of an empty database, as somebody reaches it who does not see this machine's files."""
     url = urlsplit(new_postgresql())
     with Relay(("127.0.0.1", 0), Relayed) as relay:
         relay.path = f"{parse_qs(url.query)['host'][0]}/.s.PGSQL.5432"

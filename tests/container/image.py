@@ -43,14 +43,14 @@ class Stage:
 
     @property
     def copied(self) -> list[str]:
-        """Give what is copied from the folder that is built."""
+        """Return what is copied from the folder that is built."""
         words = [shlex.split(text) for text in self.texts("COPY") if not text.startswith("--from")]
         return [source for line in words for source in line[:-1]]
 
 
 @cache
 def stages() -> dict[str, Stage]:
-    """Give the stages by name; arguments before the first are put in."""
+    """Return the stages by name; arguments before the first are put in."""
     text = "\n".join(line for line in DOCKERFILE.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
     arguments: dict[str, str] = {}
     found: dict[str, Stage] = {}
@@ -68,13 +68,13 @@ def stages() -> dict[str, Stage]:
 
 
 def variables(stage: str = "christmas") -> dict[str, str]:
-    """Give the variables of a process in an image, those of its base among them."""
+    """Return the variables of a process in an image, those of its base among them."""
     one = stages()[stage]
     return (variables(one.base) if one.base in stages() else {}) | one.environment
 
 
 def tracked(*paths: str) -> list[str]:
-    """Give the files below these paths that are part of the project."""
+    """Return the files below these paths that are part of the project."""
     done = subprocess.run(["git", "ls-files", "-z", "--", *paths], cwd=ROOT, capture_output=True, text=True, check=True)
     return [name for name in done.stdout.split("\0") if name]
 
@@ -135,7 +135,7 @@ class Image:
         return f"echo {self.venv.parent}/packages > {where}"
 
     def _mounts(self, more: dict[Path, PurePosixPath], writable: set[PurePosixPath]) -> list[str]:
-        """Give the commands that lay out the root."""
+        """Return the commands that lay out the root."""
         places = {
             self.folder / "venv": self.venv, SITE_PACKAGES: self.venv.parent / "packages",
             self.folder / "workdir": self.workdir, Path(sys.base_prefix): PurePosixPath(sys.base_prefix), **more,
@@ -156,7 +156,7 @@ class Image:
         return [*commands, *(f"mount -o remount,ro,bind {cover}" for cover in sorted(covers))]
 
     def command(self, words: list[str], var: Path | None = None) -> list[str]:
-        """Give the command that runs another as a container of the image does; without ``var`` it writes only /tmp."""
+        """Return the command that runs another as a container does; without ``var`` it writes only /tmp."""
         user, _, group = stages()["christmas"].texts("USER")[0].partition(":")
         mounts = self._mounts({var: self.var} if var else {}, writable={self.var})
         drop = f"setpriv --reuid {user} --regid {group} --clear-groups --bounding-set -all --no-new-privs"

@@ -18,23 +18,23 @@ def text() -> str:
 
 
 def blocks(language: str) -> dict[str, str]:
-    """Give the blocks of a language by name; one without a name is called by its number."""
+    """Return the blocks of a language by name; one without a name is called by its number."""
     found = [(name, body) for kind, name, body in BLOCK.findall(text()) if kind == language]
     return {name or str(number): body for number, (name, body) in enumerate(found)}
 
 
 def variables(name: str) -> dict[str, str]:
-    """Give the variables of a block as systemd reads them."""
+    """Return the variables of a block as systemd reads them."""
     return dict(line.split("=", 1) for line in blocks("env")[name].splitlines())
 
 
 def unit(name: str) -> dict[str, str]:
-    """Give the settings of a unit file; none of those that are asked for is there twice."""
+    """Return the settings of a unit file; none of those that are asked for is there twice."""
     return dict(line.split("=", 1) for line in blocks("ini")[name].splitlines() if re.match(r"\w+=", line))
 
 
 def commands(program: str) -> list[list[str]]:
-    """Give the words behind a program, wherever it is called in a block of shell."""
+    """Return the words behind a program, wherever it is called in a block of shell."""
     shell = "\n".join(blocks("sh").values()).replace("\\\n", " ")
     found = []
     for line in shell.splitlines():

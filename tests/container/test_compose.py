@@ -28,7 +28,7 @@ DATABASES = ("postgres", "valkey")
 
 
 def config(name: str, monkeypatch: pytest.MonkeyPatch) -> Config:
-    """Give the configuration as a service's process reads it."""
+    """Return the configuration as a service's process reads it."""
     service = ours()[name]
     for variable, value in (variables(service.fields["build"]["target"]) | service.environment).items():
         monkeypatch.setenv(variable, value)

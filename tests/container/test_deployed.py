@@ -91,7 +91,7 @@ def var(postgresql: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def farm(server: DemoServer, postgresql: Server, var: Path) -> Iterator[Farm]:
-    """Give services with the variables of the page, on ports of this test's own."""
+    """Provide services with the variables of the page, on ports of this test's own."""
     given = page.variables("services") | {
         "CHRISTMAS__DATABASE__URL": postgresql.url("christmas"), "CHRISTMAS__REDIS__URL": "",
         "CHRISTMAS__VAR_PATH": str(var), "CHRISTMAS__SERVER__PORT": str(free_port()),

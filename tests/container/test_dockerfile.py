@@ -26,7 +26,7 @@ IMAGES = ("christmas", "browser")
 
 
 def ignored(path: str) -> bool:
-    """Say whether a file stays out of a build: the last pattern that fits it or a folder above it decides."""
+    """Return whether a file stays out of a build: the last pattern that fits it or a folder above it decides."""
     parts = PurePosixPath(path).parts
     above = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
     out = False
@@ -38,7 +38,7 @@ def ignored(path: str) -> bool:
 
 
 def commands() -> set[str]:
-    """Give the commands of `christmas`."""
+    """Return the commands of `christmas`."""
     return set(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
 
 

@@ -34,7 +34,7 @@ def applies(requirement: Requirement, extra: str, on: dict[str, str] = IMAGE) ->
 
 
 def needed() -> tuple[dict[str, list[Requirement]], set[str]]:
-    """Give what is needed by name, with what is asked of it; and the packages that are here in other versions.
+    """Return what is needed by name, with what is asked of it; and the packages that are here in other versions.
 
     What those need is not known: time has passed since the lock was made.
     """
@@ -57,7 +57,7 @@ def needed() -> tuple[dict[str, list[Requirement]], set[str]]:
 
 
 def here(name: str) -> str:
-    """Give the version of a package of this environment, nothing where it is not there."""
+    """Return the version of a package of this environment, nothing where it is not there."""
     try:
         return version(name)
     except PackageNotFoundError:  # another Python's needs it

@@ -88,7 +88,7 @@ def test_the_variables_are_keys_of_the_configuration(name: str, monkeypatch: pyt
 
 
 def called() -> list[list[str]]:
-    """Give the words behind `christmas`, in whatever it is called."""
+    """Return the words behind `christmas`, in whatever it is called."""
     found = [words for words in page.commands("christmas") if words]
     for words in page.commands("docker"):
         if words[:2] == ["compose", "exec"] and words[2] in compose.ours():

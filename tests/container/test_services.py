@@ -59,7 +59,7 @@ class Host:
         self.ports: dict[str, int] = {}
 
     def environment(self, name: str) -> dict[str, str]:
-        """Give a service's variables as compose does, with the tests' database and Redis and sample shops."""
+        """Return a service's variables as compose does, with the tests' database and Redis and sample shops."""
         port = self.ports.setdefault(name, free_port())
         nobody = {f"CHRISTMAS__{one}__PORT": "1" for one in PORTS.values()}  # in a container, nobody else listens
         return (
@@ -104,7 +104,7 @@ def shops() -> Iterator[DemoServer]:
 
 @pytest.fixture
 def host(image: Image, shops: DemoServer, postgresql_url: str, tmp_path: Path) -> Iterator[Host]:
-    """Give a host with PostgreSQL and Valkey, whose catalog is migrated as compose does it."""
+    """Provide a host with PostgreSQL and Valkey, whose catalog is migrated as compose does it."""
     valkey = Valkey(tmp_path / "valkey", compose.ENV["VALKEY_PASSWORD"])
     valkey.start()
     urls = {"CHRISTMAS__DATABASE__URL": postgresql_url, "CHRISTMAS__REDIS__URL": valkey.url}

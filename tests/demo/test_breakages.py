@@ -237,7 +237,7 @@ def shop(server: DemoServer) -> Iterator[Shop]:
 
 
 def ask(shop: Shop, target: str) -> tuple[int, bytes, str | None]:
-    """Give status, body and Location, without following it."""
+    """Return status, body and Location, without following it."""
     connection = http.client.HTTPConnection(shop.base_url.removeprefix("http://"), timeout=10)
     try:
         connection.request("GET", target)
@@ -248,7 +248,7 @@ def ask(shop: Shop, target: str) -> tuple[int, bytes, str | None]:
 
 
 def places(shop: Shop) -> tuple[str, str, str]:
-    """Give the targets of the index, of a listing, and of a product."""
+    """Return the targets of the index, of a listing, and of a product."""
     return shop.kind.year_index, "/2026-hallmark-ornaments/", next(iter(shop.truth().values())).path
 
 

@@ -17,7 +17,7 @@ REQUEST_MAX_BYTES = 2**22
 
 @pytest.fixture(scope="module")
 def farm(new_postgresql: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
-    """Give a farm for all tests of a file."""
+    """Provide a farm for all tests of a file."""
     folder = tmp_path_factory.mktemp("deploy") / "farm"
     with DemoServer(size=60, per_page=12) as server:
         shop = server.shops["ornament_shop_com"].base_url  # of vendors that only some version has
@@ -55,6 +55,6 @@ def shared_node(farm: Farm, stale: Path) -> Node:
 
 @pytest.fixture
 def node(shared_node: Node) -> Node:
-    """Give the node, without any version."""
+    """Return the node, without any version."""
     shared_node.ask("delproject.json", {"project": "christmas"})
     return shared_node

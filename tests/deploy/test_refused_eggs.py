@@ -36,7 +36,7 @@ def bomb() -> bytes:
 
 
 def damaged() -> bytes:
-    """Give an egg whose directory is whole and whose spider cannot be unpacked."""
+    """Return an egg whose directory is whole and whose spider cannot be unpacked."""
     egg = bytearray(eggs.built())
     with zipfile.ZipFile(io.BytesIO(egg)) as archive:
         start = archive.getinfo(SPIDER).header_offset + 30 + len(SPIDER)

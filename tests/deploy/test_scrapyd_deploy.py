@@ -49,7 +49,7 @@ def deploy(copy: Path, node: Node, *options: str, key: Key | None = None) -> sub
 
 
 def user_agents(farm: Farm) -> set[str]:
-    """Give who has visited the shop, without the contact, and forget them."""
+    """Return who has visited the shop, without the contact, and forget them."""
     requests = farm.server.shops[VENDOR].requests
     found = {hit.user_agent.partition(" ")[0] for hit in requests}
     requests.clear()

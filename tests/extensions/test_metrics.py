@@ -93,7 +93,7 @@ def test_a_spider_that_is_no_integration_is_left_alone(farm: Farm, tmp_path: Pat
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[Config]:
-    """Give a configuration with a Valkey of its own."""
+    """Provide a configuration with a Valkey of its own."""
     config = Config(var_path=tmp_path)
     yield config
     embedded.release(tmp_path / "valkey")
@@ -109,7 +109,7 @@ def extension(config: Config) -> tuple[Metrics, Any]:
 
 @pytest.fixture
 def away(valkey: Config) -> Config:
-    """Give the same with an address where nothing answers."""
+    """Return the same with an address where nothing answers."""
     return valkey.model_copy(update={"redis": RedisConfig(url=f"redis://127.0.0.1:{free_port()}/0")})
 
 

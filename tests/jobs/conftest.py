@@ -17,14 +17,14 @@ __all__ = ["connection", "engine", "postgresql", "sqlite", "sqlite_template"]
 
 @pytest.fixture
 def config(engine: Engine, tmp_path: Path) -> Config:
-    """Give a configuration that names the test's database, and somebody whom shops can reach."""
+    """Return a configuration that names the test's database, and somebody whom shops can reach."""
     url = engine.url.render_as_string(hide_password=False)
     return Config(var_path=tmp_path, database={"url": url}, contact_url="mailto:tester@example.org")
 
 
 @pytest.fixture(scope="module")
 def shared_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
-    """Give sample shops and a folder whose services serve all tests of a module."""
+    """Provide sample shops and a folder whose services serve all tests of a module."""
     with DemoServer(size=60, per_page=12) as server:
         farm = Farm(tmp_path_factory.mktemp("farm"), server)
         yield farm

@@ -37,7 +37,7 @@ OWN = {"id", "root_id", "parent_id", "after_id", "queued_at", "started_at", "sub
 
 @pytest.fixture(scope="module")
 def node(shared_farm: Farm) -> Node:
-    """Give a node that takes requests and no jobs."""
+    """Return a node that takes requests and no jobs."""
     return shared_farm.node("--consumers", "auditor")
 
 
@@ -54,7 +54,7 @@ def scheduled(farm: Farm, job: Definition) -> str:
 
 
 def tree(farm: Farm, root_id: str) -> list[dict[str, Any]]:
-    """Give what is the same in every record of a job and its children, and forget the jobs."""
+    """Return what is the same in every record of a job and its children, and forget the jobs."""
     with database.begin(farm.engine) as connection:
         rows = store.tree(connection, root_id)
         queue.cancel(connection, root_id, datetime.now(UTC))

@@ -50,7 +50,7 @@ REFUSAL = "not_1999 refused integrator.sync_links: 1999 is being counted: ask ag
 
 @pytest.fixture(scope="module")
 def farm(shared_farm: Farm) -> Iterator[Farm]:
-    """Give a farm whose processes all have the operator's module; this one, too."""
+    """Provide a farm whose processes all have the operator's module; this one, too."""
     (shared_farm.folder / "operators_hooks.py").write_text(MODULE, encoding="utf-8")
     shared_farm.variables |= {
         "PYTHONPATH": str(shared_farm.folder),

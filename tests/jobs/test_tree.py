@@ -35,7 +35,7 @@ def nodes(shared_farm: Farm) -> list[Node]:
 
 @pytest.fixture
 def farm(shared_farm: Farm, nodes: list[Node]) -> Iterator[Farm]:
-    """Give the farm with two nodes, and shops that have forgotten everything."""
+    """Provide the farm with two nodes, and shops that have forgotten everything."""
     yield shared_farm
     for shop in shared_farm.server.shops.values():
         shop.delay_seconds = 0.0
@@ -56,7 +56,7 @@ def states(farm: Farm, job: JobRow) -> list[tuple[str, str | None, str]]:
 
 
 def asked(shop: Shop) -> str:
-    """Give a letter for each request: i(ndex), l(isting), p(roduct), ? for others."""
+    """Return a letter for each request: i(ndex), l(isting), p(roduct), ? for others."""
     products = {offer.path for offer in shop.truth().values()}
 
     def kind(path: str) -> str:

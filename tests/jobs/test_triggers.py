@@ -27,7 +27,7 @@ def every(seconds: int) -> ScheduleConfig:
 
 
 def due(schedule: ScheduleConfig, after: str, count: int) -> list[str]:
-    """Give the next due times in the schedule's own time zone, as ISO texts."""
+    """Return the next due times in the schedule's own time zone, as ISO texts."""
     at, found = datetime.fromisoformat(after).astimezone(UTC), []
     for _ in range(count):
         at = next_time(schedule, at)

@@ -31,7 +31,7 @@ class Stores:
 
 @pytest.fixture(scope="package")
 def postgresql_urls() -> Iterator[tuple[str, str]]:
-    """Give the URLs of an empty database for its owner and for the services' login.
+    """Provide the URLs of an empty database for its owner and for the services' login.
 
     The owner may make roles and is no superuser, as in a managed database; inside a cluster he is one.
     """

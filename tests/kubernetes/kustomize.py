@@ -33,7 +33,7 @@ class NotSupported(Exception):
 
 
 def render(folder: Path) -> list[Object]:
-    """Give the objects of a folder with a kustomization.yaml; raises NotSupported."""
+    """Return the objects of a folder with a kustomization.yaml; raises NotSupported."""
     (chosen,) = documents(folder / "kustomization.yaml")
     _only(chosen, FIELDS, folder)
     objects: list[Object] = []
@@ -53,12 +53,12 @@ def render(folder: Path) -> list[Object]:
 
 
 def documents(path: Path) -> list[Object]:
-    """Give the documents of a YAML file."""
+    """Return the documents of a YAML file."""
     return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
 
 
 def pod_template(one: Object) -> Object | None:
-    """Give an object's template of pods; None where it makes none."""
+    """Return an object's template of pods; None where it makes none."""
     template: Object | None = one["spec"]["template"] if one["kind"] in WITH_PODS else None
     return template
 
@@ -110,7 +110,7 @@ def _merge(into: Object, change: Object) -> None:
 
 
 def _merged(old: list[Object], new: list[Object], key: str) -> list[Object]:
-    """Give the elements of the patch first, each with what it changes."""
+    """Return the elements of the patch first, each with what it changes."""
     rest = {element[key]: element for element in old}
     found = []
     for change in new:

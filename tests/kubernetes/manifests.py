@@ -23,34 +23,34 @@ def _rendered(overlay: str) -> list[Object]:
 
 
 def rendered(overlay: str) -> list[Object]:
-    """Give the objects of an overlay, to be changed at will."""
+    """Return the objects of an overlay, to be changed at will."""
     return deepcopy(_rendered(overlay))
 
 
 def of_kind(objects: list[Object], *kinds: str) -> dict[str, Object]:
-    """Give the objects of some kinds by their name."""
+    """Return the objects of some kinds by their name."""
     return {one["metadata"]["name"]: one for one in objects if one["kind"] in kinds}
 
 
 def pods(objects: list[Object]) -> dict[str, Object]:
-    """Give the templates of pods by the name of what makes them."""
+    """Return the templates of pods by the name of what makes them."""
     return {one["metadata"]["name"]: template for one in objects if (template := pod_template(one))}
 
 
 def our_pods(objects: list[Object]) -> dict[str, Object]:
-    """Give the templates of pods that run christmas."""
+    """Return the templates of pods that run christmas."""
     return {name: pod for name, pod in pods(objects).items() if container(pod)["name"] == "christmas"}
 
 
 def container(pod: Object) -> Object:
-    """Give the only container of a pod."""
+    """Return the only container of a pod."""
     (found,) = pod["spec"]["containers"]
     result: Object = found
     return result
 
 
 def environment(objects: list[Object], pod: Object, secrets: dict[tuple[str, str], str]) -> dict[str, str]:
-    """Give the variables that a pod's container gets; ``secrets`` are the values by Secret and key."""
+    """Return the variables that a pod's container gets; ``secrets`` are the values by Secret and key."""
     maps = of_kind(objects, "ConfigMap")
     found: dict[str, str] = {}
     for source in container(pod).get("envFrom", ()):
@@ -65,7 +65,7 @@ def environment(objects: list[Object], pod: Object, secrets: dict[tuple[str, str
 
 
 def secrets_referenced(objects: list[Object]) -> set[tuple[str, str]]:
-    """Give name and key of every Secret that an object reads."""
+    """Return name and key of every Secret that an object reads."""
     found: set[tuple[str, str]] = set()
 
     def walk(part: Any) -> None:
@@ -84,7 +84,7 @@ def secrets_referenced(objects: list[Object]) -> set[tuple[str, str]]:
 
 
 def secrets_made(overlay: str) -> set[tuple[str, str]]:
-    """Give name and key of every Secret that the commands for an overlay in docs/DEPLOY.md make."""
+    """Return name and key of every Secret that the commands for an overlay in docs/DEPLOY.md make."""
     text = page.blocks("sh")[overlay]
     services = re.search(r"for service in (.*);", text)
     assert services, "the loop over the services' keys"

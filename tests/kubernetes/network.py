@@ -28,7 +28,7 @@ class Place:
 
 
 def our_places(objects: list[Object]) -> list[Place]:
-    """Give the pods of an overlay."""
+    """Return the pods of an overlay."""
     return [
         Place(
             name, NAMESPACE, pod["metadata"]["labels"],
@@ -39,7 +39,7 @@ def our_places(objects: list[Object]) -> list[Place]:
 
 
 def reached(objects: list[Object], places: list[Place]) -> set[tuple[str, str, int]]:
-    """Give who reaches whom on which port where something listens: both ends must permit it, where they are ours."""
+    """Return who reaches whom on which port where something listens: both ends must permit it, where they are ours."""
     policies = [one["spec"] for one in of_kind(objects, "NetworkPolicy").values()]
     return {
         (source.name, target.name, port)
@@ -52,7 +52,7 @@ def reached(objects: list[Object], places: list[Place]) -> set[tuple[str, str, i
 
 
 def ports(objects: list[Object], places: list[Place]) -> Iterator[tuple[str, list[Place], int]]:
-    """Give the direction, the chosen ones of these places and the port of every rule."""
+    """Yield the direction, the chosen ones of these places and the port of every rule."""
     for policy in (one["spec"] for one in of_kind(objects, "NetworkPolicy").values()):
         chosen = [place for place in places if _selects(policy["podSelector"], place.labels)]
         for direction in ("ingress", "egress"):
@@ -92,7 +92,7 @@ def _is(place: Place, peer: Object) -> bool:
 
 
 def _selects(selector: Object, labels: dict[str, str]) -> bool:
-    """Say whether a selector chooses what has these labels; an empty one chooses all."""
+    """Return whether a selector chooses what has these labels; an empty one chooses all."""
     assert selector.keys() <= {"matchLabels", "matchExpressions"}
     for expression in selector.get("matchExpressions", ()):
         assert expression["operator"] == "In"

@@ -23,14 +23,14 @@ SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 
 
 def problems(objects: list[Object]) -> list[str]:
-    """Give everything that is wrong with the objects of an overlay."""
+    """Return everything that is wrong with the objects of an overlay."""
     found = [f"{name}: {problem}" for name, pod in pods(objects).items() for problem in _of_pod(objects, pod)]
     found += [f"{name}: {problem}" for name, pod in pods(objects).items() for problem in _of_container(pod)]
     return [*found, *_open_secrets(objects), *lost(objects), *_scaling(objects)]
 
 
 def quantity(text: str) -> float:
-    """Give a quantity as a number of cores or bytes."""
+    """Return a quantity as a number of cores or bytes."""
     number, unit = re.fullmatch(r"([0-9.]+)(\D*)", text).groups()  # type: ignore[union-attr]
     return float(number) * (UNITS[unit] if unit else 1)
 

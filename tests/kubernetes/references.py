@@ -10,7 +10,7 @@ from tests.kubernetes.manifests import container, of_kind, pods
 
 
 def lost(objects: list[Object]) -> Iterator[str]:
-    """Give what is named and not there."""
+    """Yield what is named and not there."""
     for name, one in of_kind(objects, *WITH_PODS).items():
         found = chain(_pods_of(objects, one), _volumes_of(one), _named_by(objects, one))
         yield from (f"{name}: {problem}" for problem in found)
@@ -20,7 +20,7 @@ def lost(objects: list[Object]) -> Iterator[str]:
 
 
 def selects(labels: dict[str, str], pod: Object) -> bool:
-    """Say whether labels choose a pod; none of them would choose all."""
+    """Return whether labels choose a pod; none of them would choose all."""
     return bool(labels) and labels.items() <= pod["metadata"]["labels"].items()
 
 

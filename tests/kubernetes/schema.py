@@ -27,7 +27,7 @@ QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
 
 
 def model_errors(one: Object) -> list[str]:
-    """Give what the package's model of an object does not accept, or does not know and would leave out."""
+    """Return what the package's model of an object does not accept, or does not know and would leave out."""
     version = one["apiVersion"].rpartition("/")[2]
     model = getattr(models, version[0].upper() + version[1:] + one["kind"])
     try:
@@ -52,7 +52,7 @@ def _differences(one: Any, other: Any, where: str) -> list[str]:
 
 @cache
 def document(path: Path) -> Object:
-    """Give the definitions of an OpenAPI document by kind: ``group/version kind``, and by their own name."""
+    """Return the definitions of an OpenAPI document by kind: ``group/version kind``, and by their own name."""
     content = path.read_bytes()
     definitions = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)["definitions"]
     kinds = {}
@@ -64,7 +64,7 @@ def document(path: Path) -> Object:
 
 
 def document_errors(one: Object, path: Path) -> list[str]:
-    """Give where an object is not what an OpenAPI document says; a field that it does not name is an error."""
+    """Return where an object is not what an OpenAPI document says; a field that it does not name is an error."""
     definitions = document(path)
     return _errors(one, definitions[f"{one['apiVersion']} {one['kind']}"], definitions, one["kind"])
 

@@ -50,7 +50,7 @@ def _no_other_variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def configured(objects: list[Object], name: str) -> Config:
-    """Give the configuration of a pod's process, as it reads it from its environment."""
+    """Return the configuration of a pod's process, as it reads it from its environment."""
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in environment(objects, our_pods(objects)[name], SECRETS).items():
             patch.setenv(variable, value)

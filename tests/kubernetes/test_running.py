@@ -56,7 +56,7 @@ class Kubelet:
 
     @property
     def keys(self) -> Path:
-        """Give the folder of the services' keys, projected as the migration's volume says."""
+        """Return the folder of the services' keys, projected as the migration's volume says."""
         folder = self.folder / "keys"
         folder.mkdir(exist_ok=True)
         (volume,) = (v for v in our_pods(self.objects)["migration"]["spec"]["volumes"] if "projected" in v)
@@ -79,7 +79,7 @@ class Kubelet:
 
 @pytest.fixture(scope="module")
 def kubelet(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Kubelet:
-    """Give a kubelet that has run the migration."""
+    """Return a kubelet that has run the migration."""
     secrets = {
         ("christmas-database-owner", "url"): stores.owner_url,
         ("christmas-database", "url"): stores.login_url,

@@ -21,7 +21,7 @@ CONTEXT = Context("spider", "node-1", "job-1", "some_shop_com")
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    """Give a Valkey that runs."""
+    """Provide a Valkey that runs."""
     with Valkey(tmp_path / "valkey", "of-valkey-alone") as valkey:
         yield valkey
 
@@ -45,7 +45,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def handler() -> Iterator[Callable[[Config], StreamHandler]]:
-    """Give a function that makes a handler; it is ended afterwards."""
+    """Provide a function that makes a handler; it is ended afterwards."""
     made: list[StreamHandler] = []
 
     def make(config: Config, context: Context = CONTEXT) -> StreamHandler:

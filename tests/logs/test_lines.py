@@ -15,7 +15,7 @@ CONTEXT = Context("node", "node-1")
 
 
 def record(message: str, *args: Any, **extra: Any) -> logging.LogRecord:
-    """Give a record of 2026-12-24 18:30:00.25 UTC as the logger makes it."""
+    """Return a record of 2026-12-24 18:30:00.25 UTC as the logger makes it."""
     made = logging.getLogger("tests.lines").makeRecord(
         "tests.lines", logging.WARNING, "lines.py", 1, message, args, extra.pop("exc_info", None), extra=extra
     )

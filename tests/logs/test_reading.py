@@ -29,7 +29,7 @@ def add(valkey: Valkey, number: int, *, at: str = "*") -> None:
 
 @pytest.fixture
 def hundred(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
-    """Give a stream of a hundred lines, read seven at a time."""
+    """Return a stream of a hundred lines, read seven at a time."""
     monkeypatch.setattr(reading, "CHUNK", 7)
     for number in range(100):
         add(valkey, number)
@@ -79,7 +79,7 @@ def test_nothing_is_before_the_beginning(hundred: Valkey, position: str) -> None
 
 
 def _commands(valkey: Valkey, name: str) -> int:
-    """Give how often the server has answered a command."""
+    """Return how often the server has answered a command."""
     told: dict[str, Any] = valkey.client.info("commandstats")  # type: ignore[assignment]
     return int(told.get(f"cmdstat_{name}", {"calls": 0})["calls"])
 

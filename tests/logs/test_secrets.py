@@ -79,7 +79,7 @@ class Logged:
 
 @pytest.fixture(scope="module")
 def logged(new_postgresql: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Logged:
-    """Give what a node, a scheduler and runs have logged while keys were tried and everything went wrong."""
+    """Return what a node, a scheduler and runs have logged while keys were tried and everything went wrong."""
     folder = tmp_path_factory.mktemp("secrets")
     valkey = Valkey(folder / "valkey", OF_REDIS)
     valkey.start()
@@ -114,7 +114,7 @@ def logged(new_postgresql: Callable[[], str], tmp_path_factory: pytest.TempPathF
 
 
 def secrets_of(farm: Farm, keys: list[Key]) -> dict[str, str]:
-    """Give everything that no log may hold."""
+    """Return everything that no log may hold."""
     found = {
         "the database's password": OF_DATABASE, "the same in a URL": quote(OF_DATABASE, safe=""),
         "Redis's password": OF_REDIS, "a proxy's password": OF_PROXY, "a test user's key": OF_TESTS,

@@ -34,13 +34,13 @@ logging.getLogger("a.b").warning("said")
 
 @pytest.fixture
 def farm(farm: Farm) -> Farm:
-    """Give a farm whose services choose the format by themselves."""
+    """Return a farm whose services choose the format by themselves."""
     farm.variables["CHRISTMAS__LOGS__FORMAT"] = "auto"
     return farm
 
 
 def lines(service: Service) -> list[Line]:
-    """Give what a service has printed; fails where something is not a JSON object on a line of its own."""
+    """Return what a service has printed; fails where something is not a JSON object on a line of its own."""
     return [json.loads(line) for line in service.log.splitlines()]
 
 
@@ -138,7 +138,7 @@ def test_the_format_is_chosen(chosen: str, terminal: bool, is_json: bool, tmp_pa
 
 @pytest.fixture
 def full() -> Iterator[int]:
-    """Give a file descriptor that takes nothing."""
+    """Provide a file descriptor that takes nothing."""
     descriptor = os.open("/dev/full", os.O_WRONLY)
     yield descriptor
     os.close(descriptor)

@@ -114,7 +114,7 @@ def test_while_redis_is_away_the_newest_are_kept_and_the_rest_is_counted(
 
 @pytest.fixture
 def deaf() -> Any:
-    """Give the port of a server that takes connections and never answers."""
+    """Provide the port of a server that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 

@@ -14,7 +14,7 @@ SHARES = (0.5, 0.95, 0.99)
 
 
 def exact(values: list[float], share: float) -> float:
-    """Give the value that ``share`` of them do not exceed."""
+    """Return the value that ``share`` of them do not exceed."""
     return sorted(values)[max(ceil(share * len(values)), 1) - 1]
 
 

@@ -38,7 +38,7 @@ def client(tmp_path: Path) -> Iterator[Redis]:
 
 @pytest.fixture
 def begun(engine: Engine, client: Redis) -> Engine:
-    """Give a catalog whose jobs are counted from an hour ago on."""
+    """Return a catalog whose jobs are counted from an hour ago on."""
     jobs.collect(engine, client, NOW - timedelta(hours=1))
     return engine
 

@@ -122,7 +122,7 @@ def test_nothing_known_is_an_empty_series(client: Redis) -> None:
 
 
 def a_minute(chance: random.Random) -> dict[str, int]:
-    """Give what a busy run counts in a minute: pages of a shop whose answers take from 0.1 to several seconds."""
+    """Return what a busy run counts in a minute: pages of a shop whose answers take from 0.1 to several seconds."""
     recorder = Recorder(lambda: 0.0)
     for _ in range(REQUESTS_A_MINUTE):
         ttfb = chance.lognormvariate(-1, 0.5)

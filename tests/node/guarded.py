@@ -30,7 +30,7 @@ class Guarded:
     keys: dict[str, Key] = field(default_factory=dict)
 
     def log(self, limit: int = 1) -> list[AccessRow]:
-        """Give the newest lines of the access log."""
+        """Return the newest lines of the access log."""
         with database.read(self.farm.engine) as connection:
             return audit_log.latest(connection, limit)
 

@@ -37,7 +37,7 @@ class ScriptedShopComSpider(BrowserPages, BigCommerce):
 
 @pytest.fixture
 def farm(tmp_path: Path) -> Iterator[Farm]:
-    """Give a farm with a plain and a scripted shop, and a version that has a spider for each."""
+    """Provide a farm with a plain and a scripted shop, and a version that has a spider for each."""
     plain = next(kind for kind in KINDS if kind.vendor == PLAIN)
     with DemoServer(size=60, per_page=60, kinds=[plain, replace(plain, vendor=SCRIPTED)]) as server:
         server.shops[SCRIPTED].scripted = True

@@ -28,7 +28,7 @@ def draining(farm: Farm, node: Node) -> None:
 
 @pytest.fixture
 def slow(farm: Farm) -> Farm:
-    """Give a farm whose shops are slow."""
+    """Return a farm whose shops are slow."""
     for shop in farm.server.shops.values():
         shop.delay_seconds = 4.0  # so that a job takes most of a minute
     return farm

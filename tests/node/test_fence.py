@@ -37,7 +37,7 @@ subprocess.run([sys.executable, "-c", program, *sys.argv[1:]])
 
 @pytest.fixture
 def farm(server: DemoServer, tmp_path: Path) -> Iterator[Farm]:
-    """Give a farm with a short lease and a slow shop of thirty listing pages, asked for one at a time."""
+    """Provide a farm with a short lease and a slow shop of thirty listing pages, asked for one at a time."""
     variables = {
         "CHRISTMAS__JOBS__LEASE_SECONDS": str(LEASE_SECONDS),
         "CHRISTMAS__POLITENESS__CONCURRENCY": "1",

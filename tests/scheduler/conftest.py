@@ -13,6 +13,6 @@ __all__ = ["connection", "engine", "postgresql", "sqlite", "sqlite_template"]
 
 @pytest.fixture
 def config(engine: Engine, tmp_path: Path) -> Config:
-    """Give a configuration that names the test's database."""
+    """Return a configuration that names the test's database."""
     url = engine.url.render_as_string(hide_password=False)
     return Config(var_path=tmp_path, database={"url": url}, contact_url="mailto:tester@example.org")

@@ -13,7 +13,7 @@ SECOND = timedelta(seconds=1)
 
 
 def fired(farm: Farm, name: str = "often") -> list[FiringRow]:
-    """Give the firings of a schedule, the oldest first."""
+    """Return the firings of a schedule, the oldest first."""
     with database.read(farm.engine) as connection:
         return schedules.history(connection, name, 10_000)[::-1]
 

@@ -36,7 +36,7 @@ def shops() -> Iterator[DemoServer]:
 
 @pytest.fixture
 def new_farm(shops: DemoServer, tmp_path: Path) -> Iterator[Callable[..., Farm]]:
-    """Give a function that makes a farm with schedules; its processes are stopped afterwards."""
+    """Provide a function that makes a farm with schedules; its processes are stopped afterwards."""
     farms: list[Farm] = []
 
     def make(wanted: dict[str, object], **variables: str) -> Farm:

@@ -26,7 +26,7 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 def minute(number: int) -> datetime:
-    """Give a due time of a schedule of every minute."""
+    """Return a due time of a schedule of every minute."""
     return START.replace(second=0) + number * MINUTE
 
 
@@ -37,7 +37,7 @@ def add(engine: Engine, name: str = "links", **values: Any) -> None:
 
 
 def fired(engine: Engine, name: str = "links") -> list[FiringRow]:
-    """Give the firings, the oldest first."""
+    """Return the firings, the oldest first."""
     with database.read(engine) as connection:
         return schedules.history(connection, name, 100_000)[::-1]
 

@@ -18,7 +18,7 @@ class Browser:
     cookie: str
 
     def open(self, path: str, status: int = 200) -> Any:
-        """Give a page as a tree."""
+        """Return a page as a tree."""
         answer = self.server.ask(path, cookie=self.cookie)
         assert answer.status == status, (path, answer.text)
         return html.fromstring(answer.text)
@@ -45,21 +45,21 @@ class Browser:
 
 
 def name_of(button: Any) -> str:
-    """Give what a button is called by whoever does not see it."""
+    """Return what a button is called by whoever does not see it."""
     return button.get("aria-label") or text(button)
 
 
 def text(element: Any) -> str:
-    """Give the words in an element, with one space between them."""
+    """Return the words in an element, with one space between them."""
     return " ".join(" ".join(element.itertext()).split())
 
 
 def rows(page: Any, title: str) -> list[list[str]]:
-    """Give the cells of the table that the element of this id is the title of."""
+    """Return the cells of the table that the element of this id is the title of."""
     [table] = page.xpath(f"//table[@aria-labelledby='{title}']")
     return [[text(cell) for cell in row] for row in table.xpath("./tbody/tr")]
 
 
 def buttons(page: Any) -> set[str]:
-    """Give the names of all buttons."""
+    """Return the names of all buttons."""
     return {name_of(one) for one in page.iter("button")}

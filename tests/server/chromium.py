@@ -53,7 +53,7 @@ def _foreign(address: str, url: str) -> bool:
 
 
 def findings(page: Page) -> list[str]:
-    """Give what axe-core finds that keeps somebody from using the page."""
+    """Return what axe-core finds that keeps somebody from using the page."""
     results = Axe().run(page, options={"runOnly": RULES})
     return [
         f"{one['id']}: {one['help']}: {[node['html'][:120] for node in one['nodes']][:3]}"
@@ -63,6 +63,6 @@ def findings(page: Page) -> list[str]:
 
 
 def overflow(page: Page) -> int:
-    """Give by how many pixels the page is wider than its window."""
+    """Return by how many pixels the page is wider than its window."""
     found: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return found

@@ -28,7 +28,7 @@ RUN, FAILED, RUNNING, QUEUED = "run-1", "run-2", "run-3", "run-4"
 
 
 def item(vendor: str, key: str, days: float = 0, **values: Any) -> Product:
-    """Give what a vendor's page told so many days after the start."""
+    """Return what a vendor's page told so many days after the start."""
     common: dict[str, Any] = {
         "vendor": vendor, "key": key, "url": f"https://{vendor.replace('_com', '.example')}/{key}.html",
         "brand": "Hallmark", "currency": "USD", "list_price_minor": None, "availability": Availability.IN_STOCK,
@@ -38,7 +38,7 @@ def item(vendor: str, key: str, days: float = 0, **values: Any) -> Product:
 
 
 def made_up(vendor: str, number: int) -> Product:
-    """Give one of the made-up ornaments in one of the shops."""
+    """Return one of the made-up ornaments in one of the shops."""
     one = ornament(number, 7, 20)
     kind = next(kind for kind in KINDS if kind.vendor == vendor)
     series, _, part = one.title.partition(" #")
@@ -51,7 +51,7 @@ def made_up(vendor: str, number: int) -> Product:
 
 
 def the_piece(vendor: str, days: float = 0, **values: Any) -> Product:
-    """Give the piece that all shops have, as one of them told of it."""
+    """Return the piece that all shops have, as one of them told of it."""
     sku = {"hookedonhallmark_com": "1295QX4822", "ornament_shop_com": "QX4822NB"}.get(vendor, "QX 4822")
     box = "NB" if vendor == "ornament_shop_com" else None
     common = {

@@ -143,7 +143,7 @@ def started(server: Server, kind: str) -> http.client.HTTPResponse:
 
 
 def memory(server: Server, name: str = "VmHWM") -> int:
-    """Give the most memory that the server has had, in bytes."""
+    """Return the most memory that the server has had, in bytes."""
     lines = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024
 

@@ -35,7 +35,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def server(running: Server) -> Iterator[Server]:
-    """Give the server with everything held that was held at its start."""
+    """Provide the server with everything held that was held at its start."""
     with database.read(running.engine) as connection:
         before = [row.id for row in held.find(connection)]
     assert before
@@ -47,7 +47,7 @@ def server(running: Server) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def scoped(running: Server) -> Key:
-    """Give a key for the third vendor only."""
+    """Return a key for the third vendor only."""
     return running.key(user="scoped", vendors=[THIRD])
 
 

@@ -37,13 +37,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def scoped(server: Server) -> Key:
-    """Give a key for one vendor only."""
+    """Return a key for one vendor only."""
     return server.key(user="scoped", vendors=[FIRST])
 
 
 @pytest.fixture(scope="module")
 def stream(server: Server) -> Iterator[Redis]:
-    """Give the Redis of the server, in which 40 lines of two jobs are."""
+    """Provide the Redis of the server, in which 40 lines of two jobs are."""
     folder = server.log_path.parent / "valkey"
     with Redis(unix_socket_path=str(valkey.socket_path(folder))) as client:
         for number in range(40):

@@ -71,7 +71,7 @@ def test_other_currencies_are_not_compared(shared: Server) -> None:
 
 @pytest.fixture
 def mystery(shared: Server) -> Iterator[None]:
-    """Give three shops a SKU: sold out and cheapest in one, and of another year in another; removed afterwards."""
+    """Provide three shops a SKU: sold out and cheapest in one, and of another year in another; removed afterwards."""
     common: dict[str, Any] = {"name": "A Mystery", "sku": "QXM900", "release_year": 1985}
     items = [
         filled.item(FIRST, "m1", price_minor=500, **(common | {"availability": Availability.OUT_OF_STOCK})),

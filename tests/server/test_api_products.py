@@ -37,7 +37,7 @@ def items(server: Server, path: str = PRODUCTS, key: Key | None = None, **query:
 
 
 def walked(server: Server, key: Key | None = None, **query: Any) -> list[dict[str, Any]]:
-    """Give the items of all pages."""
+    """Return the items of all pages."""
     found: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
@@ -52,7 +52,7 @@ def walked(server: Server, key: Key | None = None, **query: Any) -> list[dict[st
 
 @pytest.fixture(scope="module")
 def scoped(shared: Server) -> Key:
-    """Give a collector's key for one vendor."""
+    """Return a collector's key for one vendor."""
     return shared.key("user", user="collector-of-one", vendors=[THIRD])
 
 

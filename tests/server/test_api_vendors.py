@@ -45,7 +45,7 @@ def measured(server: Server) -> None:
 
 @pytest.fixture(scope="module")
 def scoped(server: Server) -> Key:
-    """Give a key for the first vendor only."""
+    """Return a key for the first vendor only."""
     return server.key(user="scoped", vendors=[FIRST])
 
 

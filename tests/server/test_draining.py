@@ -18,7 +18,7 @@ STOPPING = {"status": "stopping", "missing": []}
 
 
 def refuses(server: Server) -> bool:
-    """Say whether nobody listens any more."""
+    """Return whether nobody listens any more."""
     try:
         server.ask("/health/live", anonymous=True)
     except ConnectionError:
@@ -48,7 +48,7 @@ def test_it_goes_on_answering_and_is_not_ready(workers: str, tmp_path: Path) -> 
 
 
 def asked(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes, str | None]:
-    """Give status, body and what becomes of the connection."""
+    """Return status, body and what becomes of the connection."""
     connection.request("GET", path)
     answer = connection.getresponse()
     return answer.status, answer.read(), answer.headers["Connection"]

@@ -73,7 +73,7 @@ def grants(server: Server) -> list[tuple[str | None, str, str]]:
 
 
 def rows_of_facts(element: Any) -> list[str]:
-    """Give the words of the cards but for the seconds that have passed."""
+    """Return the words of the cards but for the seconds that have passed."""
     return [text(card).partition(" Waiting longest")[0] for card in element.find_class("card")]
 
 

@@ -31,7 +31,7 @@ class Silent:
         self.guests: list[socket.socket] = []
 
     def visits(self) -> int:
-        """Give how many have come by now."""
+        """Return how many have come by now."""
         while True:
             try:
                 self.guests.append(self.listener.accept()[0])
@@ -53,7 +53,7 @@ def silent() -> Iterator[Silent]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Iterator[Config]:
-    """Give a configuration whose Valkey is gone when the test ends."""
+    """Provide a configuration whose Valkey is gone when the test ends."""
     yield Config(var_path=tmp_path)
     valkey.release(tmp_path / "valkey")
 

@@ -27,7 +27,7 @@ def words(answer: Answer) -> str:
 
 
 def link(server: Server) -> str:
-    """Give a link's path and query."""
+    """Return a link's path and query."""
     return sign_in_link(server.engine, server.url).removeprefix(server.url)
 
 

@@ -19,7 +19,7 @@ START_SECONDS = 60
 
 
 def helpers(server: Server) -> list[psutil.Process]:
-    """Give the processes that help the first one."""
+    """Return the processes that help the first one."""
     found = []
     for process in psutil.Process(server.process.pid).children():
         try:
@@ -30,7 +30,7 @@ def helpers(server: Server) -> list[psutil.Process]:
 
 
 def listening(server: Server) -> int:
-    """Give how many processes have ever come to listening."""
+    """Return how many processes have ever come to listening."""
     return server.log.count("The server listens on")
 
 

@@ -69,10 +69,10 @@ class Watch(Protocol):
     """Looks at what a run is about to change of a known product; ``old`` has all fields, ``new`` those that differ."""
 
     def defers(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """Say whether nothing of the item is to be written now; the watch has taken it."""
+        """Return whether nothing of the item is to be written now; the watch has taken it."""
 
     def doubts(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Doubt]:
-        """Give the fields that are to be held, {} where all may change."""
+        """Return the fields that are to be held, {} where all may change."""
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Changeset:
     told: dict[UUID, dict[str, Any]] = field(default_factory=dict)
 
     def differing(self, key_id: int, new: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what of the new values is not the product's already."""
+        """Return what of the new values is not the product's already."""
         values = self.states[key_id].values
         return {name: value for name, value in new.items() if value != values[name]}
 
@@ -151,7 +151,7 @@ class Changeset:
             written.held += len(self.held)
 
     def _held_rows(self, connection: Connection, vendor: str) -> list[dict[str, Any]]:
-        """Give the rows to hold, the last one for each field, and keep the pages they are from."""
+        """Return the rows to hold, the last one for each field, and keep the pages they are from."""
         pages: dict[int, int] = {}
         rows = {}
         for row, doubt in self.held:
@@ -185,7 +185,7 @@ def _update(connection: Connection, names: Sequence[str], rows: list[dict[str, A
 
 
 def load(connection: Connection, key_ids: Iterable[int]) -> Changeset:
-    """Give the products of keys as they stand; a key without a product is left out."""
+    """Return the products of keys as they stand; a key without a product is left out."""
     ids = sorted(set(key_ids))
     columns = products.c
     query = select(

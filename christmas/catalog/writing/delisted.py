@@ -25,7 +25,7 @@ _MEANS = {"missing": "delisted", "sold_out": "sold_out"}
 
 
 def unconfirmed(connection: Connection, vendor: str, now: datetime, *, limit: int, after: int = 0) -> list[KeyRow]:
-    """Give gone keys that were not looked at on this UTC day and are not sure yet, by ID."""
+    """Return gone keys that were not looked at on this UTC day and are not sure yet, by ID."""
     query = (
         select(keys.c.id, keys.c.key, keys.c.url, keys.c.release_year)
         .where(

@@ -23,7 +23,7 @@ NAME, IDENTITY, PRICE, LIST_PRICE, AVAILABILITY, CURRENCY = range(6)
 
 
 def of_entry(entry: ListingEntry) -> bytes:
-    """Give the fingerprint of one entry."""
+    """Return the fingerprint of one entry."""
     name = entry.name
     price = entry.price_minor
     list_price = entry.list_price_minor if price else UNREAD

@@ -85,7 +85,7 @@ def write(
 
 
 def _seen(entries: Sequence[ListingEntry], found: Sequence[Key]) -> dict[Any, list[int]]:
-    """Give keys by when they were seen last."""
+    """Return keys by when they were seen last."""
     last: dict[int, Any] = {}
     for entry, key in zip(entries, found, strict=True):
         last[key.id] = max(_read_at(entry), last.get(key.id, _read_at(entry)))
@@ -190,7 +190,7 @@ def _apply(
 
 
 def _told(state: State, entry: ListingEntry, difference: Difference) -> dict[str, Any]:
-    """Give what the entry says that the previous one did not."""
+    """Return what the entry says that the previous one did not."""
     new: dict[str, Any] = {}
     # A card without a price, as sold-out ones often are, is no word on the price: the last one known stands.
     if difference.price and entry.price_minor is not None:

@@ -30,7 +30,7 @@ SHRUNK_READINGS, SHRUNK_DAYS = 3, 2
 
 
 def due(connection: Connection, vendor: str, known: Sequence[tuple[str, int | None]], now: datetime) -> list[str]:
-    """Give the paths to be read now, in the given order; one never read is due."""
+    """Return the paths to be read now, in the given order; one never read is due."""
     columns = listings.c
     query = select(columns.path, columns.read_at, columns.interval_seconds).where(columns.vendor == vendor)
     last = {row.path: (row.read_at, row.interval_seconds) for row in connection.execute(query)}
@@ -82,13 +82,13 @@ def record(connection: Connection, reading: ListingReading, *, now: datetime, mi
 
 
 def known(connection: Connection, vendor: str, since: datetime) -> int:
-    """Give how many listings of a vendor were read since then."""
+    """Return how many listings of a vendor were read since then."""
     query = select(func.count()).where(listings.c.vendor == vendor, listings.c.read_at >= since)
     return connection.scalar(query.select_from(listings)) or 0
 
 
 def entries_of(connection: Connection, vendor: str) -> dict[str, int]:
-    """Give how many entries each listing had in the last reading that counted, by path."""
+    """Return how many entries each listing had in the last reading that counted, by path."""
     query = select(listings.c.path, listings.c.entries).where(
         listings.c.vendor == vendor, listings.c.entries.is_not(None)
     )

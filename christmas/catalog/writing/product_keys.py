@@ -37,7 +37,7 @@ class Key:
 def resolve(
     connection: Connection, vendor: str, items: Sequence[ListingEntry | Product | PageUnread | GoneReading]
 ) -> list[Key]:
-    """Give the key of each item, in order; what is unknown by name and aliases is created with its aliases."""
+    """Return the key of each item, in order; what is unknown by name and aliases is created with its aliases."""
     known = _by_name(connection, vendor, {item.key for item in items})
     unknown = [item for item in items if item.key not in known]
     if unknown:
@@ -55,7 +55,7 @@ def resolve(
 
 
 def _same(items: Sequence[Any], known: dict[str, Key]) -> dict[str, str]:
-    """Give the key that each item's key stands for: items of one batch may name one product differently."""
+    """Return the key that each item's key stands for: items of one batch may name one product differently."""
     owner: dict[str, str] = {}
     same: dict[str, str] = {}
     for item in sorted(items, key=lambda item: item.key not in known):
@@ -157,7 +157,7 @@ def rename(connection: Connection, vendor: str, pairs: list[tuple[Any, Key]]) ->
 
 @binds("listings", "write")
 def listing_ids(connection: Connection, vendor: str, found: dict[str, int | None]) -> dict[str, int]:
-    """Give the id of each listing path; an unknown one is created with its release year."""
+    """Return the id of each listing path; an unknown one is created with its release year."""
     query = select(listings.c.path, listings.c.id).where(
         listings.c.vendor == vendor, listings.c.path.in_(any_of(connection, sorted(found), Text))
     )

@@ -26,7 +26,7 @@ _NAMESPACE: Final = UUID("6f2f7b52-6d0e-5a53-9c9a-8f1c7a1b1225")
 
 
 def product_id(vendor: str, key: str) -> UUID:
-    """Give the id of what a vendor sells under a key; the same wherever and whenever it is computed."""
+    """Return the id of what a vendor sells under a key; the same wherever and whenever it is computed."""
     return uuid5(_NAMESPACE, f"{vendor}\n{key}")
 
 
@@ -95,7 +95,7 @@ def _at(item: Product) -> Any:
 
 
 def _told(item: Product) -> dict[str, Any]:
-    """Give the fields the page told; a name or stock that is absent is no news."""
+    """Return the fields the page told; a name or stock that is absent is no news."""
     told: dict[str, Any] = {}
     for name in apply.FIELDS:
         value = getattr(item, name)

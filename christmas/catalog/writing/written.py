@@ -28,7 +28,7 @@ class Written:
     gone: list[GoneReading] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
-        """Give everything that is a number, by name."""
+        """Return everything that is a number, by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, int)} | {
             "readings": len(self.readings)
         }

@@ -19,7 +19,7 @@ class Audit(SpiderJob):
     limit: Limit | None = None
 
     def spider_arguments(self) -> dict[str, str]:
-        """Give the stage."""
+        """Return the stage."""
         return texts(stage=self.stage, limit=self.limit)
 
 
@@ -49,7 +49,7 @@ class audit_all(RootJob):
     which: Literal["confirm_held", "verify_sample", "confirm_gone"]
 
     def children(self, vendors: Sequence[str]) -> list[tuple[Definition, int | None]]:
-        """Give one child for each vendor."""
+        """Return one child for each vendor."""
         kinds: dict[str, type[Audit]] = {one.__name__: one for one in (confirm_held, verify_sample, confirm_gone)}
         return [(kinds[self.which](vendor=vendor), None) for vendor in vendors]
 

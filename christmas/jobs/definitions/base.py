@@ -70,20 +70,20 @@ class Definition(BaseModel):
 
     @classmethod
     def job_name(cls) -> str:
-        """Give the name in dot notation; its root is the consumer."""
+        """Return the name in dot notation; its root is the consumer."""
         return f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}"
 
     @classmethod
     def signature(cls) -> str:
-        """Give the arguments to be read by people."""
+        """Return the arguments to be read by people."""
         return ", ".join(name if field.is_required() else f"[{name}]" for name, field in cls.model_fields.items())
 
     def arguments(self) -> dict[str, Any]:
-        """Give the arguments that were set, as the job's record keeps them."""
+        """Return the arguments that were set, as the job's record keeps them."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
     def resolved(self, connection: Connection, vendors: Sequence[str] | None = None) -> Definition:
-        """Give the job with what only the catalog knows filled in; raises ArgumentError where it knows nothing.
+        """Return the job with what only the catalog knows filled in; raises ArgumentError where it knows nothing.
 
         ``vendors`` are those that whoever asks may know of; None means all.
         """
@@ -102,7 +102,7 @@ class SpiderJob(Definition):
     vendor: Vendor
 
     def spider_arguments(self) -> dict[str, str]:
-        """Give what the spider gets as ``-a name=value``."""
+        """Return what the spider gets as ``-a name=value``."""
         raise NotImplementedError
 
 
@@ -110,12 +110,12 @@ class RootJob(Definition):
     """A job that runs no process: it creates children, and ends with the last of them."""
 
     def children(self, vendors: Sequence[str]) -> list[tuple[Definition, int | None]]:
-        """Give the children, each with the index of the one that must succeed before it; ``vendors`` are all known."""
+        """Return the children, each with the index of the one to succeed before it; ``vendors`` are the known ones."""
         raise NotImplementedError
 
 
 def texts(**values: object) -> dict[str, str]:
-    """Give arguments as a spider gets them; those that were not set are left out."""
+    """Return arguments as a spider gets them; those that were not set are left out."""
     return {name: str(value) for name, value in values.items() if value is not None}
 
 

@@ -26,7 +26,7 @@ class sync_links(SpiderJob):
     which: Literal["all"] | None = None
 
     def spider_arguments(self) -> dict[str, str]:
-        """Give the links stage."""
+        """Return the links stage."""
         return texts(stage="links", year=self.year, which=self.which)
 
 
@@ -48,7 +48,7 @@ class sync_products(SpiderJob):
         return [part for part in value.split(",") if part.strip()]
 
     def spider_arguments(self) -> dict[str, str]:
-        """Give the products stage."""
+        """Return the products stage."""
         keys = ",".join(self.keys) or None
         return texts(stage="products", which=self.which, year=self.year, keys=keys, limit=self.limit)
 
@@ -83,7 +83,7 @@ class sync_product(SpiderJob):
         raise ArgumentError(f"integrator.sync_product: no product {self.product!r} is known; see `christmas products`.")
 
     def spider_arguments(self) -> dict[str, str]:
-        """Give the products stage with one key."""
+        """Return the products stage with one key."""
         return texts(stage="products", keys=self.key)
 
 
@@ -95,7 +95,7 @@ class sync_vendor(RootJob):
     limit: Limit | None = None
 
     def children(self, vendors: Sequence[str]) -> list[tuple[Definition, int | None]]:
-        """Give both stages, the second after the first."""
+        """Return both stages, the second after the first."""
         links = sync_links(vendor=self.vendor, year=self.year)
         products = sync_products(vendor=self.vendor, which="unscraped", year=self.year, limit=self.limit)
         return [(links, None), (products, 0)]
@@ -107,7 +107,7 @@ class sync_year(RootJob):
     year: Year
 
     def children(self, vendors: Sequence[str]) -> list[tuple[Definition, int | None]]:
-        """Give one child for each vendor."""
+        """Return one child for each vendor."""
         return [(sync_vendor(vendor=vendor, year=self.year), None) for vendor in vendors]
 
 
@@ -125,7 +125,7 @@ class sync_all(RootJob):
         return self
 
     def children(self, vendors: Sequence[str]) -> list[tuple[Definition, int | None]]:
-        """Give one child for each vendor."""
+        """Return one child for each vendor."""
         return [(self._child(vendor), None) for vendor in vendors]
 
     def _child(self, vendor: str) -> Definition:

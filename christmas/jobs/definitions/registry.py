@@ -21,7 +21,7 @@ DEFINITIONS: dict[str, type[Definition]] = {
 
 
 def definition(name: str) -> type[Definition]:
-    """Give the definition of a name; raises JobRefused with the list of those that exist."""
+    """Return the definition of a name; raises JobRefused with the list of those that exist."""
     try:
         return DEFINITIONS[name]
     except KeyError:
@@ -34,7 +34,7 @@ def make(name: str, arguments: Mapping[str, Any]) -> Definition:
 
 
 def of_spider(spider: str, arguments: Mapping[str, Any]) -> Definition:
-    """Give the job that a spider with a stage is, as Scrapyd's ``schedule.json`` names it."""
+    """Return the job that a spider with a stage is, as Scrapyd's ``schedule.json`` names it."""
     rest = {name: value for name, value in arguments.items() if name != "stage"}
     stage = arguments.get("stage")
     if stage not in JOBS:

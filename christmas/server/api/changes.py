@@ -41,7 +41,7 @@ class FeedQuery(BaseModel):
 
 @router.get("/changes", summary="What has changed, the newest first", responses=responses())
 def feed(request: Request, query: Annotated[FeedQuery, Query()], caller: Reader) -> models.ChangePage:
-    """Give a page of changes; `next` is the cursor of the page that follows."""
+    """Return a page of changes; `next` is the cursor of the page that follows."""
     rows, after = _page(request, query, caller)
     return models.ChangePage(items=[models.FeedChange.of(row) for row in rows], next=after)
 
@@ -53,7 +53,7 @@ def feed(request: Request, query: Annotated[FeedQuery, Query()], caller: Reader)
     response_class=Response,
 )
 def atom_feed(request: Request, query: Annotated[FeedQuery, Query()], caller: Reader) -> Response:
-    """Give the same as an Atom feed (RFC 4287); its link `next` leads to the page that follows (RFC 5005)."""
+    """Return the same as an Atom feed (RFC 4287); its link `next` leads to the page that follows (RFC 5005)."""
     rows, after = _page(request, query, caller)
     shown = " ".join(filter(None, ("Changes:", KINDS.get(query.kind or "", "all"), query.vendor)))
     following = None if after is None else str(request.url.include_query_params(cursor=after))

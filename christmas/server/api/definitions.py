@@ -17,7 +17,7 @@ router = APIRouter(tags=["jobs"])
 
 @router.get("/job-definitions", summary="The jobs that can be submitted", responses=responses())
 def list_definitions(caller: Annotated[Caller, Depends(needs("jobs.read"))]) -> DefinitionList:
-    """Give name, consumer, arguments and meaning of every job."""
+    """Return name, consumer, arguments and meaning of every job."""
     return DefinitionList(items=[_shown(registry.DEFINITIONS[name]) for name in sorted(registry.DEFINITIONS)])
 
 
@@ -44,7 +44,7 @@ def _shown(job: type[JobDefinition]) -> Definition:
 
 
 def _given(schema: dict[str, Any]) -> dict[str, Any]:
-    """Give the schema of a value that is given: null only stands for one that is not."""
+    """Return the schema of a value that is given: null only stands for one that is not."""
     found: list[dict[str, Any]] = [one for one in schema.get("anyOf", []) if one.get("type") != "null"]
     return found[0] if found else schema
 

@@ -44,7 +44,7 @@ def products(
     query: Annotated[ExportQuery, Query()],
     caller: Annotated[Caller, Depends(needs("products.read"))],
 ) -> StreamingResponse:
-    """Give every product once, in no promised order, as CSV, JSON lines or Parquet."""
+    """Return every product once, in no promised order, as CSV, JSON lines or Parquet."""
     state = states.of(request)
     with state.read() as connection:
         filters = query.filters(state, connection, caller)

@@ -140,7 +140,7 @@ class ProductFilters(BaseModel):
     gone: bool = Field(False, description="also what the shops no longer list")
 
     def filters(self, state: State, connection: Connection, caller: Caller) -> product_lists.Filters:
-        """Give what the catalog filters by, within what the caller may see."""
+        """Return what the catalog filters by, within what the caller may see."""
         return product_lists.Filters(
             vendor=self.vendor,
             vendors=caller.vendors,
@@ -166,7 +166,7 @@ class SortedFilters(ProductFilters):
 
 
 def understood(state: State, connection: Connection, caller: Caller, text: str | None) -> Query | None:
-    """Give what a text asks for, by the words that the caller's vendors have now; None where it says nothing."""
+    """Return what a text asks for, by the words that the caller's vendors have now; None where it says nothing."""
     if text is None or not text.strip():
         return None
     state.vocabulary.refresh(connection)
@@ -174,5 +174,5 @@ def understood(state: State, connection: Connection, caller: Caller, text: str |
 
 
 def _bound(value: Decimal | None, currency: str, rounding: str) -> int | None:
-    """Give a bound in minor units, so rounded that it means the same."""
+    """Return a bound in minor units, so rounded that it means the same."""
     return None if value is None else int(value.scaleb(decimals(currency)).to_integral_value(rounding))

@@ -102,7 +102,7 @@ def list_held(
     cursor: inputs.Cursor = None,
     limit: inputs.Limit = inputs.LIMIT_DEFAULT,
 ) -> HeldList:
-    """Give held changes, the newest first: both values, why, and the run and page it was read from."""
+    """Return held changes, the newest first: both values, why, and the run and page it was read from."""
     before = paging.position(cursor, int)
     with states.of(request).read() as connection:
         rows = store.find(
@@ -115,7 +115,7 @@ def list_held(
 
 @router.get("/held/{held_id:int}", summary="One held change", responses=responses(404))
 def get_held(request: Request, held_id: Annotated[inputs.RowId, Path()], caller: Reader) -> HeldChange:
-    """Give one change that is held, or was."""
+    """Return one change that is held, or was."""
     with states.of(request).read() as connection:
         rows = store.find(connection, ids=[held_id], state=None, vendors=caller.vendors)
     if not rows:
@@ -131,7 +131,7 @@ def release(request: Request, body: Which, caller: Writer) -> Decided:
 
 @router.post("/held/discard", summary="Give held changes up", responses=responses(400, 404, 413, 415))
 def discard(request: Request, body: Which, caller: Writer) -> Decided:
-    """Give held changes up: the catalog stays as it is. All of them, or none."""
+    """Return held changes up: the catalog stays as it is. All of them, or none."""
     return _decide(store.discard, request, body, caller)
 
 

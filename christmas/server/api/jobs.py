@@ -37,7 +37,7 @@ def list_jobs(
     cursor: inputs.Cursor = None,
     limit: inputs.Limit = inputs.LIMIT_DEFAULT,
 ) -> JobList:
-    """Give jobs, the newest first; a key for some vendors sees theirs."""
+    """Return jobs, the newest first; a key for some vendors sees theirs."""
     before = paging.position(cursor, datetime, str)
     with states.of(request).read() as connection:
         rows = store.find(
@@ -80,7 +80,7 @@ def submit(
 
 @router.get("/jobs/{job_id}", summary="A job and its children", responses=responses(404))
 def get_job(request: Request, job_id: inputs.JobPath, caller: Reader) -> JobWithChildren:
-    """Give a job, its children of the first generation, and when each of them completed."""
+    """Return a job, its children of the first generation, and when each of them completed."""
     with states.of(request).read() as connection:
         row = lookup.job(connection, caller, job_id)
         children = [one for one in store.children(connection, job_id) if caller.sees(one.job.vendor)]
@@ -89,7 +89,7 @@ def get_job(request: Request, job_id: inputs.JobPath, caller: Reader) -> JobWith
 
 @router.get("/jobs/{job_id}/tree", summary="A job and everything below it", responses=responses(404))
 def get_tree(request: Request, job_id: inputs.JobPath, caller: Reader) -> JobTree:
-    """Give a job, and behind it everything below it in the order of submission."""
+    """Return a job, and behind it everything below it in the order of submission."""
     return JobTree.of(tree(states.of(request), job_id, caller))
 
 
@@ -107,7 +107,7 @@ def cancel(request: Request, job_id: inputs.JobPath, caller: Annotated[Caller, D
 
 
 def tree(state: State, job_id: str, caller: Caller) -> list[JobRow]:
-    """Give a job and what is below it, the job first; raises NotFound."""
+    """Return a job and what is below it, the job first; raises NotFound."""
     with state.read() as connection:
         lookup.job(connection, caller, job_id)
         rows = store.tree(connection, job_id)

@@ -86,7 +86,7 @@ class MadeKey(BaseModel):
 def list_keys(
     request: Request, caller: Reader, cursor: inputs.Cursor = None, limit: inputs.Limit = inputs.LIMIT_DEFAULT
 ) -> KeyList:
-    """Give the keys: whose, which role, valid until when, last used."""
+    """Return the keys: whose, which role, valid until when, last used."""
     after = paging.position(cursor, datetime, str)
     with states.of(request).read() as connection:
         rows = store.list_keys(connection, None if after is None else (after[0], after[1]), limit + 1)

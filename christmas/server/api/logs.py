@@ -67,7 +67,7 @@ def get_logs(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=LINES_MAX, description="at most so many")] = LINES_DEFAULT,
 ) -> LogLines:
-    """Give the newest lines of a job and of those below it, with ``after`` the first that came since, or those before.
+    """Return the newest lines of a job and of those below it, with ``after`` the first since then, or those before.
 
     Of a long log a part is looked at: fewer lines than asked for, even none, need not be all.
     """

@@ -27,7 +27,7 @@ class Whoami(BaseModel):
 
 @router.get("/whoami", summary="Whose key it is, and what it may do", responses=responses())
 def whoami(request: Request, caller: Annotated[Caller, Depends(needs(SESSION_USE))]) -> Whoami:
-    """Give user, role, scope and permissions."""
+    """Return user, role, scope and permissions."""
     policy = states.of(request).policy
     return Whoami(
         user=caller.user,
@@ -40,6 +40,6 @@ def whoami(request: Request, caller: Annotated[Caller, Depends(needs(SESSION_USE
 
 @router.get("/openapi.json", summary="This document", response_class=JSONResponse)
 def openapi(request: Request) -> dict[str, Any]:
-    """Give the OpenAPI document; open to everybody."""
+    """Return the OpenAPI document; open to everybody."""
     document: dict[str, Any] = request.app.openapi()
     return document

@@ -41,7 +41,7 @@ def offers(
     query: Annotated[OffersQuery, Query()],
     caller: Annotated[Caller, Depends(needs("products.read"))],
 ) -> models.Offers:
-    """Give all offers of a SKU, the cheapest in stock first; prices are compared within `currency`.
+    """Return all offers of a SKU, the cheapest in stock first; prices are compared within `currency`.
 
     SKUs are equal where their normal forms are: retail price in front and box mark at the end do not count.
     """
@@ -71,7 +71,7 @@ def offers(
 
 
 def _rows(connection: Connection, piece: str, year: int | None, caller: Caller) -> tuple[list[ProductRow], bool]:
-    """Give the offers, and whether there are more than are looked at."""
+    """Return the offers, and whether there are more than are looked at."""
     most = product_lists.OFFERS_MAX
     if year is not None:
         rows = product_lists.offers(connection, piece, year, caller.vendors, limit=most + 1)

@@ -66,7 +66,7 @@ class SuggestionQuery(BaseModel):
 
 @router.get("/products", summary="Products by filters, in pages", responses=responses())
 def find(request: Request, query: Annotated[ProductQuery, Query()], caller: Reader) -> models.ProductPage:
-    """Give a page of products; `next` is the cursor of the page that follows.
+    """Return a page of products; `next` is the cursor of the page that follows.
 
     `more` where more products have the words of `text` than are looked at: then no page has the others.
     """
@@ -87,7 +87,7 @@ def find(request: Request, query: Annotated[ProductQuery, Query()], caller: Read
 
 @router.get("/pieces", summary="Products grouped to pieces, with the best price", responses=responses())
 def pieces(request: Request, query: Annotated[PieceQuery, Query()], caller: Reader) -> models.PieceList:
-    """Give pieces in the order of their first product; `more` where there are more products than were looked at."""
+    """Return pieces in the order of their first product; `more` where there are more products than were looked at."""
     state = states.of(request)
     with state.read() as connection:
         filters = query.filters(state, connection, caller)
@@ -101,7 +101,7 @@ def pieces(request: Request, query: Annotated[PieceQuery, Query()], caller: Read
 
 @router.get("/suggestions", summary="How a text may go on", responses=responses())
 def suggestions(request: Request, query: Annotated[SuggestionQuery, Query()], caller: Reader) -> models.Suggestions:
-    """Give at most 10 words of the products that go on where the text ends."""
+    """Return at most 10 words of the products that go on where the text ends."""
     state = states.of(request)
     with state.read() as connection:
         state.vocabulary.refresh(connection)
@@ -123,7 +123,7 @@ def history(
         Given[Literal["json", "csv"]], Query(description="instead of what the header Accept asks for")
     ] = None,
 ) -> models.History:
-    """Give every change, the oldest first, as JSON or CSV; as JSON also the steps of price and stock."""
+    """Return every change, the oldest first, as JSON or CSV; as JSON also the steps of price and stock."""
     state = states.of(request)
     with state.read() as connection:
         product = _one(connection, name, caller)
@@ -139,7 +139,7 @@ def history(
 
 @router.get("/products/{name:path}", summary="One product", responses=responses(404))
 def get(request: Request, name: ProductName, caller: Reader) -> models.Product:
-    """Give one product by its id or by vendor and key."""
+    """Return one product by its id or by vendor and key."""
     with states.of(request).read() as connection:
         return models.Product.of(_one(connection, name, caller))
 
@@ -154,7 +154,7 @@ def _one(connection: Connection, name: str, caller: Caller) -> ProductRow:
 
 
 def _prefers_csv(request: Request) -> bool:
-    """Say whether a client asks for CSV before JSON."""
+    """Return whether a client asks for CSV before JSON."""
     kinds = [one.partition(";")[0].strip() for one in request.headers.get("accept", "").split(",")]
     return next((kind for kind in kinds if kind in {_CSV, "application/json"}), None) == _CSV
 

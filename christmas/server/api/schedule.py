@@ -99,7 +99,7 @@ class FiringList(BaseModel):
 
 @router.get("/schedules", summary="What is done when", responses=responses())
 def list_schedules(request: Request, caller: Reader) -> ScheduleList:
-    """Give all schedules."""
+    """Return all schedules."""
     state = states.of(request)
     with state.read() as connection:
         rows = changes.planned(connection, state.config.schedules, datetime.now(UTC))
@@ -108,7 +108,7 @@ def list_schedules(request: Request, caller: Reader) -> ScheduleList:
 
 @router.get("/schedules/{name}", summary="One schedule", responses=responses(404))
 def get_schedule(request: Request, name: Name, caller: Reader) -> Schedule:
-    """Give one schedule."""
+    """Return one schedule."""
     state = states.of(request)
     with state.read() as connection:
         rows = changes.planned(connection, state.config.schedules, datetime.now(UTC))
@@ -187,7 +187,7 @@ def list_firings(
     cursor: inputs.Cursor = None,
     limit: inputs.Limit = inputs.LIMIT_DEFAULT,
 ) -> FiringList:
-    """Give a schedule's firings, the newest first; they stay when it is removed."""
+    """Return a schedule's firings, the newest first; they stay when it is removed."""
     before = paging.position(cursor, datetime)
     state = states.of(request)
     with state.read() as connection:

@@ -31,7 +31,7 @@ def prices(
     query: Annotated[StatisticsQuery, Query()],
     caller: Annotated[Caller, Depends(needs("products.read"))],
 ) -> models.Statistics:
-    """Give count, mean, median and standard deviation of a vendor's prices, of a year's, or of both; one is needed."""
+    """Return count, mean, median and standard deviation of the prices of a vendor, a year, or both; one is needed."""
     with states.of(request).read() as connection:
         found = statistics.prices(connection, vendor=query.vendor, year=query.year, vendors=caller.vendors)
     return models.Statistics(items=[models.Prices.of(one) for one in found])

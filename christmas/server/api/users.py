@@ -69,7 +69,7 @@ class AccessLog(BaseModel):
 def list_users(
     request: Request, caller: Reader, cursor: inputs.Cursor = None, limit: inputs.Limit = inputs.LIMIT_DEFAULT
 ) -> UserList:
-    """Give the users with their roles."""
+    """Return the users with their roles."""
     after = paging.position(cursor, str)
     with states.of(request).read() as connection:
         rows = store.list_users(connection, "" if after is None else after[0], limit + 1)
@@ -87,7 +87,7 @@ def remove_user(request: Request, name: UserName, caller: Remover) -> None:
 
 @router.put("/users/{name}/roles/{role}", summary="Give a user a role", status_code=204, responses=responses())
 def bind(request: Request, name: UserName, role: Role, caller: Writer) -> None:
-    """Give a user a role; makes the user where there is none."""
+    """Grant a user a role; makes the user where there is none."""
     state = states.of(request)
     new_keys.check_role(state.config, role)
     with state.begin() as connection:
@@ -111,7 +111,7 @@ def get_access_log(
     cursor: inputs.Cursor = None,
     limit: inputs.Limit = inputs.LIMIT_DEFAULT,
 ) -> AccessLog:
-    """Give every refusal, and every grant of a write, the newest first."""
+    """Return every refusal, and every grant of a write, the newest first."""
     before = paging.position(cursor, int)
     with states.of(request).read() as connection:
         rows = audit_log.page(connection, limit + 1, None if before is None else before[0])

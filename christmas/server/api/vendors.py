@@ -104,7 +104,7 @@ class VendorMetrics(BaseModel):
 
 @router.get("/vendors", summary="All vendors", responses=responses())
 def list_vendors(request: Request, caller: Reader) -> VendorList:
-    """Give the vendors with their numbers, as of at most a minute ago, and their health to whoever may see it."""
+    """Return the vendors with their numbers, as of at most a minute ago, and their health to whoever may see it."""
     state = states.of(request)
     with state.read() as connection:
         counts = state.counts.of(connection, caller.vendors)
@@ -113,7 +113,7 @@ def list_vendors(request: Request, caller: Reader) -> VendorList:
 
 @router.get("/vendors/{vendor}", summary="One vendor", responses=responses(404))
 def get_vendor(request: Request, vendor: inputs.VendorPath, caller: Reader) -> Vendor:
-    """Give one vendor."""
+    """Return one vendor."""
     with states.of(request).read() as connection:
         return _one(connection, request, caller, vendor)
 
@@ -127,7 +127,7 @@ def get_metrics(
         str, Query(pattern=PATTERN, description=f"how far back: 30m, 12h, 7d, at most {report.DAYS_MAX}d")
     ] = "1h",
 ) -> VendorMetrics:
-    """Give durations with their percentiles, counts, and the steps of time to first byte and latency."""
+    """Return durations with their percentiles, counts, and the steps of time to first byte and latency."""
     state, window = states.of(request), report.window(since)
     with state.read() as connection:
         lookup.check_vendor(connection, caller, vendor)
@@ -169,7 +169,7 @@ def _find(
     vendors: Collection[str] | None,
     counts: Mapping[str, VendorCount],
 ) -> list[Vendor]:
-    """Give these vendors, or all that there are."""
+    """Return these vendors, or all that there are."""
     states_ = {row.vendor: row for row in health_store.find(connection, None if vendors is None else list(vendors))}
     names = {*submission.known_vendors(connection, None), *counts, *states_} if vendors is None else set(vendors)
     if not auth.may(request, caller, "health.read"):

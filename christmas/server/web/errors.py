@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def page(request: Request, status: int, title: str, detail: str) -> Response:
-    """Give the page."""
+    """Return the page."""
     return render.page(
         request, getattr(request.state, "caller", None), "error.html", status, title=title, detail=detail
     )

@@ -42,7 +42,7 @@ class Asked(BaseModel):
     page: str = ""
 
     def address(self, **changes: str) -> str:
-        """Give the address of the same search with other parts; its first page unless told otherwise."""
+        """Return the address of the same search with other parts; its first page unless told otherwise."""
         parts = self.model_dump() | {"page": ""} | changes
         query = urlencode([(name, value) for name, value in parts.items() if value])
         return f"/?{query}" if query else "/"

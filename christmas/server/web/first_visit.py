@@ -37,7 +37,7 @@ def page(request: Request, caller: Caller, connection: Connection) -> Response:
 
 @router.get("/first-visit")
 def progress(request: Request, caller: Annotated[Caller, Depends(needs("products.read", page=True))]) -> Response:
-    """Give the same as a part of the page, which asks again and again; it is loaded anew once there is a product."""
+    """Return the same as a part of the page, which asks again and again; it is loaded anew once there is a product."""
     with states.of(request).read() as connection:
         found = readings(connection, caller.vendors)
         arrived = bool(shops.names(connection, caller.vendors))
@@ -48,7 +48,7 @@ def progress(request: Request, caller: Annotated[Caller, Depends(needs("products
 
 
 def readings(connection: Connection, vendors: list[str] | None) -> list[Reading]:
-    """Give the runs that read shops now, or will; the first of them are those that run."""
+    """Return the runs that read shops now, or will; the first of them are those that run."""
     rows = records.find(connection, states=records.OPEN, vendors=vendors, processes_only=True, limit=SHOWN)
     return sorted(map(_reading, rows), key=lambda one: (one.waits, one.vendor))
 

@@ -91,7 +91,7 @@ def piece(
 
 
 def in_order(offers: Sequence[ProductRow]) -> list[ProductRow]:
-    """Give what can be bought first, then the cheapest; what has no price, and what is gone, at the end."""
+    """Return what can be bought first, then the cheapest; what has no price, and what is gone, at the end."""
 
     def rank(one: ProductRow) -> tuple[bool, bool, bool, int, str]:
         price = one.price_minor
@@ -123,7 +123,7 @@ def _past(connection: Connection, offers: Sequence[ProductRow], may_see_jobs: bo
 
 
 def _chart(events: Sequence[Event], currency: str, may_see_jobs: bool) -> dict[str, Any]:
-    """Give what chart.js draws: for each shop its steps, the oldest first; times in seconds since 1970.
+    """Return what chart.js draws: for each shop its steps, the oldest first; times in seconds since 1970.
 
     While a shop asks in another currency its line has a gap; one that never asked in the chart's has no line.
     """

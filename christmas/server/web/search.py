@@ -68,7 +68,7 @@ def search(
 def suggestions(
     request: Request, caller: Annotated[Caller, Depends(needs("products.read", page=True))], q: str = ""
 ) -> Response:
-    """Give what the text may become, as a list for the box."""
+    """Return what the text may become, as a list for the box."""
     state = states.of(request)
     found: list[str] = []
     if q.strip() and len(q) <= filters.TEXT_MAX:
@@ -79,7 +79,7 @@ def suggestions(
 
 
 def find(connection: Connection, vocabulary: Vocabulary, wanted: Wanted, vendors: list[str] | None) -> Results:
-    """Give one page of the pieces that were asked for."""
+    """Return one page of the pieces that were asked for."""
     query = None
     if wanted.text:
         vocabulary.refresh(connection)
@@ -109,7 +109,7 @@ def _page(connection: Connection, chosen: Filters, sort: str, page: int) -> Piec
 
 
 def page_links(asked: Asked, results: Results) -> list[tuple[int, str]]:
-    """Give number and address of the pages around this one, the first and the last; [] where there is only one."""
+    """Return number and address of the pages around this one, the first and the last; [] where there is only one."""
     if results.pages == 1:
         return []
     around = range(max(results.page - 2, 1), min(results.page + 2, results.pages) + 1)

@@ -115,6 +115,6 @@ def _lifetime(state: State) -> timedelta:
 
 
 def _local(target: str) -> str:
-    """Give a path of this server: nobody is led elsewhere."""
+    """Return a path of this server: nobody is led elsewhere."""
     wrong = not target.startswith("/") or target.startswith(("//", "/\\")) or not target.isprintable()
     return "/" if wrong else target

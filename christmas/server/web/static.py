@@ -29,7 +29,7 @@ def mount(app: FastAPI) -> None:
 
 
 def address(name: str) -> str:
-    """Give where a file is served; for templates."""
+    """Return where a file is served; for templates."""
     return f"/static/{_digest(name)}/{name}"
 
 

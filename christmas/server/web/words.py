@@ -28,7 +28,7 @@ _TOP_LEVEL = re.compile(r"_[a-z]{2,4}$")
 
 
 def shop(vendor: str) -> str:
-    """Give a vendor's name for people: ``hallmark_ornaments_com`` is ``Hallmark Ornaments``."""
+    """Return a vendor's name for people: ``hallmark_ornaments_com`` is ``Hallmark Ornaments``."""
     return _TOP_LEVEL.sub("", vendor).replace("_", " ").title()
 
 
@@ -38,7 +38,7 @@ def stock(availability: str | None) -> str:
 
 
 def stock_class(availability: str | None) -> str:
-    """Give the class of the tag around ``stock``."""
+    """Return the class of the tag around ``stock``."""
     return STOCK.get(availability or "unknown", STOCK["unknown"])[1]
 
 
@@ -48,12 +48,12 @@ def box(mark: str | None) -> str:
 
 
 def piece_address(year: int | None, piece: str) -> str:
-    """Give the page of a piece; ``piece`` is a normal form, which needs no quoting."""
+    """Return the page of a piece; ``piece`` is a normal form, which needs no quoting."""
     return f"/pieces/{year or 'unknown'}/{piece}"
 
 
 def is_available(row: ProductRow) -> bool:
-    """Say whether an offer can be bought now, as far as is known."""
+    """Return whether an offer can be bought now, as far as is known."""
     return row.availability in BUYABLE and row.gone_since is None
 
 

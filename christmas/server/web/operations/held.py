@@ -58,7 +58,7 @@ def release(request: Request, caller: Decider, form: Form) -> Response:
 
 @router.post("/discard")
 def discard(request: Request, caller: Decider, form: Form) -> Response:
-    """Give a held change up, or all of a vendor."""
+    """Return a held change up, or all of a vendor."""
     _decide(request, caller, form, held_changes.discard)
     return back("/operations/held", "discarded")
 

@@ -72,7 +72,7 @@ def list_jobs(
 
 @router.get("/live")
 def live_jobs(request: Request, caller: Viewer) -> Response:
-    """Give the part of the list that is looked at again and again."""
+    """Return the part of the list that is looked at again and again."""
     with states.of(request).read() as connection:
         found = _live(connection, caller)
     return render.page(request, caller, "_operations_live.html", live=found)
@@ -86,7 +86,7 @@ def show_job(request: Request, caller: Viewer, job_id: JobId, done: Done | None 
 
 @router.get("/{job_id}/live")
 def live_job(request: Request, caller: Viewer, job_id: JobId) -> Response:
-    """Give the part of a job's page that is looked at again and again until the job has ended."""
+    """Return the part of a job's page that is looked at again and again until the job has ended."""
     return render.page(request, caller, "_operations_job.html", **_details(request, caller, job_id))
 
 
@@ -116,7 +116,7 @@ def _details(request: Request, caller: Caller, job_id: str) -> dict[str, Any]:
 
 
 def _live(connection: Connection, caller: Caller) -> dict[str, Any]:
-    """Give the open jobs as lines of trees, and how many are left out."""
+    """Return the open jobs as lines of trees, and how many are left out."""
     rows = records.find(connection, states=records.OPEN, vendors=caller.vendors, limit=LINES_MAX + 1)
     ids = {row.id for row in rows}
     roots = [row for row in rows if row.parent_id not in ids]
@@ -150,7 +150,7 @@ def lines_of(rows: list[JobRow]) -> list[Line]:
 
 
 def result(job: JobRow) -> str:
-    """Give the outcome in a few words."""
+    """Return the outcome in a few words."""
     outcome = job.outcome or {}
     told = ", ".join(f"{outcome[name]:,} {word}" for name, word in TOLD.items() if outcome.get(name))
     return str(outcome.get("error") or told)

@@ -41,7 +41,7 @@ class Seen(Wanted):
     sees: Callable[[str | None], bool] = lambda _: True
 
     def has(self, line: Line) -> bool:
-        """Say whether a line is to be shown."""
+        """Return whether a line is to be shown."""
         return Wanted.has(self, line) and self.sees(line["vendor"] or None)
 
 
@@ -64,7 +64,7 @@ def more_logs(
     request: Request, caller: Viewer, after: Position = None, before: Position = None, vendor: Vendor = None,
     level: Level = "INFO",
 ) -> Response:  # fmt: skip
-    """Give the lines that have come since a page was made, or earlier ones."""
+    """Return the lines that have come since a page was made, or earlier ones."""
     wanted = Seen(vendor=vendor or None, level=level, sees=caller.sees)
     more = earlier = None
     if before is not None:
@@ -80,7 +80,7 @@ def more_logs(
 def job_logs(
     request: Request, caller: Viewer, job_id: JobId, after: Position = None, before: Position = None
 ) -> Response:
-    """Give a job's lines and those of the jobs below it: the newest, those that have come since, or earlier ones."""
+    """Return a job's lines and those of the jobs below it: the newest, those that have come since, or earlier ones."""
     with states.of(request).read() as connection:
         job = lookup.job(connection, caller, job_id)
         below = {row.id for row in records.tree(connection, job_id)}
@@ -104,7 +104,7 @@ def job_logs(
 
 
 def _until(request: Request, wanted: Wanted, until: str) -> tuple[list[str], str | None]:
-    """Give the newest lines up to an ID, and before which ID to go on; None at the beginning."""
+    """Return the newest lines up to an ID, and before which ID to go on; None at the beginning."""
     with valkey.connect(states.of(request).config) as redis:
         lines, reached = reading.before(redis, wanted, limit=LINES_SHOWN, until=until)
     return [as_text(line) for line in lines], reached
@@ -117,5 +117,5 @@ def _after(request: Request, wanted: Wanted, position: str) -> tuple[list[str], 
 
 
 def _address(way: str, position: str | None, vendor: str, level: str) -> str | None:
-    """Give the address of the lines on one side of a position; None where there are none."""
+    """Return the address of the lines on one side of a position; None where there are none."""
     return position and f"/operations/logs/more?{way}={position}&vendor={vendor}&level={level}"

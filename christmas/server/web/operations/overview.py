@@ -89,7 +89,7 @@ def overview(
 
 @router.get("/now")
 def now(request: Request, caller: Viewer) -> Response:
-    """Give the part of the overview that is looked at again and again."""
+    """Return the part of the overview that is looked at again and again."""
     return render.page(request, caller, "_operations_now.html", **_now(states.of(request), caller))
 
 
@@ -151,7 +151,7 @@ def milliseconds(series: Series | None, metric: str, share: int) -> str:
 
 
 def _chart(measured: Report, series: Series, steps: int) -> dict[str, Any]:
-    """Give the lines of the charts: ``times`` in seconds since 1970, and by metric and percentile milliseconds."""
+    """Return the lines of the charts: ``times`` in seconds since 1970, and by metric and percentile milliseconds."""
     points = {metric: report.chart(measured, series, metric, steps) for metric in CHARTS}
     return {
         "times": [round(point.at.timestamp()) for point in points["ttfb"]],
@@ -163,7 +163,7 @@ def _chart(measured: Report, series: Series, steps: int) -> dict[str, Any]:
 
 
 def _report(state: State, vendors: list[str], back_to: timedelta, steps: int) -> Report | None:
-    """Give what was measured of vendors; None where Redis is away, and the page says so."""
+    """Return what was measured of vendors; None where Redis is away, and the page says so."""
     try:
         return report.read(state.config, back_to, vendors, steps)
     except RedisUnavailable as error:
@@ -172,7 +172,7 @@ def _report(state: State, vendors: list[str], back_to: timedelta, steps: int) ->
 
 
 def _now(state: State, caller: Caller) -> dict[str, Any]:
-    """Give what stands now; ``slots`` None where Redis is away."""
+    """Return what stands now; ``slots`` None where Redis is away."""
     measured = _report(state, [], HOUR, 1)
     return {
         "gauges": gauges.read(state.engine, datetime.now(UTC), caller.vendors),
