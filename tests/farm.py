@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
-import sys
+import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 from sqlalchemy import Engine, make_url
@@ -31,6 +34,7 @@ from christmas.demo.server import DemoServer
 from christmas.jobs import records, submission
 from christmas.jobs.process_id import is_dead as process_is_dead
 from christmas.jobs.records import JobRow
+from tests import warm
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 90
@@ -38,6 +42,7 @@ START_SECONDS = 90
 PATIENCE = 3
 SERVICES = ("integrator", "scheduler", "server")
 Key = tuple[str, str]
+Process = subprocess.Popen[bytes] | warm.Process
 # One at a time changes the variables of this process.
 ENVIRONMENT = Lock()
 
@@ -97,7 +102,7 @@ class Answer:
 class Service:
     """One process and what it has printed."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     log_path: Path
 
     @property
@@ -184,6 +189,9 @@ class Farm:
 
     @property
     def engine(self) -> Engine:
+        url = make_url(self.config.database_url)
+        if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+            _copy_catalog(Path(url.database or ""))
         engine = database.open_engine(self.config.database_url)
         database.upgrade(engine)
         return engine
@@ -224,16 +232,16 @@ class Farm:
 
     def start(self, *command: str, cwd: Path = ROOT, **variables: str) -> Service:
         """Start ``python -m christmas COMMAND`` without waiting for anything."""
-        return self._started([sys.executable, "-m", "christmas", *command], cwd, variables)
+        return self._started(command, cwd, variables)
 
     def node(
         self, *options: str, wait: bool = True, cwd: Path = ROOT, command: list[str] | None = None, **variables: str
     ) -> Node:
-        """Start a node of its own name and port; it answers when this returns."""
-        port = free_port()
+        """Start a node of its own name and port, or what ``command`` says instead; it answers when this returns."""
+        port, key = free_port(), self.key(user="tester")
         variables = {"CHRISTMAS__NODE__PORT": str(port), "CHRISTMAS__NODE__NAME": f"node-{port}", **variables}
-        service = self._started(command or [sys.executable, "-m", "christmas", "node", *options], cwd, variables)
-        node = Node(service.process, service.log_path, port, self.key(user="tester"))
+        service = self._started(("node", *options), cwd, variables, command)
+        node = Node(service.process, service.log_path, port, key)
         self.services[-1] = node
         if wait:
             until(lambda: self._answers(node), START_SECONDS, f"the start of the node ({node.log_path})")
@@ -258,10 +266,7 @@ class Farm:
 
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run ``christmas COMMAND`` to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "christmas", *command],
-            env=self.environment(**variables), cwd=ROOT, capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
+        return warm.run("christmas", *command, environment=self.environment(**variables))
 
     def close(self) -> None:
         for service in self.services:
@@ -283,12 +288,39 @@ class Farm:
         except urllib.error.URLError:
             return False
 
-    def _started(self, command: list[str], cwd: Path, variables: dict[str, str]) -> Service:
+    def _started(
+        self, christmas: Sequence[str], cwd: Path, variables: dict[str, str], command: list[str] | None = None
+    ) -> Service:
         log_path = self.folder / f"service-{len(self.services)}.log"
+        environment = self.environment(**variables)
+        process: Process
         with log_path.open("wb") as log:
-            process = subprocess.Popen(
-                command, env=self.environment(**variables), cwd=cwd, stdout=log, stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+            if command is None:
+                process = warm.start("christmas", *christmas, environment=environment, cwd=cwd, output=log)
+            else:
+                process = subprocess.Popen(
+                    command, env=environment, cwd=cwd, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )  # fmt: skip
         self.services.append(Service(process, log_path))
         return self.services[-1]
+
+
+def _copy_catalog(path: Path) -> None:
+    """Make a new catalog, which takes no migration of its own; unless another process just makes one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_name(f"{path.name}-{uuid4().hex}")
+    whole.write_bytes(_empty_catalog())
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(whole)
+    whole.unlink()
+
+
+@cache
+def _empty_catalog() -> bytes:
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "catalog.db"
+        engine = database.open_engine(f"sqlite:///{path}")
+        database.upgrade(engine)
+        engine.dispose()
+        return path.read_bytes()
