@@ -112,7 +112,7 @@ def _card(shop: Shop, offer: Offer) -> str:
     prices = _prices(offer) if low else ""
     return (
         f'<article class="card"{ids}><figure class="card-figure"><a class="card-figure__link" href="{offer.path}">'
-        f'<img class="card-image" src="/thumb/{offer.number}.jpg" alt=""></a></figure><div class="card-body">'
+        f'<img class="card-image" src="/thumb/{offer.key}.svg" alt=""></a></figure><div class="card-body">'
         f'<h4 class="card-title"><a href="{offer.path}">{escape(offer.name)}</a></h4>'
         f'<div class="card-text" data-test-info-type="price">{prices}</div>{button}</div></article>'
     )
@@ -175,7 +175,7 @@ def _json_ld(shop: Shop, offer: Offer) -> str:
         "sku": escape(offer.sku),
         "url": url,
         "brand": {"@type": "Brand", "name": "Hallmark"},
-        "image": f"{shop.base_url}/images/{offer.number}.jpg",
+        "image": f"{shop.base_url}/images/{offer.key}.svg",
         "offers": {
             "@type": "Offer",
             "priceCurrency": "USD",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from christmas.demo import bigcommerce, shift4shop
+from christmas.demo.drawings import drawing
 from christmas.demo.faults import CHALLENGE, HUGE_BYTES
 from christmas.demo.shops import KINDS, Hit, Shop
 
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from christmas.demo.shops import Kind
 
 _REASONS = {200: "OK", 302: "Found", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests", 503: "Unavailable"}
+_TYPES = {"txt": "text/plain", "svg": "image/svg+xml"}
 # A shop whose answers wait looks so often whether they still have to.
 LOOK_SECONDS = 0.05
 _S4_LISTING = re.compile(r"/(\d{4})_c_\d+(?:-(\d+)-\d+)?\.html")
 _S4_PRODUCT = re.compile(r"_p_(\d+)\.html")
 _BC_LISTING = re.compile(r"/(\d{4})-hallmark-ornaments/")
 _BC_PRODUCT = re.compile(r"/.*-(\d+)/")
+_PHOTO = re.compile(r"/(?:images|thumb)/(years/)?(\d+)\.svg")
 
 
 def page(shop: Shop, target: str) -> str | None:
@@ -45,11 +48,21 @@ def _healthy_page(shop: Shop, target: str) -> str | None:
         return shop.robots
     if parts.path == "/sitemap.xml":
         return _sitemap(shop)
+    if match := _PHOTO.fullmatch(parts.path):
+        return _photo(shop, match[2], of_year=match[1] is not None)
     if parts.path == "/":
         return shift4shop.home(shop) if shop.kind.platform == "shift4shop" else bigcommerce.home(shop)
     if shop.kind.platform == "shift4shop":
         return _shift4shop(shop, parts.path, query)
     return _bigcommerce(shop, parts.path, query)
+
+
+def _photo(shop: Shop, number: str, *, of_year: bool) -> str | None:
+    """Draw an ornament by its key, or the first one of a year."""
+    if not of_year:
+        sold = shop.number_of_key(number)
+        return None if sold is None else drawing(shop.ornament(sold))
+    return drawing(shop.ornament(shop.numbers(int(number))[0])) if int(number) in shop.release_years() else None
 
 
 def _kind_of(shop: Shop, target: str) -> PageKind:
@@ -195,7 +208,7 @@ class _Connection(asyncio.Protocol):
         text = page(self.shop, target)
         status = 404 if text is None else 200
         body = (text if text is not None else "<html><body><h1>Page not found</h1></body></html>").encode()
-        kind = "text/plain" if target == "/robots.txt" else "text/html; charset=utf-8"
+        kind = _TYPES.get(target.rpartition(".")[2] if text is not None else "", "text/html; charset=utf-8")
         send = partial(self._send, status, b"" if method == "HEAD" else body, target, agent)
         send = partial(send, {"Content-Type": kind}, length=len(body))
         if delay_seconds := self.shop.delay_seconds * (self.shop.breakage.delay_factor if self.shop.breakage else 1):

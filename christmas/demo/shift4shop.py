@@ -48,7 +48,7 @@ def year_index(shop: Shop) -> str:
     years = shop.release_years()
     if shop.kind.marks_boxes:
         links = "".join(
-            f'<li><a href="{year_path(y)}"><img src="/thumb/{y}.jpg" alt="{y} Keepsake Ornaments"></a></li>'
+            f'<li><a href="{year_path(y)}"><img src="/thumb/years/{y}.svg" alt="{y} Keepsake Ornaments"></a></li>'
             for y in years
         )
         body = f'<ul class="columns-5">{links}</ul>'
@@ -108,7 +108,7 @@ def _item(shop: Shop, offer: Offer) -> str:
             f'<span class="sale-price">{money(offer.price_minor or 0)}</span>'
         )
     return (
-        f'<div class="product-item"{number}><div class="img"><a href="{offer.path}"><img src="/thumb/{offer.key}.jpg">'
+        f'<div class="product-item"{number}><div class="img"><a href="{offer.path}"><img src="/thumb/{offer.key}.svg">'
         f'</a></div><div class="name"><a href="{offer.path}">{escape(offer.name)}</a></div>'
         f'<div class="price">{price}</div><div class="status"><div class="availability">'
         f"{_STOCK[offer.availability][1]}</div></div></div>\n"
@@ -195,7 +195,7 @@ def _json_ld(shop: Shop, offer: Offer) -> str:
         "name": escape(offer.name),
         "sku": offer.sku,
         "brand": {"@type": "Brand", "name": "Hallmark"},
-        "image": f"{shop.base_url}/images/{offer.key}.jpg",
+        "image": f"{shop.base_url}/images/{offer.key}.svg",
         "url": shop.base_url + offer.path,
     }
     if offer.price_minor is not None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from christmas.demo.breakages import Breakage
     from christmas.demo.faults import Fault
+    from christmas.demo.ornaments import Ornament
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +142,16 @@ class Shop:
 
     def offer(self, number: int) -> Offer:
         """Return what one ornament costs here now."""
-        added = next((year for year, numbers in self._added.items() if number in numbers), None)
-        offer = _offer(self.kind, number, self.seed, self.years, added)
+        offer = _offer(self.kind, self.ornament(number), self.seed)
         changed = self._changes.get(number)
         offer = replace(offer, **changed) if changed else offer
         return _on_sale(offer, self._sale_percent) if self._sale_percent else offer
+
+    def ornament(self, number: int) -> Ornament:
+        """Return the ornament of a number, with the release year that this shop sells it under."""
+        one = ornament(number, self.seed, self.years)
+        added = next((year for year, numbers in self._added.items() if number in numbers), None)
+        return one if added is None else replace(one, year=added)
 
     def shown(self, number: int) -> Offer:
         """Return what listings and product pages show of one ornament: its offer, unless the shop is broken."""
@@ -276,10 +282,8 @@ def _on_sale(offer: Offer, percent: int) -> Offer:
     return replace(reduced, list_price_minor=offer.price_minor)
 
 
-def _offer(kind: Kind, number: int, seed: int, years: int, added: int | None = None) -> Offer:
-    one = ornament(number, seed, years)
-    if added is not None:
-        one = replace(one, year=added)
+def _offer(kind: Kind, one: Ornament, seed: int) -> Offer:
+    number = one.number
     chance = crc32(f"{kind.vendor}{seed}{number}".encode())
     name, sku = f"{one.year} {one.title}", one.sku
     if kind.marks_boxes and number % 9 == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import subprocess
 import sys
 import urllib.error
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from christmas.demo.faults import CHALLENGE, Fault
 from christmas.demo.server import DemoServer, page
@@ -167,6 +169,39 @@ def test_robots_and_sitemap(shop: Shop) -> None:
     assert body_of(shop, "/robots.txt").startswith(b"User-agent: *")
     sitemap = body_of(shop, "/sitemap.xml").decode()
     assert all(f"<loc>{shop.base_url}{offer.path}</loc>" in sitemap for offer in shop.truth().values())
+
+
+def test_every_photo_is_a_drawing_of_its_own_ornament(server: DemoServer) -> None:
+    drawn: dict[int, bytes] = {}
+    for shop in server.shops.values():
+        for generation in shop.kind.generations:
+            shop.set_generation(generation)
+            offer = shop.offer(shop.first)
+            pages = [body_of(shop, path).decode() for path in (shop.kind.year_index, offer.path, *_listings(shop))]
+            for photo in set(re.findall(r"/(?:images|thumb)/[^\"]+", "".join(pages))):
+                assert body_of(shop, photo).startswith(b"<svg"), photo
+        for number in shop.numbers():
+            drawing = body_of(shop, f"/images/{shop.offer(number).key}.svg")
+            assert drawn.setdefault(number, drawing) == drawing  # the same in every shop
+    assert len(set(drawn.values())) == len(drawn) >= 399
+    assert max(map(len, drawn.values())) < 2_000
+    assert all(etree.fromstring(drawing).tag == "{http://www.w3.org/2000/svg}svg" for drawing in drawn.values())
+
+
+def test_photos_are_sent_as_svg(shop: Shop) -> None:
+    with urllib.request.urlopen(f"{shop.base_url}/images/{shop.offer(shop.first).key}.svg") as response:
+        assert response.headers["Content-Type"] == "image/svg+xml"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{shop.base_url}/images/1.svg")
+    assert caught.value.code == 404
+    caught.value.close()
+
+
+def _listings(shop: Shop) -> list[str]:
+    index = shop.kind.year_index
+    return [
+        year.url.removeprefix(shop.base_url) for year in read_year_index(body_of(shop, index), shop.base_url + index)
+    ]
 
 
 def test_an_unknown_generation_is_refused(shop: Shop) -> None:

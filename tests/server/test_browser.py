@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from christmas.catalog import held_changes
+from christmas.catalog.writing import store
 from christmas.db import database
+from christmas.demo.server import DemoServer
 from christmas.jobs import schedules
 from christmas.platforms.browser import find_browser
 from tests.server import filled
@@ -19,6 +21,7 @@ from tests.server.running import Server
 pytestmark = pytest.mark.skipif(
     not find_browser(""), reason="needs Chromium, which .ci/run installs (apt install chromium)"
 )
+SUNKEN = {"light": "rgb(241, 238, 231)", "dark": "rgb(37, 42, 39)"}
 PHONE = {"width": 360, "height": 740}
 PIECE = f"/pieces/{filled.YEAR}/{filled.PIECE}"
 COLLECTORS = ("/", "/?q=frosty", "/?q=nothingatall", PIECE, "/years", f"/years/{filled.YEAR}", "/changes", "/sign-in")
@@ -134,6 +137,28 @@ def test_everybody_can_use_it(browser: Browser, own: Server, path: str) -> None:
             assert findings(page) == [], scheme
             assert overflow(page) <= 0, scheme
             assert page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_photo_that_fails_becomes_the_placeholder(browser: Browser, own: Server, scheme: str) -> None:
+    context = browser.new_context(base_url=own.url, color_scheme=scheme)
+    with DemoServer(size=30) as shops:
+        shop = shops.shops["ornament_shop_com"]
+        photo = f"{shop.base_url}/images/{shop.offer(shop.first).key}.svg"
+        there, missing = (filled.made_up(filled.VENDORS[0], number) for number in (1, 2))
+        there.image_url, missing.image_url = photo, f"{shop.base_url}/images/1.svg"
+        there.read_at = missing.read_at = filled.NOW
+        with database.begin(own.engine) as connection:
+            store.write(connection, [there, missing], job_id=filled.RUN, now=filled.NOW)
+        context.add_cookies([{"name": "christmas_session", "value": own.sign_in(), "url": own.url}])
+        page = context.new_page()
+        for item, expected in ((there, photo), (missing, "/no-photo.svg")):
+            page.goto(f"/?q={item.sku}")
+            image = page.locator(".piece img").first
+            expect(image).to_have_attribute("src", re.compile(f"{re.escape(expected)}$"))
+            page.wait_for_function("document.querySelector('.piece img').naturalWidth > 0")
+        assert image.evaluate("image => getComputedStyle(image).backgroundColor") == SUNKEN[scheme]
+    context.close()
 
 
 def test_without_javascript(browser: Browser, own: Server) -> None:
