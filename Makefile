@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { command -v $$p; break; }; done)
 
-.PHONY: help run live test test-unit test-long lint bench lock clean
+.PHONY: help run live test test-unit test-long lint docs bench lock clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
@@ -38,6 +38,10 @@ lint: $(VENV)/.installed-test ## ruff, mypy and the import contracts
 	$(BIN)/ruff format --check -q .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.installed-test ## build the documentation as a site: build/docs/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/docs/index.html
 
 bench: $(VENV)/.installed-test ## measure against the goals (QUICK=1 in some minutes); writes bench.json
 	$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick)

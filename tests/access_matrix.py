@@ -1,23 +1,25 @@
-"""The tables of docs/access.md, made from the policy and the code: ``python -m tests.access_matrix`` writes them."""
+"""The tables of docs/permissions.md, made from the policy and the code."""
 
 from __future__ import annotations
 
-import re
+import warnings
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
-import christmas.catalog
+import christmas
 from christmas.config import Config
 from christmas.node.guard import OTHER, PERMISSIONS
 from christmas.policy import rules
 from christmas.policy.rights import TABLES, USED_COLUMN
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "access.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "permissions.md"
 POLICY = rules.load(Config())
 ACTIONS = ("read", "write", "delete")
 ANYTHING_ELSE = "anything else"
+# Importing these starts something, or needs an environment of its own.
+WITHOUT_BINDINGS = ("christmas.__main__", "christmas.settings", "christmas.db.migrations", "christmas.demo.__main__")
 
 
 def endpoints() -> dict[str, str]:
@@ -45,30 +47,22 @@ def tables() -> str:
 
 
 def functions() -> str:
-    """Return each permission with the functions of the catalog that are bound to it, and who has it."""
+    """Return each permission with the functions that are bound to it, and which service has it."""
     bound: dict[tuple[str, str], list[str]] = {}
-    for found in iter_modules(christmas.catalog.__path__):
-        if found.ispkg:
+    for found in walk_packages(christmas.__path__, "christmas."):
+        if found.name.startswith(WITHOUT_BINDINGS):
             continue
-        module = import_module(f"christmas.catalog.{found.name}")
+        with warnings.catch_warnings(action="ignore"):  # Twisted's, of its own parts
+            module = import_module(found.name)
         for name, function in vars(module).items():
             binding = getattr(function, "binding", None)
-            if binding and function.__module__ == module.__name__ and not name.startswith("_"):
-                bound.setdefault(binding, []).append(f"`{found.name}.{name}`")
+            if binding and function.__module__ == found.name and not name.startswith("_"):
+                bound.setdefault(binding, []).append(f"`{found.name.removeprefix('christmas.')}.{name}`")
     rows = []
     for binding, names in sorted(bound.items()):
         allowed = [f"`{subject}`" for subject in POLICY.subjects() if POLICY.allows(subject, *binding)]
-        rows.append([f"`{'.'.join(binding)}`", ", ".join(sorted(names)), ", ".join(allowed) or "nobody"])
-    return _table(["permission", "functions", "who, besides the database's owner"], rows)
-
-
-def document(text: str) -> str:
-    """Return the document with its tables as they must be."""
-    for mark, table in (("matrix", matrix()), ("tables", tables()), ("functions", functions())):
-        between = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
-        text, count = between.subn(lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text)
-        assert count == 1, f"{DOCUMENT} has no marks {mark}"
-    return text
+        rows.append([f"`{'.'.join(binding)}`", ", ".join(sorted(names)), ", ".join(allowed) or "-"])
+    return _table(["permission", "functions", "subjects, besides the owner of the database"], rows)
 
 
 def _actions(subject: str, table: str) -> str:
@@ -85,7 +79,3 @@ def _yes(allowed: bool) -> str:
 def _table(head: list[str], rows: Iterable[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-if __name__ == "__main__":
-    DOCUMENT.write_text(document(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,8 +1,7 @@
-"""The README's table of routes, made from the application: ``python -m tests.routes`` writes it."""
+"""The table of routes in docs/routes.md, made from the application."""
 
 from __future__ import annotations
 
-import re
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,6 @@ from christmas.config import Config
 from christmas.policy import rules as policy
 from christmas.server import app, openapi
 
-README = Path(__file__).parents[1] / "README.md"
 EVERYBODY = "everybody"
 
 
@@ -47,15 +45,3 @@ def table() -> str:
                 f"| `{method} {route.path}` | {f'`{permission}`' if permission else ''} | {roles(permission)} |"
             )
     return "\n".join(rows)
-
-
-def document(text: str) -> str:
-    """Return the README with the table as it must be."""
-    between = re.compile(r"(<!-- routes -->\n).*?(<!-- /routes -->)", re.DOTALL)
-    text, count = between.subn(lambda found: f"{found[1]}{table()}\n{found[2]}", text)
-    assert count == 1, "the README has no marks"
-    return text
-
-
-if __name__ == "__main__":
-    README.write_text(document(README.read_text(encoding="utf-8")), encoding="utf-8")

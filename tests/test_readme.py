@@ -1,4 +1,4 @@
-"""The README is true: its commands run, its tables are what the code says."""
+"""The commands of README and tutorial run as they are written."""
 
 import json
 import os
@@ -10,42 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from christmas import config
 from tests.farm import Farm, until
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXTS = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/tutorial.md")]
 BIN = Path(sys.executable).parent
-
-
-def configuration_table() -> str:
-    """Return the table of keys as the README must show it."""
-    rows = ["| key | default | meaning |", "| --- | --- | --- |"]
-    for key, default, meaning in config.documentation():
-        shown = f"`{default}`" if default else ""
-        rows.append(f"| `{key}` | {shown} | {meaning} |")
-    return "\n".join(rows)
-
-
-def between(mark: str) -> str:
-    return README.partition(f"<!-- {mark} -->")[2].partition(f"<!-- /{mark} -->")[0].strip()
-
-
-def test_every_key_is_documented_as_the_code_describes_it() -> None:
-    assert between("keys") == configuration_table()
-
-
-def test_the_benchmark_table_is_a_full_one() -> None:
-    table = between("bench")
-    for words in ("12 a page", "24 a page", "100 a page", "bare Scrapy spider", "SQLite, new", "1,000,000 keys"):
-        assert words in table
-
-
-def test_the_table_of_sizes_is_a_full_one() -> None:
-    text = (ROOT / "docs" / "DEPLOY.md").read_text(encoding="utf-8")
-    table = text.partition("<!-- sizes -->")[2].partition("<!-- /sizes -->")[0]
-    for service in ("node", "scheduler", "server", "PostgreSQL", "Valkey", "run: listings", "run: product pages"):
-        assert f"| {service}" in table
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +30,11 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return variables
 
 
-def commands(mark: str = "sh") -> list[str]:
-    return re.search(rf"```{mark}\n(.*?)```", README, re.DOTALL)[1].splitlines()  # type: ignore[index]
+def commands(title: str = "with the demonstration") -> list[str]:
+    """Return the commands in the blocks of that title, each once."""
+    blocks = [re.findall(rf'```sh title="{title}"\n(.*?)```', text, re.DOTALL) for text in TEXTS]
+    assert all(blocks), f"a page has no block {title}"
+    return list(dict.fromkeys(line for found in blocks for block in found for line in block.splitlines()))
 
 
 @pytest.mark.parametrize("command", commands())
@@ -77,7 +49,7 @@ def test_the_commands_beside_a_running_system(farm: Farm) -> None:
     del farm.variables["CHRISTMAS__SCHEDULES"]  # those that come with christmas
     farm.start("up", CHRISTMAS__NODE__PORT="0")
     until(lambda: "Everything runs" in farm.services[0].log, 30, "the start")
-    for command in commands("sh up"):
+    for command in commands("in another shell"):
         done = farm.run(*shlex.split(command)[1:])
         assert done.returncode == 0, (command, done.stderr, farm.services[0].log)
         assert done.stdout.strip(), command
@@ -89,12 +61,3 @@ def test_products_as_data(demonstration: dict[str, str], tmp_path: Path) -> None
     rows = json.loads(done.stdout)
     assert len(rows) == 300
     assert re.fullmatch(r"\d+\.\d\d", rows[0]["price"])
-
-
-@pytest.mark.integration
-def test_every_command_is_named_in_the_readme() -> None:
-    done = subprocess.run([BIN / "christmas", "--help"], capture_output=True, text=True, check=True)
-    names = set(re.findall(r"^│ (\w+) ", done.stdout, re.MULTILINE)) - {"Usage"}
-    assert {"demo", "live", "vendors", "products", "history", "read", "db", "doctor"} <= names
-    for name in names:
-        assert name in README

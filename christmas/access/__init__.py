@@ -1,1 +1,1 @@
-"""Who may do what: roles and permissions from a policy, keys that prove who asks."""
+"""Who calls, and may they: API keys, sessions, rate limits, access log."""

@@ -1,1 +1,1 @@
-"""The auditor: whether what a run has read can be believed, and how its vendor is. Pure: no clock, no database."""
+"""Whether a run can be trusted: verdicts, price movements, quarantine."""

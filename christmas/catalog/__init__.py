@@ -1,1 +1,1 @@
-"""The SQL store: keys and listings, products and their changes, and the record of every run."""
+"""Products, their changes and prices over time, vendors, offers."""

@@ -1,1 +1,1 @@
-"""The groups of the ``christmas`` command."""
+"""Every command of ``christmas``."""

@@ -1,1 +1,1 @@
-"""The database: engine, tables, types, what differs between dialects, and migrations."""
+"""The database: tables, types, dialects, permissions, migrations."""

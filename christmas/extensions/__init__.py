@@ -1,1 +1,1 @@
-"""Scrapy extensions: they listen to signals."""
+"""Scrapy extensions: run report, metrics, logs."""

@@ -1,1 +1,1 @@
-"""Whether a service lives and is ready."""
+"""Whether a service is alive and ready."""

@@ -1,4 +1,7 @@
-"""Jobs with dot notation: ``jobs.integrator.sync_links(vendor="ornament_shop_com", year=1998).submit()``."""
+"""Definitions, submission, queue, schedules and hooks of jobs.
+
+``jobs.integrator.sync_links(vendor="ornament_shop_com", year=1998).submit()`` submits one.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Central logs: JSON lines with service, node, job and vendor, on stdout and in one capped stream in Redis.
+"""JSON lines of every process, on stdout and in one capped stream in Redis.
 
 ``set_up`` is for services; a spider process has ``christmas.extensions.logs``, because Scrapy sets up its own.
 """

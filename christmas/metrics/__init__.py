@@ -1,1 +1,1 @@
-"""Histograms and counts per vendor and minute in Redis."""
+"""Latency, counts and queues over time, in Redis and for Prometheus."""

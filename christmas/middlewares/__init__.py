@@ -1,1 +1,1 @@
-"""Scrapy downloader middlewares: they touch requests and responses."""
+"""Scrapy downloader middlewares: politeness, timing, lease."""

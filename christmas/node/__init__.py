@@ -1,1 +1,1 @@
-"""What christmas adds to Scrapyd: the jobs table as its queue, access control, and eggs in the database."""
+"""Scrapyd with the jobs table as its queue, and with access control."""

@@ -1,1 +1,1 @@
-"""One base spider per shop platform, and Integration, the base of them all."""
+"""One base spider per shop platform, and the stages of a run."""

@@ -1,1 +1,1 @@
-"""Who may do what: rules from the policy file, and what a caller has of them."""
+"""Who may do what: roles, permissions, resources; pure."""

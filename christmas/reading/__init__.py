@@ -1,1 +1,1 @@
-"""From a page's bytes to facts: pure functions without Scrapy, clock or I/O."""
+"""From a page's bytes to facts: pure, without Scrapy, clock or I/O."""

@@ -1,1 +1,1 @@
-"""The server: the API under ``/api/v1`` and the web page, for collectors and operators."""
+"""Web pages and API."""

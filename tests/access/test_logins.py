@@ -1,4 +1,4 @@
-"""PostgreSQL logins of their own for a node and for a spider, as docs/access.md describes them."""
+"""PostgreSQL logins of their own for a node and for a spider, as docs/permissions.md describes them."""
 
 from __future__ import annotations
 

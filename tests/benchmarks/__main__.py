@@ -15,10 +15,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--quick", action="store_true", help="small, as a guard of ratios")
     parser.add_argument("--only", choices=GROUPS, help="one group of figures")
-    parser.add_argument("--readme", action="store_true", help="put the last bench.json into the documents and end")
+    parser.add_argument("--documents", action="store_true", help="put the last bench.json into the documents and end")
     arguments = parser.parse_args()
-    if arguments.readme:
-        into_documents(Path("bench.json"), Path("README.md"), Path("docs/DEPLOY.md"))
+    if arguments.documents:
+        into_documents(Path("bench.json"), Path("docs/measured.md"), Path("docs/deployment.md"))
         return
     quick = arguments.quick
     groups = {

@@ -92,13 +92,13 @@ def show(measured: Sequence[Figure | Size], path: Path, *, keep: bool) -> None:
     path.write_text(json.dumps(list(rows.values()), indent=1) + "\n", encoding="utf-8")
 
 
-def into_documents(source: Path, readme: Path, deploy: Path) -> None:
+def into_documents(source: Path, measured: Path, deployment: Path) -> None:
     """Put the figures of ``bench.json`` into one document and the sizes into the other."""
     found = json.loads(source.read_text(encoding="utf-8"))
     figures = {one["figure"]: _row(one) for one in found if "goal" in one}
     sizes = {one["figure"]: f"| {' | '.join(_cells(one))} |" for one in found if "load" in one}
-    _put(readme, "bench", ("figure", "value", "versus", "ratio", "goal", "met"), figures)
-    _put(deploy, "sizes", ("service", "idle MB", "idle CPU", "load MB (peak)", "load CPU", "load was"), sizes)
+    _put(measured, "bench", ("figure", "value", "versus", "ratio", "goal", "met"), figures)
+    _put(deployment, "sizes", ("service", "idle MB", "idle CPU", "load MB (peak)", "load CPU", "load was"), sizes)
 
 
 def _put(path: Path, mark: str, columns: tuple[str, ...], rows: dict[str, str]) -> None:

@@ -23,7 +23,7 @@ After.
 def measured(tmp_path: Path) -> Path:
     """Return a folder with both documents and what was measured."""
     (tmp_path / "README.md").write_text(README)
-    (tmp_path / "DEPLOY.md").write_text("# Sizes\n<!-- sizes -->\n<!-- /sizes -->\nEnd.\n")
+    (tmp_path / "deployment.md").write_text("# Sizes\n<!-- sizes -->\n<!-- /sizes -->\nEnd.\n")
     rows = [
         against("quick", [2.0, 1.0, 3.0], "s", 4.0, 1, more_is_better=False),
         Size("node", 89.4, 0.0046, 95.6, 0.0341, "8 runs"),
@@ -35,11 +35,11 @@ def measured(tmp_path: Path) -> Path:
 
 def test_each_table_gets_its_own_rows_and_keeps_the_others(measured: Path) -> None:
     for _ in range(2):  # doing it again changes nothing
-        into_documents(measured / "bench.json", measured / "README.md", measured / "DEPLOY.md")
+        into_documents(measured / "bench.json", measured / "README.md", measured / "deployment.md")
         assert (measured / "README.md").read_text() == README.replace(
             "| quick | 9 s |  |  |  |  |", "| quick | 2 s | 4 | 0.50 | 1 | yes |"
         )
-        assert (measured / "DEPLOY.md").read_text() == (
+        assert (measured / "deployment.md").read_text() == (
             "# Sizes\n<!-- sizes -->\n"
             "| service | idle MB | idle CPU | load MB (peak) | load CPU | load was |\n"
             "| --- | --- | --- | --- | --- | --- |\n"
@@ -50,7 +50,7 @@ def test_each_table_gets_its_own_rows_and_keeps_the_others(measured: Path) -> No
 
 
 def test_a_document_without_marks_is_left_alone(measured: Path) -> None:
-    (measured / "DEPLOY.md").write_text("nothing\n")
+    (measured / "deployment.md").write_text("nothing\n")
     with pytest.raises(SystemExit, match="has no marks <!-- sizes -->"):
-        into_documents(measured / "bench.json", measured / "README.md", measured / "DEPLOY.md")
-    assert (measured / "DEPLOY.md").read_text() == "nothing\n"
+        into_documents(measured / "bench.json", measured / "README.md", measured / "deployment.md")
+    assert (measured / "deployment.md").read_text() == "nothing\n"

@@ -15,7 +15,7 @@ from tests.container.image import ROOT
 PATH = ROOT / "docker-compose.yml"
 # ${NAME:?what to do where it is not set} and ${NAME:-default}; other forms are not used.
 VARIABLE = re.compile(r"\$\{(\w+):([?-])([^}]+)\}")
-# What .env holds; docs/DEPLOY.md makes one.
+# What .env holds; docs/deployment.md makes one.
 ENV = {
     "POSTGRES_PASSWORD": "of-postgresql", "VALKEY_PASSWORD": "of-valkey",
     "CHRISTMAS__CONTACT_URL": "mailto:you@example.org",

@@ -1,4 +1,4 @@
-"""docs/DEPLOY.md as data: its blocks by the words behind the three ticks."""
+"""docs/deployment.md as data: its blocks by the words behind the three ticks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cache
 
 from tests.container.image import ROOT
 
-PATH = ROOT / "docs" / "DEPLOY.md"
-BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PATH = ROOT / "docs" / "deployment.md"
+BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @cache

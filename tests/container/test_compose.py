@@ -96,7 +96,7 @@ def test_what_is_not_set_stops_the_start_and_says_what_to_do() -> None:
     found = VARIABLE.findall(text)
     asked = [(name, why) for name, kind, why in found if kind == "?"]
     assert {name for name, _ in asked} == set(ENV)
-    assert all("docs/DEPLOY.md" in why or ".env" in why for _, why in asked)
+    assert all("docs/deployment.md" in why or ".env" in why for _, why in asked)
     assert len(found) == len(re.findall(r"(?<!\$)\$\{", text))
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert ".env" in ignored

@@ -1,4 +1,4 @@
-"""What docs/DEPLOY.md says to do with the database is done, word for word: logins, keys, backup, restore."""
+"""What docs/deployment.md says to do with the database is done, word for word: logins, keys, backup, restore."""
 
 from __future__ import annotations
 

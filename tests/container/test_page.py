@@ -1,4 +1,4 @@
-"""docs/DEPLOY.md is true: what it names exists, its unit files are valid, its commands are commands."""
+"""docs/deployment.md is true: what it names exists, its unit files are valid, its commands are commands."""
 
 from __future__ import annotations
 

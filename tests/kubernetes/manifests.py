@@ -84,7 +84,7 @@ def secrets_referenced(objects: list[Object]) -> set[tuple[str, str]]:
 
 
 def secrets_made(overlay: str) -> set[tuple[str, str]]:
-    """Return name and key of every Secret that the commands for an overlay in docs/DEPLOY.md make."""
+    """Return name and key of every Secret that the commands for an overlay in docs/deployment.md make."""
     text = page.blocks("sh")[overlay]
     services = re.search(r"for service in (.*);", text)
     assert services, "the loop over the services' keys"

@@ -9,7 +9,7 @@ from tests.server import filled
 from tests.server.chromium import chromium, window
 from tests.server.running import serving
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "pictures"
 WIDTH = 1100
 # Each with its height in pixels.
 PAGES = {

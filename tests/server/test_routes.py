@@ -67,11 +67,6 @@ def test_what_is_open_is_on_the_list() -> None:
     assert {name for name, (_, _, permission) in zip(NAMES, ALL, strict=True) if permission is None} == OPEN
 
 
-def test_the_readmes_table_is_what_the_application_has() -> None:
-    text = routes.README.read_text(encoding="utf-8")
-    assert routes.document(text) == text, "run `python -m tests.routes`"
-
-
 def test_the_document_is_complete() -> None:
     document = routes.application().openapi()
     for name, operations in document["paths"].items():

@@ -1,4 +1,4 @@
--- The services' login, which owns nothing and may take their roles (see docs/access.md); the migration gives the roles
+-- The services' login, which owns nothing and may take their roles (see docs/permissions.md); the migration gives the roles
 -- their rights. The image of PostgreSQL reads it once, when the volume is empty.
 \getenv password LOGIN_PASSWORD
 CREATE ROLE christmas_service_integrator;
