@@ -174,13 +174,29 @@ def _caller(request: Request, state: State, anonymous: Caller, *, page: bool) ->
             count(request, state, anonymous)
             raise Unauthorised("The Authorization header is not accepted: Basic with user name and key, or Bearer KEY.")
         return identify(state, user, key, anonymous.address)
-    token = request.cookies.get(COOKIE) if page else None
-    if token:
-        with state.read() as connection:
-            found = sessions.find(connection, token, datetime.now(UTC), test_users=bool(state.config.access.test_users))
-        if found is not None:
-            return Caller(found.user, found.role, found.key_id, found.vendors, anonymous.address, token)
+    if page and (signed_in := _of_session(request, state, anonymous.address)) is not None:
+        return signed_in
     return replace(anonymous, role=PUBLIC) if state.config.server.public else anonymous
+
+
+def _of_session(request: Request, state: State, address: str) -> Caller | None:
+    token = request.cookies.get(COOKIE)
+    if not token:
+        return None
+    with state.read() as connection:
+        found = sessions.find(connection, token, datetime.now(UTC), test_users=bool(state.config.access.test_users))
+    return None if found is None else Caller(found.user, found.role, found.key_id, found.vendors, address, token)
+
+
+def signed_in(request: Request) -> Caller | None:
+    """Return who is signed in, also at an address without a route; None while the database is unavailable."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is not None:
+        return known
+    try:
+        return _of_session(request, states.of(request), nobody(request).address)
+    except DatabaseUnavailable:
+        return None
 
 
 def refuse_closed(state: State, address: str) -> None:

@@ -180,8 +180,9 @@ def _of_http(request: Request, error: HTTPException) -> tuple[str, str]:
     phrase = HTTPStatus(error.status_code).phrase
     if error.detail != phrase:
         return phrase, error.detail
+    lists = "the OpenAPI document, /api/v1/openapi.json, lists what there is"
     details = {
-        404: "There is nothing here; the OpenAPI document, /api/v1/openapi.json, lists what there is.",
+        404: f"There is nothing here: {lists if _is_api(request) else 'the address may be misspelt'}.",
         405: f"{request.method} is not allowed here.",
     }
     return phrase.capitalize(), details.get(error.status_code, phrase)

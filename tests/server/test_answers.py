@@ -71,6 +71,15 @@ def test_what_is_not_there(shared: Server, path: str) -> None:
     kind = "application/problem+json" if path.startswith("/api") else "text/html; charset=utf-8"
     assert answer.headers["content-type"] == kind
     assert "There is nothing here" in answer.text
+    assert ("OpenAPI" in answer.text) == path.startswith("/api")
+
+
+def test_a_page_that_is_not_there_knows_who_is_signed_in(shared: Server) -> None:
+    answer = shared.ask("/nothing", cookie=shared.sign_in())
+    assert answer.status == 404
+    assert "<span>tester</span> <button>Sign out</button>" in answer.text
+    assert 'href="/operations"' in answer.text
+    assert "Sign out" not in shared.ask("/nothing", cookie="unknown").text
 
 
 def test_a_method_that_is_not_there(shared: Server) -> None:

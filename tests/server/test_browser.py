@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from christmas.catalog import held_changes
 from christmas.catalog.writing import store
 from christmas.db import database
-from christmas.demo.server import DemoServer
+from christmas.items import Product
 from christmas.jobs import schedules
 from christmas.platforms.browser import find_browser
 from tests.server import filled
@@ -139,25 +140,47 @@ def test_everybody_can_use_it(browser: Browser, own: Server, path: str) -> None:
             assert page.locator("h1").count() == 1
 
 
+def test_the_chart_of_a_new_ornament_ends_now(browser: Browser, own: Server) -> None:
+    """The x axis of a minute's data shows that minute, not an hour that has yet to come."""
+    item = filled.made_up(filled.VENDORS[0], 777)
+    item.read_at = datetime.now(UTC) - timedelta(seconds=90)
+    with database.begin(own.engine) as connection:
+        store.write(connection, [item], job_id=filled.RUN, now=item.read_at)
+    with window(browser, own.url) as page:
+        sign_in(page, own)
+        page.add_init_script(
+            "Object.defineProperty(window, 'uPlot', {configurable: true, get() { return this.plots; }, set(plot) {"
+            " this.plots = new Proxy(plot, {construct: (target, given) => this.drawn = new target(...given)}); }});"
+        )
+        page.goto(f"/pieces/{item.release_year}/{item.sku}")
+        expect(page.locator("#chart canvas")).to_be_visible()
+        low, high = page.evaluate("[drawn.scales.x.min, drawn.scales.x.max]")
+        assert 60 <= high - low < 300
+        assert high - datetime.now(UTC).timestamp() < 5
+
+
+def photographed(server: Server, name: str) -> Product:
+    """Write a product whose photo is at an address of the server itself."""
+    item = filled.made_up(filled.VENDORS[0], 2)
+    item.image_url, item.read_at = f"{server.url}/static/x/{name}.svg", datetime.now(UTC)
+    with database.begin(server.engine) as connection:
+        store.write(connection, [item], job_id=filled.RUN, now=item.read_at)
+    return item
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_photo_that_fails_becomes_the_placeholder(browser: Browser, own: Server, scheme: str) -> None:
     context = browser.new_context(base_url=own.url, color_scheme=scheme)
-    with DemoServer(size=30) as shops:
-        shop = shops.shops["ornament_shop_com"]
-        photo = f"{shop.base_url}/images/{shop.offer(shop.first).key}.svg"
-        there, missing = (filled.made_up(filled.VENDORS[0], number) for number in (1, 2))
-        there.image_url, missing.image_url = photo, f"{shop.base_url}/images/1.svg"
-        there.read_at = missing.read_at = filled.NOW
-        with database.begin(own.engine) as connection:
-            store.write(connection, [there, missing], job_id=filled.RUN, now=filled.NOW)
-        context.add_cookies([{"name": "christmas_session", "value": own.sign_in(), "url": own.url}])
-        page = context.new_page()
-        for item, expected in ((there, photo), (missing, "/no-photo.svg")):
-            page.goto(f"/?q={item.sku}")
-            image = page.locator(".piece img").first
-            expect(image).to_have_attribute("src", re.compile(f"{re.escape(expected)}$"))
-            page.wait_for_function("document.querySelector('.piece img').naturalWidth > 0")
-        assert image.evaluate("image => getComputedStyle(image).backgroundColor") == SUNKEN[scheme]
+    context.add_cookies([{"name": "christmas_session", "value": own.sign_in(), "url": own.url}])
+    page = context.new_page()
+    for name, expected in (("missing", "no-photo"), ("icon", "icon")):
+        item = photographed(own, name)
+        page.goto(f"/?q={item.sku}")
+        image = page.locator(".piece img").first
+        expect(image).to_have_attribute("src", re.compile(f"/{expected}.svg$"))
+        page.wait_for_function("document.querySelector('.piece img').naturalWidth > 0")
+        shown = image.evaluate("image => getComputedStyle(image).backgroundColor")
+        assert (shown == SUNKEN[scheme]) == (name == "missing")
     context.close()
 
 

@@ -180,8 +180,10 @@ def test_a_piece_has_a_row_for_each_shop_and_what_it_was(shared: Server) -> None
     assert facts["Year"] == str(YEAR)
     assert facts["Series"] == "Frosty Friends, number 6"
     assert facts["SKU"] == "1295QX4822, QX 4822, QX4822NB"
-    assert facts["Lowest ever"].startswith("$14.95 at Ornament Shop")
+    assert facts["Lowest seen"].startswith("$14.95 at Ornament Shop")
     assert facts["Usual range"].startswith("$15.95 to $")
+    assert facts["Usual range"].endswith(" while in stock, since first seen")
+    assert facts["First seen"] == f"{filled.STARTED:%Y-%m-%d %H:%M} UTC (40 days ago)"
     link = page.cssselect("table.stack a")[0]
     assert link.get("rel") == "noopener nofollow"
     assert link.get("href") == "https://ornament_shop.example/9001.html"

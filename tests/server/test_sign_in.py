@@ -117,6 +117,15 @@ class TestWithAKey:
         assert strict.ask(link(strict), anonymous=True).status == 429
 
 
+def test_the_form_speaks_of_commands_on_this_machine_alone(own: Server) -> None:
+    here = own.ask("/sign-in", anonymous=True)
+    assert "christmas sign-in" in words(here)
+    elsewhere = own.ask("/sign-in", anonymous=True, headers={"Host": "ornaments.example"})
+    assert elsewhere.status == 200
+    assert "christmas sign-in" not in words(elsewhere)
+    assert "The person who runs this site gives you a user name and a key." in words(elsewhere)
+
+
 class TestWithALink:
     def test_it_signs_in_once_as_the_operator_of_this_machine(self, own: Server) -> None:
         path = link(own)
@@ -128,7 +137,7 @@ class TestWithALink:
         again = own.ask(path, anonymous=True)
         assert again.status == 403
         assert "set-cookie" not in again.headers
-        assert "christmas sign-in" in words(again)
+        assert "ask for another link" in words(again)
 
     def test_the_access_log_names_who_was_signed_in(self, own: Server) -> None:
         assert own.ask(link(own), anonymous=True).status == 303

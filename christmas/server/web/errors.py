@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from christmas.server import auth
 from christmas.server.web import render
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
 
 def page(request: Request, status: int, title: str, detail: str) -> Response:
-    """Return the page."""
-    return render.page(
-        request, getattr(request.state, "caller", None), "error.html", status, title=title, detail=detail
-    )
+    """Return the page; of an error of the server itself without a look into the database."""
+    caller = auth.signed_in(request) if status < 500 else getattr(request.state, "caller", None)
+    return render.page(request, caller, "error.html", status, title=title, detail=detail)

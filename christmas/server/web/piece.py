@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -53,14 +53,20 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What the history of a piece tells; amounts in minor units of ``currency``."""
+    """The history of a piece since it was first seen; amounts in minor units of ``currency``."""
 
     currency: str
+    since: datetime
     events: list[Event]
     more: bool
     lowest: tuple[int, datetime, str] | None
     usual: tuple[int, int] | None
     chart: dict[str, Any]
+
+    @property
+    def covers_usual(self) -> bool:
+        """Return whether it was observed for as long as the usual range looks back."""
+        return self.since <= datetime.now(UTC) - timedelta(days=price_history.USUAL_DAYS)
 
 
 @router.get("/pieces/{year}/{piece}")
@@ -114,6 +120,7 @@ def _past(connection: Connection, offers: Sequence[ProductRow], may_see_jobs: bo
     events.sort(key=lambda one: one.step.at, reverse=True)
     return Past(
         currency=currency,
+        since=events[-1].step.at,
         events=events[:STEPS_MAX],
         more=len(events) > STEPS_MAX,
         lowest=(lowest[0], lowest[1], by_id[lowest[2]].vendor) if lowest else None,

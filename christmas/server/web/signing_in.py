@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from christmas.access import sessions
+from christmas.config import is_loopback
 from christmas.errors import AccessDenied
 from christmas.policy.rules import SESSION_USE
 from christmas.server import auth
@@ -26,7 +27,7 @@ SIGN_IN = "session.create"
 def form(request: Request, next: str = "/", token: str | None = None) -> Response:  # noqa: A002  # part of the address
     """Show the form, or exchange a link's token for a session; open to everybody."""
     if token is None:
-        return render.page(request, None, "sign_in.html", target=_local(next), problem=None, user="")
+        return _form(request, target=next)
     state, caller = states.of(request), auth.nobody(request)
     try:
         auth.count(request, state, caller)
@@ -36,7 +37,7 @@ def form(request: Request, next: str = "/", token: str | None = None) -> Respons
         auth.refused(state, caller, SIGN_IN, error)
         if not isinstance(error, Unauthorised):
             raise
-        return render.page(request, None, "sign_in.html", 403, target="/", problem=str(error), user="")
+        return _form(request, 403, problem=str(error))
     return _signed_in(request, state, session, _local(next))
 
 
@@ -54,9 +55,7 @@ def sign_in(request: Request, form: Annotated[FormData, Depends(auth.read_form)]
         if isinstance(error, TooMany):
             raise
         status = 401 if isinstance(error, Unauthorised) else 403
-        return render.page(
-            request, None, "sign_in.html", status, target=_local(target), problem=str(error), user=user[:80]
-        )
+        return _form(request, status, target=target, problem=str(error), user=user[:80])
     assert caller.user is not None  # noqa: S101  # whoever has a key is somebody
     with state.begin() as connection:
         token = sessions.create(
@@ -65,6 +64,14 @@ def sign_in(request: Request, form: Annotated[FormData, Depends(auth.read_form)]
         )  # fmt: skip
         auth.granted(connection, caller, SIGN_IN)
     return _signed_in(request, state, token, _local(target))
+
+
+def _form(request: Request, status: int = 200, *, target: str = "/", problem: str = "", user: str = "") -> Response:
+    address, host = auth.nobody(request).address, request.url.hostname or ""
+    return render.page(
+        request, None, "sign_in.html", status, target=_local(target), problem=problem, user=user,
+        public=states.of(request).config.server.public, local=is_loopback(address) and is_loopback(host),
+    )  # fmt: skip
 
 
 def _redeem(state: State, token: str, address: str) -> str:
@@ -80,7 +87,7 @@ def _redeem(state: State, token: str, address: str) -> str:
                 auth.granted(connection, caller, SIGN_IN)
                 return session
     state.throttle.failed(address)
-    error = Unauthorised("This link was used already, or is too old: `christmas sign-in` prints another.")
+    error = Unauthorised("This link was used already, or is too old: sign in with a key, or ask for another link.")
     error.reason = "a link that was used, is too old, or never was"
     raise error
 
@@ -115,6 +122,6 @@ def _lifetime(state: State) -> timedelta:
 
 
 def _local(target: str) -> str:
-    """Return a path of this server: nobody is led elsewhere."""
+    """Return a path of this server; the start page for the address of another site."""
     wrong = not target.startswith("/") or target.startswith(("//", "/\\")) or not target.isprintable()
     return "/" if wrong else target

@@ -19,10 +19,12 @@
   const axisMoney = new Intl.NumberFormat("en-US", { style: "currency", currency: data.currency, maximumFractionDigits: data.decimals, minimumFractionDigits: 0 });
 
   // All lines share one row of times; between two of its own steps a line keeps its value.
-  const first = points[0].at;
-  const span = Math.max(data.until - first, 3600);
+  // The chart ends now; of what was seen only just now it shows a minute.
+  const end = Math.max(data.until, points.at(-1).at);
+  const first = Math.min(points[0].at, end - 60);
+  const span = end - first;
   const ends = lines.map((line) => line.ended ?? Infinity);
-  const times = [...new Set([...points.map((point) => point.at), ...ends.filter(Number.isFinite), first + span])].sort((a, b) => a - b);
+  const times = [...new Set([...points.map((point) => point.at), ...ends.filter(Number.isFinite), end])].sort((a, b) => a - b);
   const columns = lines.map((line, index) => {
     let next = 0;
     let value = null;
@@ -50,7 +52,8 @@
   function axisTime(seconds, step) {
     const day = 86400;
     const parts = step >= 300 * day ? { year: "numeric" } : step >= 28 * day ? { month: "short", year: "numeric" }
-      : step >= day ? { month: "short", day: "numeric" } : { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+      : step >= day ? { month: "short", day: "numeric" }
+      : { hour: "2-digit", minute: "2-digit", ...(step < 60 && { second: "2-digit" }), hourCycle: "h23" };
     return new Date(seconds * 1000).toLocaleString("en-US", parts);
   }
 
@@ -93,7 +96,7 @@
       line.steps.forEach((step, number) => {
         if (!step.out) return;
         const left = chart.valToPos(step.at, "x", true);
-        const right = chart.valToPos(line.steps[number + 1]?.at ?? Math.min(ends[index], first + span), "x", true);
+        const right = chart.valToPos(line.steps[number + 1]?.at ?? Math.min(ends[index], end), "x", true);
         const top = step.minor === null ? bottom - 14 * devicePixelRatio : chart.valToPos(step.minor, "y", true);
         ctx.globalAlpha = 0.16;
         ctx.fillRect(left, top, right - left, bottom - top);
@@ -110,7 +113,7 @@
       legend: { show: false },
       cursor: { points: { show: false }, drag: { x: false, y: false }, y: false },
       scales: {
-        x: { time: true, range: [first - span * 0.01, first + span * 1.01] },
+        x: { time: true, range: [first - span * 0.01, end + span * 0.01] },
         y: { range: (_, low, high) => [Math.max(0, low - (high - low || high) * 0.15), (high + (high - low || high) * 0.12) || 1] },
       },
       axes: [
