@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from christmas import __version__
 from christmas import config as configuration
 from christmas.commands import audit, jobs, keys, logs, metrics, schedule, services
 from christmas.commands.common import console
@@ -47,6 +48,21 @@ for command in (
 
 Demo = Annotated[bool, typer.Option("--demo", help="Look at the demonstration's catalog instead of your own.")]
 Output = Annotated[str, typer.Option("--format", help="table, json, csv or parquet.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"christmas {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 def main() -> None:

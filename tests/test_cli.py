@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -285,3 +286,7 @@ def test_a_database_in_a_folder_that_cannot_be_made(christmas: Command, monkeypa
     status, _, err = christmas("products")
     assert status == 1
     assert "/dev/null" in err
+
+
+def test_the_version_is_that_of_the_package(christmas: Command) -> None:
+    assert christmas("--version") == (0, f"christmas {version('christmas')}\n", "")
