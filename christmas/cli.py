@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from christmas.catalog.vendor_health import HealthRow
     from christmas.config import Config
     from christmas.jobs.records import JobRow
 
@@ -140,7 +142,7 @@ def live(
 
 @app.command()
 def vendors(demo: Demo = False) -> None:
-    """List the vendors: products known, last run and how it ended."""
+    """List the vendors: products, how many of them can be bought, last run and how it ended."""
     vendors_table(_catalog(configuration.current(), demo=demo))
 
 
@@ -149,29 +151,57 @@ def products(
     vendor: Annotated[str | None, typer.Option(help="Only this vendor.")] = None,
     year: Annotated[int | None, typer.Option(help="Only this release year.")] = None,
     availability: Annotated[str | None, typer.Option(help="in_stock, low_stock, out_of_stock, preorder ...")] = None,
-    text: Annotated[str | None, typer.Option(help="Words in the name or SKU.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Words of name, series, brand, year or SKU; misspelt ones are corrected.")
+    ] = None,
     brand: Annotated[str | None, typer.Option(help="Only this brand.")] = None,
     series: Annotated[str | None, typer.Option(help="Only this series.")] = None,
-    min_price: Annotated[str | None, typer.Option(help="At least this price, such as 12.50.")] = None,
-    max_price: Annotated[str | None, typer.Option(help="At most this price.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    min_price: Annotated[str | None, typer.Option(help="At least this price in US dollars, such as 12.50.")] = None,
+    max_price: Annotated[str | None, typer.Option(help="At most this price in US dollars.")] = None,
+    gone: Annotated[bool, typer.Option("--gone", help="Also what the shops no longer list.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most products to list.")] = None,
     output: Output = "table",
     file: Annotated[Path | None, typer.Option(help="Write to this file instead of the screen.")] = None,
     demo: Demo = False,
 ) -> None:
     """List products, as a table or for other programs (json, csv, parquet)."""
-    from christmas.catalog import products as store
+    from christmas.catalog import product_lists
+    from christmas.catalog.filters import Filters
+    from christmas.catalog.search import Vocabulary
     from christmas.commands import output as writers
     from christmas.db import database
 
     writers.check(output, file)
-    low, high = _minor("--min-price", min_price), _minor("--max-price", max_price)
+    filters = Filters(
+        vendor=vendor, year=year, availability=_availability(availability), brand=brand, series=series, gone=gone,
+        price_min_minor=_minor("--min-price", min_price), price_max_minor=_minor("--max-price", max_price),
+    )  # fmt: skip
     with database.read(_catalog(configuration.current(), demo=demo)) as connection:
-        rows = store.find(
-            connection, vendor=vendor, year=year, availability=_availability(availability), text=text, brand=brand,
-            series=series, price_min=low, price_max=high, limit=limit,
-        )  # fmt: skip
-        writers.products(rows, output, file)
+        filters = replace(filters, query=Vocabulary().query(connection, text))
+        writers.understood(filters.query)
+        writers.products(product_lists.find(connection, filters, limit=limit), output, file)
+
+
+@app.command()
+def offers(
+    sku: Annotated[str, typer.Argument(help="A SKU in any spelling, such as QX4822.")],
+    year: Annotated[int | None, typer.Option(help="Only of this release year.")] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="The currency to compare prices in; by default the one most offers have.")
+    ] = None,
+    output: Output = "table",
+    file: Annotated[Path | None, typer.Option(help="Write to this file instead of the screen.")] = None,
+    demo: Demo = False,
+) -> None:
+    """List one SKU's offers in all shops, the best first: what can be bought, what is sold out, what is delisted."""
+    from christmas.catalog import offers as store
+    from christmas.commands import output as writers
+    from christmas.db import database
+
+    writers.check(output, file)
+    with database.read(_catalog(configuration.current(), demo=demo)) as connection:
+        found = store.of_sku(connection, sku, year, currency=currency)
+    writers.products(found.offers, output, file)
 
 
 @app.command()
@@ -281,24 +311,25 @@ def vendors_table(engine: Engine) -> None:
     """Print one line per vendor."""
     from rich.table import Table
 
-    from christmas.catalog import products as store
-    from christmas.catalog import vendor_health
+    from christmas.catalog import vendors as store
     from christmas.db import database
     from christmas.jobs import records as runs
+    from christmas.jobs import submission
 
     table = Table("Vendor", "Products", "In stock", "Without price", "Health", "Last run", "Result")
     with database.read(engine) as connection:
-        counts = {row.vendor: row for row in store.count_by_vendor(connection)}
-        states = {row.vendor: row for row in vendor_health.find(connection)}
-        for name in _known_vendors(None):
-            row, job = counts.get(name), runs.last(connection, name)
-            numbers = [str(n) for n in (row.products, row.in_stock, row.without_price)] if row else ["0", "0", "0"]
+        for row in store.overview(connection, submission.known_vendors(connection, None)):
+            job = runs.last(connection, row.name)
             when = job.started_at.strftime("%Y-%m-%d %H:%M UTC") if job and job.started_at else "never"
-            result = _result(job) if job else ""
-            state = states.get(name)
-            shown = "" if state is None else f"{state.state} ({state.kind})" if state.kind else state.state
-            table.add_row(name, *numbers, shown, when, result)
+            numbers = (row.count.products, row.count.in_stock, row.count.without_price)
+            table.add_row(row.name, *map(str, numbers), _health(row.health), when, _result(job) if job else "")
     console().print(table)
+
+
+def _health(row: HealthRow | None) -> str:
+    if row is None:
+        return ""
+    return f"{row.state} ({row.kind})" if row.kind else row.state
 
 
 def _result(job: JobRow) -> str:
@@ -307,13 +338,9 @@ def _result(job: JobRow) -> str:
 
 
 def _known_vendors(wanted: list[str] | None) -> list[str]:
-    import os
+    from christmas.jobs import spider_files
 
-    os.environ.setdefault("SCRAPY_SETTINGS_MODULE", "christmas.settings")
-    from scrapy.spiderloader import SpiderLoader
-    from scrapy.utils.project import get_project_settings
-
-    known = sorted(SpiderLoader.from_settings(get_project_settings()).list())
+    known = sorted(spider_files.installed())
     for name in wanted or []:
         if name not in known:
             raise ArgumentError(f"No vendor {name!r}; there are {', '.join(known)}.")
@@ -335,12 +362,14 @@ def _demo_folder(config: Config) -> Path:
     return config.var_path / "demo"
 
 
-def _availability(text: str | None) -> str | None:
+def _availability(text: str | None) -> tuple[str, ...]:
     from christmas.items import Availability
 
-    if text is not None and text not in {one.value for one in Availability}:
+    if text is None:
+        return ()
+    if text not in {one.value for one in Availability}:
         raise ArgumentError(f"--availability {text} is not known: use {', '.join(one.value for one in Availability)}.")
-    return text
+    return (text,)
 
 
 def _minor(name: str, text: str | None) -> int | None:

@@ -62,4 +62,4 @@ class AccessDenied(ChristmasError):
 
 
 class EggRefused(ChristmasError):
-    """Raised when an uploaded egg is broken or no christmas project, from ``jobs.vendors``."""
+    """Raised when an uploaded egg is broken or no christmas project, from ``jobs.spider_files``."""

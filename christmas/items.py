@@ -37,6 +37,12 @@ class Availability(StrEnum):
     UNKNOWN = "unknown"
 
 
+# What "in stock" means wherever it is counted, filtered, ranked or watched: the shop takes an order now. A product
+# that no listing shows any more cannot be bought, whatever its page said last. Of ``unknown`` neither is true.
+BUYABLE: Final = (Availability.IN_STOCK.value, Availability.LOW_STOCK.value, Availability.PREORDER.value)
+NOT_BUYABLE: Final = (Availability.OUT_OF_STOCK.value, Availability.DISCONTINUED.value)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page as it was answered; what was read from it carries it until it is stored, or kept because it is odd."""

@@ -12,8 +12,9 @@ from uuid import uuid4
 
 from sqlalchemy import Engine
 
-from christmas.catalog import changes, products
+from christmas.catalog import changes, product_lists
 from christmas.catalog.changes import ChangeRow
+from christmas.catalog.filters import Filters
 from christmas.catalog.products import ProductRow
 from christmas.db import database
 from christmas.demo.shops import Shop
@@ -72,7 +73,7 @@ class Site:
 
     def products(self) -> dict[str, ProductRow]:
         with database.read(self.engine) as connection:
-            return {row.key: row for row in products.find(connection)}
+            return {row.key: row for row in product_lists.find(connection, Filters(gone=True))}
 
     def changes(self) -> list[ChangeRow]:
         """Return every change, the oldest first."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import requests
 
 from christmas.db import database
-from christmas.jobs import eggs, vendors
+from christmas.jobs import eggs, spider_files
 from christmas.jobs.submission import PROJECT
 from tests.farm import ROOT, Answer, Farm, Key, Node
 
@@ -56,7 +56,13 @@ def store(farm: Farm, egg: bytes, version: str = "1") -> None:
     """Put a version into the farm's database, as an upload does."""
     with database.begin(farm.engine) as connection:
         eggs.put(
-            connection, PROJECT, version, egg, spiders=vendors.in_egg(egg), uploaded_by="tester", now=datetime.now(UTC)
+            connection,
+            PROJECT,
+            version,
+            egg,
+            spiders=spider_files.in_egg(egg),
+            uploaded_by="tester",
+            now=datetime.now(UTC),
         )
 
 

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from christmas.items import ListingEntry
+from christmas.items import BUYABLE, ListingEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ _COMMON = {
     "hallmark", "keepsake", "ornament", "ornaments", "christmas", "series", "in", "the", "and", "with", "of", "a", "s",
     "nb", "db", "sdb",
 }  # fmt: skip
-AVAILABLE = {"in_stock", "low_stock", "preorder"}
 
 
 def price_factor(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fraction | None:
@@ -91,7 +90,7 @@ class Moves:
             self.ranges.add(key)
         elif "price_minor" in new and new["price_minor"] is None:
             self.unpriced.add(key)
-        if new.get("availability") == "out_of_stock" and old["availability"] in AVAILABLE:
+        if new.get("availability") == "out_of_stock" and old["availability"] in BUYABLE:
             self.sold_out.add(key)
         if isinstance(item, ListingEntry) and new.get("name"):
             self.names[key] = (old["listing_name"], crc32(new["name"].encode()))

@@ -30,15 +30,13 @@ from christmas.db import indexed
 from christmas.db.dialects import any_of
 from christmas.db.tables import changes, products
 from christmas.errors import ArgumentError
-from christmas.items import Availability
+from christmas.items import BUYABLE, NOT_BUYABLE
 from christmas.reading.money import format_amount, from_minor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from datetime import datetime
 
-BUYABLE = (Availability.IN_STOCK.value, Availability.LOW_STOCK.value, Availability.PREORDER.value)
-NOT_BUYABLE = (Availability.OUT_OF_STOCK.value, Availability.DISCONTINUED.value)
 # What a change can mean to a collector; a price that appeared or vanished neither fell nor rose.
 KINDS = ("fell", "rose", "back", "sold_out")
 

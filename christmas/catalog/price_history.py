@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from christmas.catalog import changes
+from christmas.items import BUYABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,7 +117,7 @@ def usual_range(
     for product_id, those in steps_by_product.items():
         end = min(now, (ended or {}).get(product_id, now))
         for step, until in _lasting(those, end):
-            if step.price_minor is None or step.currency != currency or step.availability not in changes.BUYABLE:
+            if step.price_minor is None or step.currency != currency or step.availability not in BUYABLE:
                 continue
             lasted = (until - max(step.at, now - timedelta(days=USUAL_DAYS))) // _MICROSECOND
             if lasted > 0:

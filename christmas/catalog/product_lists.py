@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, FromClause, Text, and_, func, literal, select
 
-from christmas.catalog import query_plan
-from christmas.catalog.changes import BUYABLE
+from christmas.catalog import offers, query_plan
 from christmas.catalog.filters import Filters as Filters
 from christmas.catalog.filters import conditions, of_year
 from christmas.catalog.products import COLUMNS, WITH_KEY, ProductRow
@@ -21,12 +20,13 @@ from christmas.db.dialects import any_of
 from christmas.db.tables import keys, products
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Select
 
-# A piece has one offer, or two, in each shop.
-OFFERS_MAX = 1_000
+# Rows fetched at a time while a whole catalog is streamed.
+CHUNK = 1000
+_ALL = 2**31 - 1
 # Keys looked at in one statement of a walk.
 STRIDE = 5_000
 
@@ -37,7 +37,7 @@ _P = products.c
 class Piece:
     """One normal form of SKU and year with its offers; what is told of it is of the first offer that has it, by vendor.
 
-    ``best`` is the lowest price of what can be bought, in the currency that most offers have.
+    ``best`` as ``offers.best`` ranks them.
     """
 
     piece: str
@@ -144,6 +144,25 @@ def _pairs(connection: Connection, values: Sequence[tuple[int, str]]) -> tuple[F
     return table, table.c.year, table.c.piece
 
 
+def find(connection: Connection, filters: Filters, *, limit: int | None = None) -> Iterator[ProductRow]:
+    """Yield all products that pass by vendor, release year and name, without holding them in memory."""
+    if filters.is_impossible:
+        return
+    wanted = conditions(filters)
+    if filters.is_text:
+        wanted.append(_P.key_id.in_(any_of(connection, query_plan.with_words(connection, filters, _ALL), BigInteger)))
+    query = (
+        select(*COLUMNS)
+        .select_from(WITH_KEY)
+        .where(*wanted)
+        .order_by(_P.vendor, _P.release_year, _P.name, _P.id)
+        .limit(limit)
+        .execution_options(yield_per=CHUNK)
+    )
+    for row in connection.execute(query):
+        yield ProductRow(*row)
+
+
 def walk(connection: Connection, filters: Filters, after: int | None, limit: int) -> list[ProductRow]:
     """Return so many products with larger key ids than ``after``, fewer only at the end: for reading all there are."""
     found: list[ProductRow] = []
@@ -157,16 +176,6 @@ def walk(connection: Connection, filters: Filters, after: int | None, limit: int
         found += [ProductRow(*row) for row in connection.execute(statement)]
         last = ids[-1]
     return found
-
-
-def offers(
-    connection: Connection, piece: str, year: int | None, vendors: Sequence[str] | None = None, *,
-    limit: int = OFFERS_MAX,
-) -> list[ProductRow]:  # fmt: skip
-    """Return at most so many products that are one piece of a year, of None for an unknown year, by vendor."""
-    chosen = Chosen([*of_year(year, vendors), _P.piece == piece], BY_YEAR)
-    query = chosen.of(*COLUMNS).order_by(_P.vendor, _P.key_id).limit(limit)
-    return [ProductRow(*row) for row in connection.execute(query)]
 
 
 def year_page(
@@ -220,26 +229,8 @@ def _piece(rows: list[ProductRow]) -> Piece | None:
     return Piece(
         first.piece, first.release_year, first.name, in_series.series, in_series.series_number,
         next((row.sku for row in rows if row.sku), None), next((row.image_url for row in rows if row.image_url), None),
-        list(dict.fromkeys(row.vendor for row in rows)), best(rows), rows,
+        list(dict.fromkeys(row.vendor for row in rows)), offers.best(rows), rows,
     )  # fmt: skip
-
-
-def best(rows: Iterable[ProductRow]) -> ProductRow | None:
-    """Return the cheapest that can be bought, in the currency that most offers have; None where there is none."""
-    rows = list(rows)
-    usual = currency_of(rows)
-    can = (
-        row
-        for row in rows
-        if row.price_minor is not None and row.currency == usual and row.availability in BUYABLE and not row.gone_since
-    )
-    return min(can, key=lambda row: (row.price_minor or 0, row.vendor, row.key_id), default=None)
-
-
-def currency_of(rows: Iterable[ProductRow]) -> str:
-    """Return the currency that most offers have a price in (ISO 4217); US dollars where none has."""
-    found = [row.currency for row in rows if row.currency and row.price_minor is not None]
-    return max(sorted(set(found)), key=found.count, default="USD")
 
 
 def _distinct_years(connection: Connection, vendors: Sequence[str] | None) -> Select[Any]:

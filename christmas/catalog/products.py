@@ -7,24 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, or_, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from christmas.catalog.page_schedule import named
 from christmas.db.permissions import binds
 from christmas.db.tables import changes, held_changes, keys, products
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-# Rows fetched at a time while a whole catalog is streamed.
-CHUNK = 1000
 _ID_START = re.compile(r"[0-9a-f]{4,32}")
 
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """One product with its key; amounts in minor units of ``currency``, ``piece`` see ``catalog.pieces``."""
+    """One product with its key; amounts in minor units of ``currency``, ``piece`` see ``catalog.search_terms``."""
 
     id: UUID
     key_id: int
@@ -53,16 +50,6 @@ class ProductRow:
     gone_since: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class VendorCount:
-    """How many products of one vendor there are."""
-
-    vendor: str
-    products: int
-    in_stock: int
-    without_price: int
-
-
 _OWN = tuple(products.c[name] for name in ProductRow.__annotations__ if name in products.c)
 # What a ProductRow is made of.
 COLUMNS = (*_OWN, keys.c.key, keys.c.url, keys.c.gone_since)
@@ -70,53 +57,6 @@ WITH_KEY = products.join(keys, keys.c.id == products.c.key_id)
 _ALL = select(*COLUMNS).select_from(WITH_KEY)
 # Made once: building it would take longer than the database needs.
 _BETWEEN = _ALL.where(products.c.id.between(bindparam("first"), bindparam("last"))).limit(2)
-
-
-def find(
-    connection: Connection,
-    *,
-    vendor: str | None = None,
-    year: int | None = None,
-    availability: str | None = None,
-    text: str | None = None,
-    brand: str | None = None,
-    series: str | None = None,
-    price_min: int | None = None,
-    price_max: int | None = None,
-    limit: int | None = None,
-) -> Iterator[ProductRow]:
-    """Yield products by vendor, release year, name; ``text`` must be found word by word in name or SKU."""
-    columns = products.c
-    conditions: list[ColumnElement[bool]] = [
-        column == value
-        for column, value in (
-            (columns.vendor, vendor),
-            (columns.release_year, year),
-            (columns.availability, availability),
-        )
-        if value is not None
-    ]
-    for column, given in ((columns.brand, brand), (columns.series, series)):
-        if given is not None:
-            conditions.append(func.lower(column) == func.lower(given))
-    for word in (text or "").split():
-        conditions.append(
-            or_(columns.name.icontains(word, autoescape=True), columns.sku.icontains(word, autoescape=True))
-        )
-    if price_min is not None:
-        conditions.append(columns.price_minor >= price_min)
-    if price_max is not None:
-        conditions.append(columns.price_minor <= price_max)
-    query = (
-        select(*COLUMNS)
-        .select_from(WITH_KEY)
-        .where(*conditions)
-        .order_by(columns.vendor, columns.release_year, columns.name, columns.id)
-        .limit(limit)
-        .execution_options(yield_per=CHUNK)
-    )
-    for row in connection.execute(query):
-        yield ProductRow(*row)
 
 
 def get(connection: Connection, name: str) -> ProductRow | None:
@@ -135,7 +75,7 @@ def get(connection: Connection, name: str) -> ProductRow | None:
 
 
 def sample(connection: Connection, vendor: str, size: int) -> list[ProductRow]:
-    """Return so many products of a vendor by chance, of those that are not gone."""
+    """Return at most ``size`` products of a vendor at random, delisted ones left out."""
     query = _ALL.where(products.c.vendor == vendor, keys.c.gone_since.is_(None))
     return [ProductRow(*row) for row in connection.execute(query.order_by(func.random()).limit(size))]
 
@@ -151,26 +91,3 @@ def remove(connection: Connection, product_id: UUID) -> bool:
 def count(connection: Connection, vendor: str) -> int:
     """Return how many products of a vendor are known."""
     return connection.scalar(select(func.count()).select_from(products).where(products.c.vendor == vendor)) or 0
-
-
-def count_by_vendor(connection: Connection, vendors: Sequence[str] | None = None) -> list[VendorCount]:
-    """Return one row per vendor that has products, by name; what is gone is not counted.
-
-    ``vendors`` are those that may be seen.
-    """
-    columns = products.c
-    query = (
-        select(
-            columns.vendor,
-            func.count(),
-            func.sum(case((columns.availability.in_(("in_stock", "low_stock")), 1), else_=0)),
-            func.sum(case((columns.price_minor.is_(None), 1), else_=0)),
-        )
-        .select_from(WITH_KEY)
-        .where(keys.c.gone_since.is_(None))
-        .group_by(columns.vendor)
-        .order_by(columns.vendor)
-    )
-    if vendors is not None:
-        query = query.where(columns.vendor.in_(vendors))
-    return [VendorCount(row[0], int(row[1]), int(row[2]), int(row[3])) for row in connection.execute(query)]

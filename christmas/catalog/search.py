@@ -138,6 +138,16 @@ class Vocabulary:
         finally:
             self._refreshing.release()
 
+    def query(self, connection: Connection, text: str | None, vendors: Sequence[str] | None = None) -> Query | None:
+        """Return what a text asks for by the words of the catalog now; None where it is blank.
+
+        ``vendors`` are those that may be seen, None means all. Pages, API and commands search by this.
+        """
+        if text is None or not text.strip():
+            return None
+        self.refresh(connection)
+        return self.understood(text, Scope.of(connection, vendors))
+
     def correct(self, word: str) -> str | None:
         """Return the known word that was most likely meant; a known one is itself; None where none is like it."""
         return word if word in self._index.words else next(_alike(self._index, word), None)

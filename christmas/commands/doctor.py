@@ -48,13 +48,13 @@ def list_keys() -> None:
 
 
 def _database(config: Config) -> str:
-    from christmas.catalog import products
+    from christmas.catalog import vendors
     from christmas.db import database
 
     engine = database.of(config)
     database.upgrade(engine)
     with database.read(engine) as connection:
-        count = sum(row.products for row in products.count_by_vendor(connection))
+        count = sum(row.products for row in vendors.counts(connection).values())
     return f"{database.shown(engine.url)}, {count} products"
 
 

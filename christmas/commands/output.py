@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from christmas.catalog.changes import ChangeRow
     from christmas.catalog.products import ProductRow
+    from christmas.catalog.search import Query
 
 FORMATS = ("table", "json", "csv", "parquet")
 # What is written as the server exports it.
@@ -39,6 +40,12 @@ def products(rows: Iterable[ProductRow], output: str, file: Path | None) -> None
     values = (export.as_dict(row) for row in rows)
     with _opened(file, "w") as target:
         {"table": _table, "json": _json_list}[output](values, target)
+
+
+def understood(query: Query | None) -> None:
+    """Say on stderr which words were corrected."""
+    for written, meant in query.corrected.items() if query is not None else ():
+        print(f"Showing results for {meant} instead of {written}.", file=sys.stderr)  # noqa: T201
 
 
 def history(product: ProductRow, rows: list[ChangeRow], output: str) -> None:

@@ -85,15 +85,15 @@ def run(
 
 
 def _report(engine: Engine, console: Console) -> None:
-    from christmas.catalog import changes, products
+    from christmas.catalog import changes, vendors
     from christmas.db import database
 
     with database.read(engine) as connection:
-        counts = products.count_by_vendor(connection)
+        counted = vendors.counts(connection)
         latest = changes.latest(connection, limit=SHOWN_CHANGES)
     table = Table("Vendor", "Products", "In stock", "Without price", title="Products")
-    for row in counts:
-        table.add_row(row.vendor, str(row.products), str(row.in_stock), str(row.without_price))
+    for name, row in counted.items():
+        table.add_row(name, str(row.products), str(row.in_stock), str(row.without_price))
     console.print(table)
     console.print(changes_table(latest))
     console.print(

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from christmas import config as configuration
 from christmas.errors import AccessDenied, ArgumentError, JobRefused
-from christmas.jobs import hooks, notify, vendors
+from christmas.jobs import hooks, notify, spider_files
 from christmas.jobs.definitions import registry
 from christmas.jobs.definitions.base import Definition, RootJob, SpiderJob
 
@@ -208,7 +208,7 @@ def known_vendors(connection: Connection, version: str | None) -> Mapping[str, b
         return found
     if version is not None:
         raise ArgumentError(f"There is no version {version!r} of {PROJECT}.")
-    return vendors.installed()
+    return spider_files.installed()
 
 
 def _check_vendor(job: Definition, known: Mapping[str, bool], allowed: Sequence[str] | None) -> None:

@@ -12,7 +12,7 @@ from scrapyd.interfaces import IEggStorage
 from zope.interface import implementer
 
 from christmas.db import database
-from christmas.jobs import eggs, vendors
+from christmas.jobs import eggs, spider_files
 from christmas.node import options
 
 
@@ -26,7 +26,7 @@ class EggStorage:
     def put(self, eggfile: IO[bytes], project: str, version: str, uploaded_by: str | None = None) -> int:
         """Store an egg; gives how many spiders it has. Raises EggRefused for anything that is no egg of christmas."""
         content = eggfile.read()
-        spiders = vendors.in_egg(content)
+        spiders = spider_files.in_egg(content)
         with database.begin(self.options.engine) as connection:
             now = datetime.now(UTC)
             eggs.put(connection, project, version, content, spiders=spiders, uploaded_by=uploaded_by, now=now)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from christmas.config import PREFIX
 from christmas.db import database
 from christmas.errors import JobRefused
-from christmas.jobs import eggs, records, vendors
+from christmas.jobs import eggs, records, spider_files
 from christmas.jobs.definitions import registry
 from christmas.jobs.definitions.base import SpiderJob
 from christmas.jobs.submission import PROJECT
@@ -61,7 +61,7 @@ def _egg(options: Options, job: JobRow) -> Path | None:
         found = eggs.resolve(connection, PROJECT, job.version)
         if found is None and job.version is not None:
             raise JobRefused(f"Version {job.version} of {PROJECT} has been removed.")
-        known = eggs.spiders(connection, PROJECT, job.version) if found else vendors.installed()
+        known = eggs.spiders(connection, PROJECT, job.version) if found else spider_files.installed()
         if job.vendor not in (known or {}):
             which = f"Version {found[0]} of {PROJECT}" if found else "The installed project"
             raise JobRefused(f"{which} has no spider {job.vendor}.")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from christmas.catalog import shops, vendor_health
+from christmas.catalog import vendor_health, vendors
+from christmas.catalog.vendors import VendorCount, VendorRow
 from christmas.jobs import records, submission
+from christmas.server import state as states
 from christmas.server.problems import NotFound
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+    from starlette.requests import Request
 
     from christmas.jobs.records import JobRow
     from christmas.server.auth import Caller
@@ -23,12 +26,25 @@ def job(connection: Connection, caller: Caller, job_id: str) -> JobRow:
     return found
 
 
+def all_vendors(request: Request, connection: Connection, caller: Caller) -> list[VendorRow]:
+    """Return all vendors that the caller may see by name; their counts are at most a minute old."""
+    counted = states.of(request).counts.get(connection)
+    return vendors.overview(connection, submission.known_vendors(connection, None), caller.vendors, counted=counted)
+
+
+def vendor(request: Request, connection: Connection, caller: Caller, name: str) -> VendorRow:
+    """Return one of these vendors; raise NotFound."""
+    check_vendor(connection, caller, name)
+    rows = all_vendors(request, connection, caller)
+    return next((row for row in rows if row.name == name), VendorRow(name, VendorCount(), None))
+
+
 def check_vendor(connection: Connection, caller: Caller, vendor: str) -> None:
     """Raise NotFound where there is no such vendor."""
     known = caller.sees(vendor) and (
         vendor in submission.known_vendors(connection, None)
         or vendor_health.get(connection, vendor) is not None
-        or vendor in shops.names(connection)
+        or vendor in vendors.names(connection)
     )
     if not known:
         raise NotFound(f"There is no vendor {vendor!r}; the list of vendors has those there are.")

@@ -13,10 +13,10 @@ from christmas.access import sessions
 from christmas.access.counters import Shared
 from christmas.access.rate_limit import Limits
 from christmas.catalog.search import Vocabulary
+from christmas.catalog.vendors import CountCache
 from christmas.db import database
 from christmas.health.readiness import Readiness
 from christmas.policy import rules
-from christmas.server.counts import Counts
 from christmas.server.wrong_keys import WrongKeys
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class State:
     limits: Limits
     readiness: Readiness
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    counts: Counts = field(default_factory=Counts)
+    counts: CountCache = field(default_factory=CountCache)
     # Which query parameters each route knows, by the function that answers it.
     query_names: dict[Any, frozenset[str]] = field(default_factory=dict)
     background: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "background"))

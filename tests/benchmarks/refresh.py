@@ -6,7 +6,8 @@ import random
 import tempfile
 from pathlib import Path
 
-from christmas.catalog import products
+from christmas.catalog import product_lists
+from christmas.catalog.filters import Filters
 from christmas.db import database
 from christmas.demo.server import DemoServer
 from tests.benchmarks.crawling import crawl
@@ -50,7 +51,8 @@ def measure(size: int, vendors: tuple[str, ...] = VENDORS, page_sizes: tuple[int
 def _wrong(folder: Path, truth: dict[str, object]) -> int:
     with database.read(database.open_engine(f"sqlite:///{folder / 'christmas.db'}")) as connection:
         stored = {
-            row.key: (row.price_minor, row.list_price_minor, row.availability) for row in products.find(connection)
+            row.key: (row.price_minor, row.list_price_minor, row.availability)
+            for row in product_lists.find(connection, Filters(gone=True))
         }
     right = {
         key: (offer.price_minor, offer.list_price_minor, offer.availability.value)  # type: ignore[attr-defined]

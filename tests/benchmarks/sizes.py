@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from christmas import valkey as embedded
-from christmas.catalog import products
+from christmas.catalog import product_lists
+from christmas.catalog.filters import Filters
 from christmas.db import database
 from christmas.demo.server import DemoServer
 from christmas.demo.shops import KINDS
@@ -184,7 +185,7 @@ def _bare(farm: Farm) -> Usage:
 
 def _server(bench: Bench, server: Server, seconds: float) -> Usage:
     with database.read(bench.farm.engine) as connection:
-        rows = list(products.find(connection, vendor=VENDOR, limit=100))
+        rows = list(product_lists.find(connection, Filters(vendor=VENDOR, gone=True), limit=100))
     paths = [path for row in rows for path in (
         f"/api/v1/products/{row.id}", f"/api/v1/products/{row.id}/history", "/api/v1/vendors",
         f"/api/v1/products?vendor={VENDOR}&year={row.release_year}",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text, update
 
-from christmas.catalog import products, search_terms
+from christmas.catalog import product_lists, search_terms
 from christmas.catalog.product_lists import Filters
 from christmas.catalog.products import ProductRow
 from christmas.db import database
@@ -73,7 +73,7 @@ def _item(chance: random.Random, number: int) -> Any:
 
 
 def everything(connection: Connection) -> list[ProductRow]:
-    return list(products.find(connection))
+    return list(product_lists.find(connection, Filters(gone=True)))
 
 
 def passing(rows: list[ProductRow], filters: Filters, sort: str) -> list[ProductRow]:

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from christmas.catalog import product_lists, query_plan
-from christmas.catalog.changes import BUYABLE
+from christmas.catalog import offers, product_lists, query_plan
 from christmas.catalog.product_lists import SORTS, Filters, Piece
 from christmas.catalog.products import ProductRow
 from christmas.catalog.search import Query, Vocabulary, exactly
 from christmas.db import database
-from christmas.items import Availability
+from christmas.items import BUYABLE, Availability
 from tests.catalog import shelves
 from tests.catalog.conftest import SERVERS
 from tests.catalog.making import at, product, stored, write
@@ -154,9 +153,9 @@ def test_the_offers_of_pieces_are_read_in_two_statements(shelf: Connection) -> N
 
 
 def test_of_the_offers_of_a_piece_so_many_are_given(shelf: Connection) -> None:
-    found = product_lists.offers(shelf, "QX4822", 1985)
+    found = offers.of_piece(shelf, "QX4822", 1985)
     assert len(found) > 2
-    assert product_lists.offers(shelf, "QX4822", 1985, limit=2) == found[:2]
+    assert offers.of_piece(shelf, "QX4822", 1985, limit=2) == found[:2]
 
 
 def test_more_products_than_are_looked_at(shelf: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +187,7 @@ def test_a_position_of_any_number_is_after_or_before_all(shelf: Connection) -> N
     most = 2**63 - 1
     for sort, after in (("price", (most, most)), ("year", (most, "", most)), ("-year", (-most, "", 0))):
         assert product_lists.page(shelf, Filters(), sort, after, 5).rows == []
-    assert product_lists.offers(shelf, "QX4822", most) == []
+    assert offers.of_piece(shelf, "QX4822", most) == []
     assert product_lists.year_page(shelf, most, None, 5) == []
 
 
@@ -214,7 +213,7 @@ def test_the_list_of_a_year_is_complete(shelf: Connection, year: int | None, ven
         after = some[-1].piece
     assert [(one.piece, {row.key_id for row in one.offers}) for one in found] == sorted(expected.items())
     for one in found:
-        assert {row.key_id for row in product_lists.offers(shelf, one.piece, year, vendors)} == expected[one.piece]
+        assert {row.key_id for row in offers.of_piece(shelf, one.piece, year, vendors)} == expected[one.piece]
 
 
 def test_nothing_is_listed_twice_while_prices_change(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from christmas.catalog import product_lists, query_plan, search
+from christmas.catalog import offers, product_lists, query_plan, search
 from christmas.catalog.product_lists import SORTS, Filters
 from christmas.catalog.search import Query, Vocabulary
 from christmas.db import database
@@ -36,8 +36,8 @@ READS: dict[str, Callable[[Connection], object]] = {
     "walk": lambda connection: product_lists.walk(connection, Filters(), 7, 10),
     "walk of a vendor": lambda connection: product_lists.walk(connection, Filters(vendor=VENDORS[0]), 7, 10),
     "walk of a series": lambda connection: product_lists.walk(connection, Filters(series="Tin Locomotive"), 7, 10),
-    "offers": lambda connection: product_lists.offers(connection, "QX4822", 1985, VENDORS[:2]),
-    "offers of an unknown year": lambda connection: product_lists.offers(connection, "QX4822", None),
+    "offers": lambda connection: offers.of_piece(connection, "QX4822", 1985, VENDORS[:2]),
+    "offers of an unknown year": lambda connection: offers.of_piece(connection, "QX4822", None),
     "a year": lambda connection: product_lists.year_page(connection, 1985, "QX", 5, VENDORS[:2]),
     "an unknown year": lambda connection: product_lists.year_page(connection, None, None, 5),
     "years": product_lists.years,

@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from christmas.catalog import products
+from christmas.catalog import product_lists
+from christmas.catalog.filters import Filters
 from christmas.db import database
 from christmas.errors import DatabaseUnavailable
 from tests.catalog.making import entry, product, rows, stored, write
@@ -50,7 +51,7 @@ def _write(engine: Engine) -> None:
 
 def _read(engine: Engine) -> None:
     with database.read(engine) as connection:
-        list(products.find(connection))
+        list(product_lists.find(connection, Filters(gone=True)))
 
 
 def test_a_newer_version_is_not_touched(empty_engine: Engine) -> None:

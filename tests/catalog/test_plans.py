@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text, update
 
-from christmas.catalog import changes, held_changes, kept_pages, page_schedule, products, vendor_health
+from christmas.catalog import changes, held_changes, kept_pages, page_schedule, product_lists, products, vendor_health
+from christmas.catalog.filters import Filters
 from christmas.catalog.page_schedule import Wanted
 from christmas.catalog.writing import delisted, listings
 from christmas.catalog.writing.product_pages import product_id
@@ -66,7 +67,7 @@ READS: dict[str, Callable[[Connection], object]] = {
     "gone and not confirmed": lambda connection: delisted.unconfirmed(connection, VENDOR, at(30), limit=10),
     "kept page": lambda connection: kept_pages.get(connection, 1),
     "health of a vendor": lambda connection: vendor_health.history(connection, VENDOR, at(30)),
-    "of a year": lambda connection: list(products.find(connection, vendor=VENDOR, year=1995)),
+    "of a year": lambda connection: list(product_lists.find(connection, Filters(vendor=VENDOR, year=1995, gone=True))),
 }
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from christmas.catalog import products
+from christmas.catalog import product_lists
+from christmas.catalog.filters import Filters
 from christmas.db import database
 from christmas.demo.server import DemoServer
 from christmas.demo.shops import KINDS
@@ -171,7 +172,7 @@ def test_the_services_of_one_host(host: Host) -> None:
     job = host.farm.submit("integrator.sync_vendor", vendor=VENDOR)
     assert host.farm.wait(job.id).state == "succeeded", started["node"].log
     with database.read(host.farm.engine) as connection:
-        assert len(list(products.find(connection, vendor=VENDOR))) == 30
+        assert len(list(product_lists.find(connection, Filters(vendor=VENDOR, gone=True)))) == 30
     audit = host.farm.submit("auditor.verify_sample", vendor=VENDOR)
     assert host.farm.wait(audit.id).state == "succeeded", started["auditor"].log
 

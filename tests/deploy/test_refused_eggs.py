@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from christmas.jobs import vendors
+from christmas.jobs import spider_files
 from tests import eggs
 from tests.deploy.conftest import REQUEST_MAX_BYTES
 from tests.farm import Node
@@ -60,7 +60,7 @@ def other_project() -> bytes:
 
 
 def without_spiders() -> bytes:
-    return eggs.changed({f"spiders/{name}.py": None for name in vendors.installed()})
+    return eggs.changed({f"spiders/{name}.py": None for name in spider_files.installed()})
 
 
 CASES: dict[str, tuple[Callable[[], bytes], str]] = {

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from christmas.catalog import products
+from christmas.catalog import product_lists
+from christmas.catalog.filters import Filters
 from christmas.db import database
 from christmas.demo.server import DemoServer
 from christmas.demo.shops import KINDS
@@ -82,7 +83,7 @@ def test_each_job_is_run_by_a_node_of_its_consumer(farm: Farm) -> None:
         assert "'playwright/request_count'" in log
         truth = farm.server.shops[SCRIPTED].truth()
         with database.read(farm.engine) as connection:
-            rows = list(products.find(connection, vendor=SCRIPTED))
+            rows = list(product_lists.find(connection, Filters(vendor=SCRIPTED, gone=True)))
         assert len(rows) == 2
         assert all(row.price_minor == truth[row.key].price_minor for row in rows)
 

@@ -11,7 +11,8 @@ import pytest
 from redis import Redis
 
 from christmas import valkey
-from christmas.catalog import products, vendor_health
+from christmas.catalog import vendor_health
+from christmas.catalog import vendors as catalog_vendors
 from christmas.db import database
 from christmas.metrics import store
 from christmas.metrics.histogram import bucket
@@ -58,7 +59,7 @@ def vendors(server: Server, key: Key | None = None) -> dict[str, dict[str, Any]]
 def test_every_vendor_is_listed_with_its_numbers(server: Server) -> None:
     found = vendors(server)
     with database.read(server.engine) as connection:
-        counts = {row.vendor: row for row in products.count_by_vendor(connection)}
+        counts = catalog_vendors.counts(connection)
     assert set(counts) == set(VENDORS)
     for name, one in found.items():
         count = counts.get(name)

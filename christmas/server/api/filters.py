@@ -11,7 +11,6 @@ from pydantic_core import CoreSchema
 from sqlalchemy import Connection
 
 from christmas.catalog import product_lists
-from christmas.catalog.search import Query, Scope
 from christmas.items import Availability
 from christmas.reading.money import decimals
 from christmas.server.auth import Caller
@@ -152,7 +151,7 @@ class ProductFilters(BaseModel):
             brand=self.brand,
             series=self.series,
             changed_since=self.changed_since,
-            query=understood(state, connection, caller, self.text),
+            query=state.vocabulary.query(connection, self.text, caller.vendors),
             gone=self.gone,
         )
 
@@ -163,14 +162,6 @@ class SortedFilters(ProductFilters):
     sort: Literal[product_lists.SORTS] = Field(  # type: ignore[valid-type]  # the catalog's own list
         "changed", description="changed: the newest change first; by price or year leaves out what has none"
     )
-
-
-def understood(state: State, connection: Connection, caller: Caller, text: str | None) -> Query | None:
-    """Return what a text asks for, by the words that the caller's vendors have now; None where it says nothing."""
-    if text is None or not text.strip():
-        return None
-    state.vocabulary.refresh(connection)
-    return state.vocabulary.understood(text, Scope.of(connection, caller.vendors))
 
 
 def _bound(value: Decimal | None, currency: str, rounding: str) -> int | None:

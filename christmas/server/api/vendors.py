@@ -1,6 +1,6 @@
 """The vendors: how many products each has, how well it is read, and how fast."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,12 +9,10 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 from starlette.requests import Request
 
-from christmas.catalog import products
-from christmas.catalog import vendor_health as health_store
-from christmas.catalog.products import VendorCount
+from christmas.catalog import vendor_health
 from christmas.catalog.vendor_health import HealthRow
+from christmas.catalog.vendors import VendorRow
 from christmas.config.durations import PATTERN
-from christmas.jobs import submission
 from christmas.metrics import report
 from christmas.metrics.report import Point
 from christmas.server import auth, lookup
@@ -48,11 +46,11 @@ class Health(BaseModel):
 
 
 class Vendor(BaseModel):
-    """One vendor; what is gone is not counted."""
+    """One vendor; delisted products are not counted."""
 
     name: str = Field(examples=["ornament_shop_com"])
     products: int = Field(examples=[10270])
-    in_stock: int = Field(examples=[6120])
+    in_stock: int = Field(description="can be bought now: in stock, few left or on preorder", examples=[6120])
     without_price: int = Field(examples=[12])
     health: Health | None = Field(
         description="null where no run has shown it yet, and for keys without the permission health.read"
@@ -63,7 +61,7 @@ class VendorList(BaseModel):
     """All vendors that the key may see, by name."""
 
     items: list[Vendor]
-    next: None = Field(default=None, description="always null: all of them are given")
+    next: None = Field(default=None, description="always null: the list is complete")
 
 
 class MetricRow(BaseModel):
@@ -104,11 +102,11 @@ class VendorMetrics(BaseModel):
 
 @router.get("/vendors", summary="All vendors", responses=responses())
 def list_vendors(request: Request, caller: Reader) -> VendorList:
-    """Return the vendors with their numbers, as of at most a minute ago, and their health to whoever may see it."""
-    state = states.of(request)
-    with state.read() as connection:
-        counts = state.counts.of(connection, caller.vendors)
-        return VendorList(items=_find(connection, request, caller, caller.vendors, counts))
+    """Return the vendors with their counts, as of at most a minute ago, and their health for keys that may read it."""
+    with states.of(request).read() as connection:
+        return VendorList(
+            items=[_vendor(request, caller, row) for row in lookup.all_vendors(request, connection, caller)]
+        )
 
 
 @router.get("/vendors/{vendor}", summary="One vendor", responses=responses(404))
@@ -150,40 +148,21 @@ def accept(
     """Take a vendor as it is now for the usual: later runs are compared with those from now on."""
     with states.of(request).begin() as connection:
         lookup.check_vendor(connection, caller, vendor)
-        if not health_store.accept(connection, vendor, datetime.now(UTC)):
+        if not vendor_health.accept(connection, vendor, datetime.now(UTC)):
             raise NotFound(f"Nothing is known of the health of {vendor} yet: no run has shown it.")
         return _one(connection, request, caller, vendor)
 
 
 def _one(connection: Connection, request: Request, caller: Caller, vendor: str) -> Vendor:
-    lookup.check_vendor(connection, caller, vendor)
-    counts = {row.vendor: row for row in products.count_by_vendor(connection, [vendor])}
-    (found,) = _find(connection, request, caller, [vendor], counts)
-    return found
+    return _vendor(request, caller, lookup.vendor(request, connection, caller, vendor))
 
 
-def _find(
-    connection: Connection,
-    request: Request,
-    caller: Caller,
-    vendors: Collection[str] | None,
-    counts: Mapping[str, VendorCount],
-) -> list[Vendor]:
-    """Return these vendors, or all that there are."""
-    states_ = {row.vendor: row for row in health_store.find(connection, None if vendors is None else list(vendors))}
-    names = {*submission.known_vendors(connection, None), *counts, *states_} if vendors is None else set(vendors)
-    if not auth.may(request, caller, "health.read"):
-        states_ = {}
-    found = []
-    for name in sorted(names):
-        count, health = counts.get(name), states_.get(name)
-        found.append(
-            Vendor(
-                name=name,
-                products=count.products if count else 0,
-                in_stock=count.in_stock if count else 0,
-                without_price=count.without_price if count else 0,
-                health=Health.of(health) if health else None,
-            )
-        )
-    return found
+def _vendor(request: Request, caller: Caller, row: VendorRow) -> Vendor:
+    is_shown = row.health is not None and auth.may(request, caller, "health.read")
+    return Vendor(
+        name=row.name,
+        products=row.count.products,
+        in_stock=row.count.in_stock,
+        without_price=row.count.without_price,
+        health=Health.of(row.health) if row.health is not None and is_shown else None,
+    )

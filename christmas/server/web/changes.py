@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from christmas.catalog import changes as catalog
-from christmas.catalog import shops
+from christmas.catalog import vendors
 from christmas.errors import ArgumentError
 from christmas.server import paging
 from christmas.server import state as states
@@ -39,7 +39,7 @@ def changes(
         raise ArgumentError(f"when: one of {', '.join(TIMES)}, or nothing.")
     since = datetime.now(UTC) - TIMES[when][1] if when else None
     with states.of(request).read() as connection:
-        known = shops.names(connection, caller.vendors)
+        known = vendors.names(connection, caller.vendors)
         if shop and shop not in known:
             raise ArgumentError("shop: there is none of this name; choose one of the list.")
         position = paging.position(before or None, datetime, int)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.catalog import shops
+from christmas.catalog import vendors
 from christmas.jobs import records
 from christmas.jobs.records import JobRow
 from christmas.server import state as states
@@ -40,7 +40,7 @@ def progress(request: Request, caller: Annotated[Caller, Depends(needs("products
     """Return the same as a part of the page, which asks again and again; it is loaded anew once there is a product."""
     with states.of(request).read() as connection:
         found = readings(connection, caller.vendors)
-        arrived = bool(shops.names(connection, caller.vendors))
+        arrived = bool(vendors.names(connection, caller.vendors))
     response = render.page(request, caller, "_first_visit.html", readings=found)
     if arrived:
         response.headers["HX-Refresh"] = "true"

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from christmas.catalog import page_schedule, price_history, product_lists
-from christmas.catalog.changes import NOT_BUYABLE
+from christmas.catalog import offers, page_schedule, price_history
 from christmas.catalog.price_history import Step
 from christmas.catalog.products import ProductRow
+from christmas.items import NOT_BUYABLE
 from christmas.reading.identity import normal_sku
 from christmas.reading.money import decimals
 from christmas.server import auth
@@ -78,39 +78,30 @@ def piece(
     name = piece[:PIECE_MAX].replace("\0", "")
     may_see_changes = auth.may(request, caller, "changes.read")
     with states.of(request).read() as connection:
-        offers = product_lists.offers(connection, name, number, caller.vendors)
+        found = offers.of_piece(connection, name, number, caller.vendors)
         normal = normal_sku(name)
-        if not offers and normal != name and product_lists.offers(connection, normal, number, caller.vendors):
+        if not found and normal != name and offers.of_piece(connection, normal, number, caller.vendors):
             return RedirectResponse(words.piece_address(number, normal), 308)
-        if not offers:
+        if not found:
             raise NotFound(f"There is no piece {name} of {year}: the search finds a SKU in any spelling.")
-        seen = page_schedule.last_seen(connection, [one.key_id for one in offers])
-        past = _past(connection, offers, auth.may(request, caller, "jobs.read")) if may_see_changes else None
-    shown = in_order(offers)
+        seen = page_schedule.last_seen(connection, [one.key_id for one in found])
+        currency = offers.usual_currency(found)
+        may_see_jobs = auth.may(request, caller, "jobs.read")
+        past = _past(connection, found, currency, may_see_jobs) if may_see_changes else None
+    shown = offers.ranked(found, currency)
     named = next((one for one in shown if one.image_url), shown[0])
     series = next((one for one in shown if one.series), named)
     return render.page(
         request, caller, "piece.html", year=number, piece=name, offers=shown, named=named, series=series, past=past,
-        best=product_lists.best(shown), skus=sorted({one.sku for one in offers if one.sku}), newest=CHANGES_SHOWN,
+        best=offers.best(shown, currency), skus=sorted({one.sku for one in found if one.sku}), newest=CHANGES_SHOWN,
         seen=seen,
     )  # fmt: skip
 
 
-def in_order(offers: Sequence[ProductRow]) -> list[ProductRow]:
-    """Return what can be bought first, then the cheapest; what has no price, and what is gone, at the end."""
-
-    def rank(one: ProductRow) -> tuple[bool, bool, bool, int, str]:
-        price = one.price_minor
-        return one.gone_since is not None, not words.is_available(one), price is None, price or 0, one.vendor
-
-    return sorted(offers, key=rank)
-
-
-def _past(connection: Connection, offers: Sequence[ProductRow], may_see_jobs: bool) -> Past:
-    steps = price_history.of_products(connection, offers)
-    currency = product_lists.currency_of(offers)
-    by_id = {one.id: one for one in offers}
-    ended = {one.id: one.gone_since for one in offers if one.gone_since}
+def _past(connection: Connection, found: Sequence[ProductRow], currency: str, may_see_jobs: bool) -> Past:
+    steps = price_history.of_products(connection, found)
+    by_id = {one.id: one for one in found}
+    ended = {one.id: one.gone_since for one in found if one.gone_since}
     lowest = price_history.lowest(steps, currency)
     events = [
         Event(by_id[product], step, before)

@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.catalog import product_lists, shops
-from christmas.catalog.changes import BUYABLE
+from christmas.catalog import product_lists, vendors
 from christmas.catalog.product_lists import Filters, Piece, PiecePage
 from christmas.catalog.search import Scope, Vocabulary
 from christmas.catalog.search_terms import tokens
 from christmas.errors import ArgumentError
+from christmas.items import BUYABLE
 from christmas.server import state as states
 from christmas.server.auth import Caller, needs
 from christmas.server.web import filters, first_visit, render
@@ -50,7 +50,7 @@ def search(
     state = states.of(request)
     problem, results = None, NOTHING
     with state.read() as connection:
-        known = shops.names(connection, caller.vendors)
+        known = vendors.names(connection, caller.vendors)
         if not known:
             return first_visit.page(request, caller, connection)
         try:
@@ -78,16 +78,13 @@ def suggestions(
     return render.page(request, caller, "_suggestions.html", found=found, asked=Asked())
 
 
-def find(connection: Connection, vocabulary: Vocabulary, wanted: Wanted, vendors: list[str] | None) -> Results:
+def find(connection: Connection, vocabulary: Vocabulary, wanted: Wanted, scope: list[str] | None) -> Results:
     """Return one page of the pieces that were asked for."""
-    query = None
-    if wanted.text:
-        vocabulary.refresh(connection)
-        query = vocabulary.understood(wanted.text, Scope.of(connection, vendors))
-        if query.nothing:
-            return NOTHING
+    query = vocabulary.query(connection, wanted.text, scope)
+    if query is not None and query.nothing:
+        return NOTHING
     chosen = Filters(
-        vendor=wanted.shop, vendors=vendors, year=wanted.year,
+        vendor=wanted.shop, vendors=scope, year=wanted.year,
         availability=BUYABLE if wanted.in_stock else (),
         price_min_minor=wanted.price_min_minor, price_max_minor=wanted.price_max_minor, currency=filters.CURRENCY,
         series=wanted.series, query=query,

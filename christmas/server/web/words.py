@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from christmas.catalog.changes import BUYABLE
 from christmas.server.web.render import templates
-
-if TYPE_CHECKING:
-    from christmas.catalog.products import ProductRow
 
 # By availability: what a page says, and the class of the tag around it.
 STOCK = {
@@ -52,15 +47,10 @@ def piece_address(year: int | None, piece: str) -> str:
     return f"/pieces/{year or 'unknown'}/{piece}"
 
 
-def is_available(row: ProductRow) -> bool:
-    """Return whether an offer can be bought now, as far as is known."""
-    return row.availability in BUYABLE and row.gone_since is None
-
-
 def moment(at: datetime) -> str:
     """Write a time for people, in UTC."""
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 templates.filters.update(shop=shop, stock=stock, stock_class=stock_class, box=box, moment=moment)
-templates.globals.update(piece_address=piece_address, is_available=is_available, fields=FIELDS, kinds=KINDS)
+templates.globals.update(piece_address=piece_address, fields=FIELDS, kinds=KINDS)

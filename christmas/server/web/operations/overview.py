@@ -10,11 +10,10 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from christmas.catalog import products, vendor_health
-from christmas.catalog.products import VendorCount
-from christmas.catalog.vendor_health import HealthRow
+from christmas.catalog import vendor_health
+from christmas.catalog.vendors import VendorRow
 from christmas.errors import RedisUnavailable
-from christmas.jobs import records, submission
+from christmas.jobs import records
 from christmas.jobs.records import JobRow
 from christmas.jobs.spider_arguments import VENDOR_PATTERN
 from christmas.metrics import gauges, report
@@ -57,9 +56,7 @@ render.templates.globals.update(notices=NOTICES, health_tags=HEALTH_TAGS, job_ta
 class VendorLine:
     """One vendor in the list; ``series`` None where nothing was measured, or Redis is away."""
 
-    name: str
-    health: HealthRow | None
-    count: VendorCount | None
+    vendor: VendorRow
     last: JobRow | None
     series: Series | None
 
@@ -71,18 +68,17 @@ def overview(
     """Show all vendors, those first that are not healthy, and what stands now."""
     state = states.of(request)
     with state.read() as connection:
-        known = {row.vendor: row for row in vendor_health.find(connection, caller.vendors)}
-        counts = state.counts.of(connection, caller.vendors)
-        names = [name for name in {*known, *counts, *submission.known_vendors(connection, None)} if caller.sees(name)]
-        names.sort(key=lambda name: (name not in known or known[name].state == "healthy", name))
-        shown = names[(page - 1) * PER_PAGE : page * PER_PAGE]
+        found = lookup.all_vendors(request, connection, caller)
+        found.sort(key=lambda row: (row.health is None or row.health.state == "healthy", row.name))
+        rows = found[(page - 1) * PER_PAGE : page * PER_PAGE]
+        shown = [row.name for row in rows]
         runs = {name: records.last(connection, name) for name in shown}
     measured = _report(state, shown, HOUR, 1) if may(request, caller, "metrics.read") else None
     series = {one.vendor: one for one in measured.series} if measured else {}
-    lines = [VendorLine(name, known.get(name), counts.get(name), runs[name], series.get(name)) for name in shown]
-    pages = -(-len(names) // PER_PAGE)
+    lines = [VendorLine(row, runs[row.name], series.get(row.name)) for row in rows]
+    pages = -(-len(found) // PER_PAGE)
     return render.page(
-        request, caller, "operations.html", lines=lines, total=len(names), page=page, pages=pages, done=done,
+        request, caller, "operations.html", lines=lines, total=len(found), page=page, pages=pages, done=done,
         milliseconds=milliseconds, **_now(state, caller),
     )  # fmt: skip
 
@@ -101,16 +97,14 @@ def vendor_page(
     """Show one vendor: its health, its last runs, and how fast it answers."""
     state = states.of(request)
     with state.read() as connection:
-        lookup.check_vendor(connection, caller, vendor)
-        found = vendor_health.get(connection, vendor)
+        found = lookup.vendor(request, connection, caller, vendor)
         runs = records.find(connection, vendors=[vendor], limit=10)
-        number = products.count(connection, vendor)
     back_to, steps = WINDOWS[window]
     measured = _report(state, [vendor], back_to, steps) if may(request, caller, "metrics.read") else None
     series = next(iter(measured.series), None) if measured else None
     chart = _chart(measured, series, steps) if measured and series else None
     return render.page(
-        request, caller, "operations_vendor.html", vendor=vendor, health=found, runs=runs, products=number,
+        request, caller, "operations_vendor.html", vendor=vendor, health=found.health, runs=runs, count=found.count,
         window=window, windows=WINDOW_TITLES, measured=measured, series=series, chart=chart, charts=CHARTS, done=done,
         milliseconds=milliseconds,
     )  # fmt: skip

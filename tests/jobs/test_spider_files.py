@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from christmas.errors import EggRefused
-from christmas.jobs import vendors
+from christmas.jobs import spider_files
 from tests.farm import ROOT
 
 POINTS = "[scrapy]\nsettings = christmas.settings\n"
@@ -28,9 +28,9 @@ def egg(files: dict[str, str | bytes] | None = None, *, base: dict[str, str] = F
 
 def test_the_installed_vendors_are_the_files_of_the_spiders() -> None:
     files = {path.stem for path in (ROOT / "spiders").glob("*.py")} - {"__init__"}
-    assert set(vendors.installed()) == files
-    assert list(vendors.installed()) == sorted(files)
-    assert set(vendors.installed().values()) == {False}
+    assert set(spider_files.installed()) == files
+    assert list(spider_files.installed()) == sorted(files)
+    assert set(spider_files.installed().values()) == {False}
 
 
 def test_a_stale_folder_in_the_working_directory_is_not_looked_at(
@@ -40,9 +40,9 @@ def test_a_stale_folder_in_the_working_directory_is_not_looked_at(
     (tmp_path / "spiders" / "stale_com.py").write_text(PLAIN, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    vendors.installed.cache_clear()
-    assert "ornament_shop_com" in vendors.installed()
-    assert "stale_com" not in vendors.installed()
+    spider_files.installed.cache_clear()
+    assert "ornament_shop_com" in spider_files.installed()
+    assert "stale_com" not in spider_files.installed()
 
 
 def test_an_egg_s_vendors_say_whether_they_need_a_browser() -> None:
@@ -57,13 +57,13 @@ def test_an_egg_s_vendors_say_whether_they_need_a_browser() -> None:
             "other/spiders/elsewhere_com.py": PLAIN,
         }
     )
-    assert vendors.in_egg(content) == {"browser_com": True, "dotted_com": True, "plain_com": False}
+    assert spider_files.in_egg(content) == {"browser_com": True, "dotted_com": True, "plain_com": False}
 
 
 def test_no_line_of_an_egg_is_run(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     content = egg({"spiders/shop_com.py": f"open({str(mark)!r}, 'w')\n", "christmas/settings.py": "1 / 0\n"})
-    assert vendors.in_egg(content) == {"shop_com": False}
+    assert spider_files.in_egg(content) == {"shop_com": False}
     assert not mark.exists()
 
 
@@ -81,10 +81,10 @@ def test_no_line_of_an_egg_is_run(tmp_path: Path) -> None:
         (egg({"spiders/a_com.py": "class:"}), r"spiders/a_com\.py is no Python"),
         (egg({"spiders/a_com.py": b"\x00"}), r"spiders/a_com\.py is no Python"),
         (egg({"spiders/a_com.py": "-" * 200_000 + "1"}), r"spiders/a_com\.py is no Python"),
-        (egg({"spiders/a_com.py": b"#" * (vendors.SPIDER_MAX_BYTES + 1)}), "larger than"),
+        (egg({"spiders/a_com.py": b"#" * (spider_files.SPIDER_MAX_BYTES + 1)}), "larger than"),
         (egg({"spiders/a_com.py": PLAIN}, kind=zipfile.ZIP_BZIP2), "use deflate"),
         (egg({"spiders/a_com.py": PLAIN}, kind=zipfile.ZIP_LZMA), "use deflate"),
-        (egg({f"a/{number}": "" for number in range(vendors.FILES_MAX + 1)}), "too large"),
+        (egg({f"a/{number}": "" for number in range(spider_files.FILES_MAX + 1)}), "too large"),
     ],
     ids=[
         "empty", "name", "nothing", "no-settings", "no-points", "bad-points", "binary-points", "no-spiders", "syntax",
@@ -93,26 +93,26 @@ def test_no_line_of_an_egg_is_run(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_is_no_egg_of_this_project_is_refused(content: bytes, part: str) -> None:
     with pytest.raises(EggRefused, match=part) as refused:
-        vendors.in_egg(content)
+        spider_files.in_egg(content)
     assert len(str(refused.value)) < 400
 
 
 def test_an_egg_that_unpacks_to_more_than_memory_is_refused_unread() -> None:
-    bomb = egg({"spiders/a_com.py": PLAIN, "zeros": bytes(vendors.UNPACKED_MAX_BYTES)})
+    bomb = egg({"spiders/a_com.py": PLAIN, "zeros": bytes(spider_files.UNPACKED_MAX_BYTES)})
     assert len(bomb) < 2**20
     with pytest.raises(EggRefused, match="too large"):
-        vendors.in_egg(bomb)
+        spider_files.in_egg(bomb)
 
 
 @pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_damaged_egg_is_read_or_refused_and_nothing_else(kind: int) -> None:
     whole = egg({"spiders/shop_com.py": PLAIN}, kind=kind)
-    assert vendors.in_egg(whole) == {"shop_com": False}
+    assert spider_files.in_egg(whole) == {"shop_com": False}
     refused = 0
     for place in range(len(whole)):
         for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]):
             try:
-                vendors.in_egg(damaged)
+                spider_files.in_egg(damaged)
             except EggRefused:
                 refused += 1
     assert refused > len(whole)

@@ -1,4 +1,4 @@
-"""Which vendors there are, told from the files of the spiders without importing them: file, name and class agree."""
+"""Which vendors there are, read from the spiders' files without importing them: file, name and class agree."""
 
 from __future__ import annotations
 
