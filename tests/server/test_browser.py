@@ -140,6 +140,22 @@ def test_everybody_can_use_it(browser: Browser, own: Server, path: str) -> None:
             assert page.locator("h1").count() == 1
 
 
+def test_fifty_changes_are_short_on_a_phone(browser: Browser, own: Server) -> None:
+    moment = datetime.now(UTC) - timedelta(minutes=10)
+    items = [filled.made_up(filled.VENDORS[1], number) for number in range(1, 41)] * 2
+    with database.begin(own.engine) as connection:
+        for minute, some in enumerate((items[:40], items[40:])):
+            for item in some:
+                item.price_minor = (item.price_minor or 0) + 100 * (minute + 1)
+                item.read_at = moment + timedelta(minutes=minute)
+            store.write(connection, some, job_id=filled.RUN, now=moment + timedelta(minutes=minute))
+    with window(browser, own.url, viewport=PHONE) as page:
+        sign_in(page, own, "user")
+        page.goto("/changes")
+        assert page.locator(".lines tbody tr").count() == 50
+        assert page.evaluate("document.documentElement.scrollHeight") < 4_000
+
+
 def test_the_chart_of_a_new_ornament_ends_now(browser: Browser, own: Server) -> None:
     """The x axis of a minute's data shows that minute, not an hour that has yet to come."""
     item = filled.made_up(filled.VENDORS[0], 777)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from christmas.errors import ArgumentError
 from christmas.reading.money import to_minor
+from christmas.server.web import words
 
 CURRENCY = "USD"
 TEXT_MAX = 300
@@ -46,6 +47,14 @@ class Asked(BaseModel):
         parts = self.model_dump() | {"page": ""} | changes
         query = urlencode([(name, value) for name, value in parts.items() if value])
         return f"/?{query}" if query else "/"
+
+    def filters(self) -> list[tuple[str, str]]:
+        """Return each filter that is on as people read it, and the address of the same search without it."""
+        texts = {
+            "year": self.year, "shop": words.shop(self.shop), "series": self.series, "stock": "In stock",
+            "price_from": f"From ${self.price_from.strip(' $')}", "price_to": f"Up to ${self.price_to.strip(' $')}",
+        }  # fmt: skip
+        return [(text, self.address(**{name: ""})) for name, text in texts.items() if getattr(self, name)]
 
     @property
     def is_filtered(self) -> bool:

@@ -18,7 +18,7 @@ STOCK = {
 }
 BOXES = {"NB": "no box", "DB": "damaged box", "SDB": "slightly damaged box"}
 KINDS = {"fell": "Price fell", "rose": "Price rose", "back": "Back in stock", "sold_out": "Sold out"}
-FIELDS = {"price": "price", "list_price": "price before", "availability": "stock", "release_year": "year"}
+FIELDS = {"price": "price", "list_price": "list price", "availability": "stock", "release_year": "year"}
 _TOP_LEVEL = re.compile(r"_[a-z]{2,4}$")
 
 
