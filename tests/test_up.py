@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from christmas import valkey
-from christmas.commands.services import tell
+from christmas.commands.up import tell
 from christmas.logs import reading
 from christmas.logs.lines import Context, JsonFormatter
 from christmas.logs.reading import Wanted

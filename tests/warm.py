@@ -149,7 +149,7 @@ def _import_everything() -> None:
 
     names = [one.name for one in pkgutil.walk_packages(christmas.__path__, "christmas.")]
     for name in (*names, *LATE):
-        if not name.startswith((*COLD, "christmas.node")) and ".migrations" not in name:
+        if not name.startswith((*COLD, "christmas.node", "christmas.commands.node")) and ".migrations" not in name:
             importlib.import_module(name)
     assert "twisted.internet.reactor" not in sys.modules
 

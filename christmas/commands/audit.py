@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from christmas.catalog import held_changes, vendor_health
+from christmas.catalog.changes import shown
 from christmas.commands.common import LIMIT_MAX, TableOrJson, engine, show
+from christmas.db import database
 from christmas.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -37,13 +40,10 @@ def list_held(
     """List what is held: both values, why, and the job and page it was read from."""
     if context.invoked_subcommand is not None:
         return
-    from christmas.catalog import held_changes as store
-    from christmas.db import database
-
-    if state not in store.STATES:
-        raise ArgumentError(f"--state {state} is not known: use {', '.join(store.STATES)}.")
+    if state not in held_changes.STATES:
+        raise ArgumentError(f"--state {state} is not known: use {', '.join(held_changes.STATES)}.")
     with database.read(engine()) as connection:
-        rows = store.find(connection, vendor=vendor, state=state, limit=limit)
+        rows = held_changes.find(connection, vendor=vendor, state=state, limit=limit)
     if not rows and output == "table":
         typer.echo(f"Nothing is {state}.")
         return
@@ -53,35 +53,26 @@ def list_held(
 @held.command()
 def release(ids: Ids = None, vendor: Vendor = None, group: Group = None) -> None:
     """Make held changes true; the other prices that were read of the same product go with them."""
-    from christmas.catalog import held_changes as store
-
-    _decide(store.release, "released", ids, vendor, group)
+    _decide(held_changes.release, "released", ids, vendor, group)
 
 
 @held.command()
 def discard(ids: Ids = None, vendor: Vendor = None, group: Group = None) -> None:
     """Return held changes up: the catalog stays as it is."""
-    from christmas.catalog import held_changes as store
-
-    _decide(store.discard, "discarded", ids, vendor, group)
+    _decide(held_changes.discard, "discarded", ids, vendor, group)
 
 
 def _decide(act: Callable[..., int], word: str, ids: list[int] | None, vendor: str | None, group: str | None) -> None:
-    from christmas.catalog import held_changes as store
-    from christmas.db import database
-
     if sum(one is not None and one != [] for one in (ids, vendor, group)) != 1:
         raise ArgumentError("Say which: IDs, or --vendor, or --group.")
     with database.begin(engine()) as connection:
-        count = store.decide(
+        count = held_changes.decide(
             connection, act, ids=ids or None, vendor=vendor, group=group, by=OPERATOR, now=datetime.now(UTC)
         )
     typer.echo(f"{count} {word}")
 
 
 def _record(row: HeldRow) -> dict[str, Any]:
-    from christmas.catalog.changes import shown
-
     names = (
         "id", "vendor", "product_id", "name", "key", "currency", "at", "url", "source", "reason", "agrees",
         "checked_at", "state", "decided_at", "decided_by",
@@ -98,11 +89,8 @@ def list_health(context: typer.Context, output: TableOrJson = "table") -> None:
     """List the vendors' health: state, since when, and why."""
     if context.invoked_subcommand is not None:
         return
-    from christmas.catalog import vendor_health as store
-    from christmas.db import database
-
     with database.read(engine()) as connection:
-        rows = store.find(connection)
+        rows = vendor_health.find(connection)
     if not rows and output == "table":
         typer.echo("No vendor was read yet.")
         return
@@ -112,10 +100,7 @@ def list_health(context: typer.Context, output: TableOrJson = "table") -> None:
 @health.command()
 def accept(vendor: Annotated[str, typer.Argument(help="A vendor's name.")]) -> None:
     """Take a vendor as it is now for the usual: later runs are compared with those from now on."""
-    from christmas.catalog import vendor_health as store
-    from christmas.db import database
-
     with database.begin(engine()) as connection:
-        if not store.accept(connection, vendor, datetime.now(UTC)):
+        if not vendor_health.accept(connection, vendor, datetime.now(UTC)):
             raise ArgumentError(f"Nothing is known of {vendor!r}; `christmas health` lists the vendors.")
     typer.echo(f"{vendor} is accepted as it is")

@@ -7,16 +7,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from christmas import config as configuration
-from christmas.errors import ArgumentError
+from christmas.db import database
+from christmas.errors import ArgumentError, ChristmasError
+from christmas.jobs import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
-    from rich.console import Console
     from sqlalchemy import Engine
 
+    from christmas.config import Config
     from christmas.jobs.records import JobRow
 
 PLAIN_WIDTH = 160
@@ -31,25 +37,33 @@ def _known_format(output: str) -> str:
     return output
 
 
+Demo = Annotated[bool, typer.Option("--demo", help="Use the demonstration's catalog instead of your own.")]
+# Of `christmas up`: its services end when it does, even when it is killed.
+UntilStdinCloses = Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)]
 TableOrJson = Annotated[str, typer.Option("--format", help="table or json.", callback=_known_format)]
 
 
-def engine() -> Engine:
-    """Return the configured catalog, brought up to date."""
-    from christmas.db import database
-
+def engine(*, demo: bool = False) -> Engine:
+    """Return the configured catalog, upgraded, or the demonstration's; raises ChristmasError where there is none."""
+    if demo:
+        path = demo_folder(configuration.current()) / "christmas.db"
+        if not path.exists():
+            raise ChristmasError("There is no demonstration yet: `christmas demo` makes one.")
+        return database.open_engine(f"sqlite:///{path}")
     found = database.of(configuration.current())
     database.upgrade(found)
     return found
 
 
+def demo_folder(config: Config) -> Path:
+    """Return the folder of the demonstration's state."""
+    return config.var_path / "demo"
+
+
 def job_tree(job_id: str) -> list[JobRow]:
     """Return a job and everything below it; raises ArgumentError where there is no such job."""
-    from christmas.db import database
-    from christmas.jobs import records as store
-
     with database.read(engine()) as connection:
-        rows = store.tree(connection, job_id)
+        rows = records.tree(connection, job_id)
     if not rows:
         raise ArgumentError(f"There is no job {job_id!r}; `christmas jobs` lists them.")
     return rows
@@ -57,8 +71,6 @@ def job_tree(job_id: str) -> list[JobRow]:
 
 def console() -> Console:
     """Return a console that does not wrap lines in a pipe."""
-    from rich.console import Console
-
     found = Console()
     return found if found.is_terminal else Console(width=PLAIN_WIDTH)
 
@@ -68,9 +80,6 @@ def show(columns: Sequence[str], rows: Iterable[dict[str, Any]], output: str) ->
     if output == "json":
         typer.echo(json.dumps(list(rows), default=_as_text, indent=2))
         return
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table()
     for name in columns:
         table.add_column(name.replace("_", " "), no_wrap=name in WHOLE, overflow="fold")

@@ -1,11 +1,19 @@
-"""``christmas doctor``: what this installation needs, what is wrong with it and how to mend it."""
+"""``christmas doctor``: what this installation needs, what is wrong with it and how to fix it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
 
 from christmas import config as configuration
+from christmas import valkey
+from christmas.catalog import vendors
+from christmas.db import database
 from christmas.errors import ChristmasError
+from christmas.platforms.browser import find_browser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,10 +21,18 @@ if TYPE_CHECKING:
     from christmas.config import Config
 
 
+def doctor(
+    keys: Annotated[bool, typer.Option("--keys", help="List every key of the configuration instead.")] = False,
+) -> None:
+    """Check configuration, database, Redis and browser; say what is wrong and how to fix it."""
+    if keys:
+        list_keys()
+    elif not run():
+        raise typer.Exit(1)
+
+
 def run() -> bool:
     """Print one line per check; False where something that is needed is wrong."""
-    from rich.console import Console
-
     console = Console(soft_wrap=True, highlight=False)
     try:
         config = configuration.current()
@@ -38,9 +54,6 @@ def run() -> bool:
 
 def list_keys() -> None:
     """Print every key of the configuration with its default, its meaning and its variable."""
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table("Key", "Default", "Meaning", title="Keys of config/<ENV>.json, or CHRISTMAS__SECTION__KEY variables")
     for key, default, meaning in configuration.documentation():
         table.add_row(key, default, meaning)
@@ -48,9 +61,6 @@ def list_keys() -> None:
 
 
 def _database(config: Config) -> str:
-    from christmas.catalog import vendors
-    from christmas.db import database
-
     engine = database.of(config)
     database.upgrade(engine)
     with database.read(engine) as connection:
@@ -59,16 +69,12 @@ def _database(config: Config) -> str:
 
 
 def _redis(config: Config) -> str:
-    from christmas import valkey
-
     client = valkey.connect(config)
     client.close()
     return "the configured server answers" if config.redis.url else "the embedded Valkey starts"
 
 
 def _optional(tell: Callable[[str], None], config: Config) -> None:
-    from christmas.platforms.browser import find_browser
-
     browser = find_browser(config.browser_path)
     if browser:
         tell(f"[green]right[/]  browser: {browser}")

@@ -7,16 +7,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 from typer.core import TyperGroup
 
 from christmas import config as configuration
 from christmas.commands.common import LIMIT_MAX, TableOrJson, arguments, console, engine, job_tree, show
+from christmas.db import database
 from christmas.errors import ArgumentError
+from christmas.jobs import notify, queue, records, submission
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from rich.table import Table
 
     from christmas.jobs.records import JobRow
 
@@ -36,6 +39,7 @@ class Group(TyperGroup):
 
 
 app = typer.Typer(
+    cls=Group,
     invoke_without_command=True,
     help="List jobs, show one with everything below it, or cancel one.",
     context_settings={"help_option_names": ["--help"]},
@@ -54,8 +58,6 @@ def run(
     integrator.sync_links, sync_products, sync_product, sync_vendor, sync_year, sync_all. A wrong argument says which
     ones there are. Somebody must run it: `christmas up`, or a `christmas node`.
     """
-    from christmas.jobs import submission
-
     job = submission.submit(name, arguments(given or []), submitted_by="command line", priority=priority)
     if wait:
         job = _follow(job.id, quiet=output == "json")
@@ -80,13 +82,10 @@ def jobs(
     if context.invoked_subcommand is not None:
         context.default_map = {"show": {"output": output}}  # `christmas jobs --format json ID` as well
         return
-    from christmas.db import database
-    from christmas.jobs import records as store
-
-    if state is not None and state not in store.STATES:
-        raise ArgumentError(f"--state {state} is not known: use {', '.join(store.STATES)}.")
+    if state is not None and state not in records.STATES:
+        raise ArgumentError(f"--state {state} is not known: use {', '.join(records.STATES)}.")
     with database.read(engine()) as connection:
-        rows = store.find(connection, states=[state] if state else store.STATES, limit=limit)
+        rows = records.find(connection, states=[state] if state else records.STATES, limit=limit)
     if output == "json":
         show(COLUMNS, [_record(row) for row in rows], output)
     else:
@@ -112,9 +111,6 @@ def show_one(
 @app.command()
 def cancel(job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's ID.")]) -> None:
     """Cancel a job and what it has started, on whatever node it runs."""
-    from christmas.db import database
-    from christmas.jobs import notify, queue
-
     with database.begin(engine()) as connection:
         before = queue.cancel(connection, job_id, datetime.now(UTC))
     if before is None:
@@ -125,11 +121,8 @@ def cancel(job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's ID.
 
 def _children(job_id: str) -> list[dict[str, Any]]:
     """Return a job's first-generation children, and when each completed."""
-    from christmas.db import database
-    from christmas.jobs import records as store
-
     with database.read(engine()) as connection:
-        return [{"id": one.job.id, "completed_at": one.completed_at} for one in store.children(connection, job_id)]
+        return [{"id": one.job.id, "completed_at": one.completed_at} for one in records.children(connection, job_id)]
 
 
 def _record(row: JobRow) -> dict[str, Any]:
@@ -143,8 +136,6 @@ def _record(row: JobRow) -> dict[str, Any]:
 
 def _follow(job_id: str, *, quiet: bool) -> JobRow:
     """Show the tree until its root has ended: live on a screen, a line for each change in a pipe."""
-    from rich.live import Live
-
     screen = console()
     if screen.is_terminal and not quiet:
         with Live(console=screen, refresh_per_second=4) as live:
@@ -164,20 +155,15 @@ def _follow(job_id: str, *, quiet: bool) -> JobRow:
 
 def _looks(job_id: str) -> Iterator[list[JobRow]]:
     """Yield the tree again and again, for the last time when its root has ended."""
-    from christmas.jobs import records as store
-
     while True:
         rows = job_tree(job_id)
         yield rows
-        if rows[0].state not in store.OPEN:
+        if rows[0].state not in records.OPEN:
             return
         time.sleep(LOOK_SECONDS)
 
 
 def _table(rows: list[JobRow]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table("Job", "Vendor", "State", "Attempt", "Started (UTC)", "Took", "Pages", "Result")
     depth: dict[str, int] = {}
     for row in rows:

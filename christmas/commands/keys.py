@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,9 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from christmas import config as configuration
-from christmas.access import new_keys
+from christmas.access import api_keys, audit_log, new_keys
 from christmas.commands.common import LIMIT_MAX, TableOrJson, engine, show
+from christmas.db import database
 from christmas.errors import ArgumentError
+from christmas.jobs import submission
 
 keys = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke, rotate; and the access log.")
 users = typer.Typer(no_args_is_help=True, help="Users and their roles.")
@@ -31,35 +34,27 @@ def create(
     output: TableOrJson = "table",
 ) -> None:
     """Make a key. It is shown this once; only its hash is kept."""
-    from christmas.access import api_keys as store
-    from christmas.db import database
-
     new_keys.check_role(configuration.current(), role)
     new_keys.check_user(user)
     scope = None if vendors is None else _vendors(vendors)
     now = datetime.now(UTC)
     until = None if expires is None else new_keys.expiry(expires, now, "--expires")
     with database.begin(engine()) as connection:
-        new = store.create_key(connection, user=user, role=role, vendors=scope, expires_at=until, now=now)
+        new = api_keys.create_key(connection, user=user, role=role, vendors=scope, expires_at=until, now=now)
     _show_new(asdict(new) | {"vendors": scope, "expires_at": until}, output)
 
 
 @keys.command()
 def new() -> None:
     """Print a key that is nobody's yet, for a Secret; `christmas db upgrade --service-keys` makes it a service's."""
-    from christmas.access import api_keys as store
-
-    typer.echo(store.new_key())
+    typer.echo(api_keys.new_key())
 
 
 @keys.command("list")
 def list_keys(output: TableOrJson = "table") -> None:
     """List all keys: whose, which role, valid until when, last used."""
-    from christmas.access import api_keys as store
-    from christmas.db import database
-
     with database.read(engine()) as connection:
-        rows = store.list_keys(connection)
+        rows = api_keys.list_keys(connection)
     columns = ("id", "user", "role", "vendors", "created_at", "expires_at", "last_used_at", "revoked_at", "bound")
     show(columns, [{name: getattr(row, name) for name in columns} for row in rows], output)
 
@@ -67,11 +62,8 @@ def list_keys(output: TableOrJson = "table") -> None:
 @keys.command()
 def revoke(key_id: Id) -> None:
     """End a key at once."""
-    from christmas.access import api_keys as store
-    from christmas.db import database
-
     with database.begin(engine()) as connection:
-        if not store.revoke(connection, key_id, datetime.now(UTC)):
+        if not api_keys.revoke(connection, key_id, datetime.now(UTC)):
             raise ArgumentError(f"There is no valid key {key_id!r}; `christmas keys list` shows them.")
     typer.echo(f"{key_id} is revoked")
 
@@ -79,11 +71,8 @@ def revoke(key_id: Id) -> None:
 @keys.command()
 def rotate(key_id: Id, output: TableOrJson = "table") -> None:
     """Replace a key by a new one of the same scope; the old one ends at once."""
-    from christmas.access import api_keys as store
-    from christmas.db import database
-
     with database.begin(engine()) as connection:
-        new = store.rotate(connection, key_id, datetime.now(UTC))
+        new = api_keys.rotate(connection, key_id, datetime.now(UTC))
     if new is None:
         raise ArgumentError(f"There is no valid key {key_id!r}; `christmas keys list` shows them.")
     _show_new(asdict(new), output)
@@ -95,9 +84,6 @@ def log(
     output: TableOrJson = "table",
 ) -> None:
     """Show the access log: every refusal, and every grant of a write."""
-    from christmas.access import audit_log
-    from christmas.db import database
-
     with database.read(engine()) as connection:
         rows = audit_log.latest(connection, limit)
     show(audit_log.AccessRow.__slots__, [asdict(row) for row in rows], output)
@@ -106,64 +92,45 @@ def log(
 @users.command("list")
 def list_users(output: TableOrJson = "table") -> None:
     """List all users with their roles."""
-    from christmas.access import api_keys as store
-    from christmas.db import database
-
     with database.read(engine()) as connection:
-        rows = store.list_users(connection)
+        rows = api_keys.list_users(connection)
     show(("user", "roles"), [{"user": name, "roles": roles} for name, roles in rows], output)
 
 
 @users.command()
 def bind(user: User, role: Role) -> None:
     """Grant a user a role."""
-    from christmas.access import api_keys as store
-    from christmas.db import database
-
     new_keys.check_role(configuration.current(), role)
     new_keys.check_user(user)
     with database.begin(engine()) as connection:
-        store.bind(connection, user, role, datetime.now(UTC))
+        api_keys.bind(connection, user, role, datetime.now(UTC))
 
 
 @users.command()
 def unbind(user: User, role: Role) -> None:
     """Take a role from a user; keys of that role stop working at once."""
-    from christmas.access import api_keys as store
-    from christmas.db import database
-
     with database.begin(engine()) as connection:
-        if not store.unbind(connection, user, role):
+        if not api_keys.unbind(connection, user, role):
             raise ArgumentError(f"{user!r} has no role {role!r}; `christmas users list` shows them.")
 
 
 @users.command()
 def remove(user: User) -> None:
     """Remove a user with all keys."""
-    from christmas.access import api_keys as store
-    from christmas.db import database
-
     with database.begin(engine()) as connection:
-        if not store.remove(connection, user):
+        if not api_keys.remove(connection, user):
             raise ArgumentError(f"There is no user {user!r}; `christmas users list` shows them.")
 
 
 def _show_new(row: dict[str, Any], output: str) -> None:
-    show(("id", "user", "role", "key"), [row], output) if output != "json" else typer.echo(_json(row))
+    show(("id", "user", "role", "key"), [row], output) if output != "json" else typer.echo(
+        json.dumps(row, default=lambda value: value.isoformat())
+    )
     if output != "json":
         typer.echo("Keep it now: it is not shown again.")
 
 
-def _json(row: dict[str, Any]) -> str:
-    import json
-
-    return json.dumps(row, default=lambda value: value.isoformat())
-
-
 def _vendors(text: str) -> list[str]:
-    from christmas.db import database
-    from christmas.jobs import submission
-
     with database.read(engine()) as connection:
         known = submission.known_vendors(connection, None)
     chosen = [part.strip() for part in text.split(",") if part.strip()]

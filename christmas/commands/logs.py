@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from christmas import config as configuration
+from christmas import valkey
 from christmas.commands.common import LIMIT_MAX, job_tree
 from christmas.config.durations import duration
 from christmas.errors import ArgumentError
+from christmas.jobs import records
+from christmas.logs import reading
 from christmas.logs.lines import as_json, as_text
 from christmas.logs.reading import LEVELS, Wanted
+from christmas.node.options import Options
+from christmas.node.prepare import log_path
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -34,9 +39,6 @@ def logs(
     output: Annotated[str, typer.Option("--format", help="text, or json: one object a line.")] = "text",
 ) -> None:
     """Show what all processes of all nodes have logged, the newest last."""
-    from christmas import valkey
-    from christmas.logs import reading
-
     if output not in {"text", "json"}:
         raise ArgumentError(f"--format {output} is not known here: use text or json.")
     wanted = Wanted(_jobs(job), vendor, _level(level), None if since is None else _time(since, datetime.now(UTC)))
@@ -52,16 +54,13 @@ def logs(
 
 
 def _follow(client: Redis, after: str, job: str | None, wanted: Wanted, output: str) -> None:
-    from christmas.jobs import records as store
-    from christmas.logs import reading
-
     ended_at = None
     try:
         for lines in reading.follow(client, after):
             if job is not None:
                 rows = job_tree(job)  # a root's later children come while it is followed
                 wanted = Wanted({row.id for row in rows}, wanted.vendor, wanted.level)
-                if ended_at is None and rows[0].state not in store.OPEN:
+                if ended_at is None and rows[0].state not in records.OPEN:
                     ended_at = time.monotonic()
             for line in lines:
                 if wanted.has(line):
@@ -80,9 +79,6 @@ def _nothing(job: str | None) -> str:
     """Say that there are no lines, and where a job's own are besides."""
     if job is None:
         return "Redis holds no such lines."
-    from christmas.node.options import Options
-    from christmas.node.prepare import log_path
-
     options = Options(configuration.current())
     files = [f"{log_path(options, row)} (on {row.node})" for row in job_tree(job) if row.node and row.consumer]
     where = f"; see {', '.join(files)}" if files else "; it has not been run yet"

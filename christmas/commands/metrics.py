@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from christmas import config as configuration
 from christmas.commands.common import TableOrJson, console, engine, show
+from christmas.metrics import gauges, report
+from christmas.metrics.histogram import quantile
 
 if TYPE_CHECKING:
     from christmas.metrics.gauges import Gauges
@@ -26,8 +29,6 @@ def metrics(
 
     JSON is a list of vendor, metric, count, p50_ms, p95_ms, p99_ms; counts have no percentiles.
     """
-    from christmas.metrics import gauges, report
-
     window = report.window(since, "--since")
     seen = None if vendor is None else [vendor]
     read = report.read(configuration.current(), window, seen)
@@ -44,10 +45,6 @@ def metrics(
 
 
 def _print(found: list[Series]) -> None:
-    from rich.table import Table
-
-    from christmas.metrics import report
-
     times = Table("Vendor", "Metric", "Count", "p50 ms", "p95 ms", "p99 ms", "p50 over time")
     counts = Table("Vendor", "Count of", "Number")
     for series in found:
@@ -63,8 +60,6 @@ def _print(found: list[Series]) -> None:
 
 
 def _median(counts: dict[int, int]) -> float | None:
-    from christmas.metrics.histogram import quantile
-
     return quantile(counts, 0.5)
 
 
@@ -77,8 +72,6 @@ def sparkline(values: list[float | None]) -> str:
 
 
 def _print_gauges(found: Gauges, slots: dict[str, tuple[int, int]]) -> None:
-    from rich.table import Table
-
     now = Table("Now", "Of", "Number")
     for word, numbers in (("queued jobs", found.queued), ("running jobs", found.running), ("held changes", found.held)):
         for of, number in sorted(numbers.items()):

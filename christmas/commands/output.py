@@ -7,6 +7,9 @@ import sys
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+from rich.console import Console
+from rich.table import Table
+
 from christmas.catalog import export
 from christmas.errors import ArgumentError, ChristmasError
 
@@ -62,9 +65,6 @@ def history(product: ProductRow, rows: list[ChangeRow], output: str) -> None:
     if output == "json":
         print(json.dumps(values, ensure_ascii=False, indent=1))  # noqa: T201
         return
-    from rich.console import Console
-    from rich.table import Table
-
     now = export.as_dict(product)
     price = f"{now['price']} {now['currency']}" if now["price"] else "no price"
     table = Table(
@@ -98,9 +98,6 @@ def _json_list(values: Iterable[dict[str, Any]], target: IO[str]) -> None:
 
 
 def _table(values: Iterable[dict[str, Any]], target: IO[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table("ID", "Vendor", "SKU", "Name", "Year", "Price", "Was", "Stock")
     for one in values:
         price = f"{one['price']} {one['currency']}" if one["price"] else "-"

@@ -9,11 +9,19 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from christmas import config as configuration
-from christmas.errors import ChristmasError, ReadingError
+from christmas.catalog import kept_pages
+from christmas.commands.common import TableOrJson, engine
+from christmas.db import database
+from christmas.errors import ArgumentError, ChristmasError, ReadingError
 from christmas.items import UNREAD
 from christmas.reading.challenge import raise_if_challenge
 from christmas.reading.facts import ProductFacts
@@ -45,12 +53,25 @@ class Page:
     encoding: str = "utf-8"
 
 
-def kept(engine: Engine, id_: int) -> Page:
-    """Return a page that a run kept; raises PageUnavailable where there is none."""
-    from christmas.catalog import kept_pages
-    from christmas.db import database
+def read(
+    pages: Annotated[list[str] | None, typer.Argument(help="Files or http(s) addresses of product pages.")] = None,
+    kept: Annotated[
+        list[int] | None, typer.Option(help="ID of a page that a run kept, from `christmas held --format json`.")
+    ] = None,
+    url: Annotated[str, typer.Option(help="The address a file was saved from; it may hold the product key.")] = "",
+    output: TableOrJson = "table",
+) -> None:
+    """Show what the readers read from any page; needs no database and no Redis unless the page was kept by a run."""
+    if not pages and not kept:
+        raise ArgumentError("Name a file or an address, or a kept page with --kept ID.")
+    found = [kept_page(engine(), number) for number in kept or []]
+    if not show([*(pages or []), *found], url, output):
+        raise typer.Exit(1)
 
-    with database.read(engine) as connection:
+
+def kept_page(catalog: Engine, id_: int) -> Page:
+    """Return a page that a run kept; raises PageUnavailable where there is none."""
+    with database.read(catalog) as connection:
         found = kept_pages.get(connection, id_)
     if found is None:
         raise PageUnavailable(f"No page {id_} is kept; `christmas held --format json` names those of held changes.")
@@ -170,10 +191,6 @@ def _table(name: str, shown: dict[str, Any]) -> None:
     if "error" in shown:
         print(f"{name}: {shown['error']['type']}: {shown['error']['message']}", file=sys.stderr)  # noqa: T201
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table("Field", "Value", title=Text(name), show_header=False)
     for field in (*FIELDS, "disagreements"):
         if field in shown:

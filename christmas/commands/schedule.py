@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from christmas import config as configuration
 from christmas.commands.common import LIMIT_MAX, TableOrJson, arguments, engine, show
+from christmas.db import database
 from christmas.errors import ArgumentError
-
-if TYPE_CHECKING:
-    pass
+from christmas.jobs import schedule_changes as changes
+from christmas.jobs import schedules, submission, triggers
 
 app = typer.Typer(invoke_without_command=True, help="What is done when: list, pause, resume, run, add, change, remove.")
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -32,10 +32,6 @@ def schedule(context: typer.Context, output: TableOrJson = "table") -> None:
     """List what comes next."""
     if context.invoked_subcommand is not None:
         return
-    from christmas.db import database
-    from christmas.jobs import schedule_changes as changes
-    from christmas.jobs import schedules, triggers
-
     with database.begin(engine()) as connection:
         changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
         rows = schedules.find(connection)
@@ -58,10 +54,6 @@ def resume(name: Name) -> None:
 @app.command()
 def run(name: Name) -> None:
     """Submit its job now, whatever the time."""
-    from christmas.db import database
-    from christmas.jobs import schedule_changes as changes
-    from christmas.jobs import submission
-
     with database.begin(engine()) as connection:
         changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
         row = changes.existing(connection, name)
@@ -81,9 +73,6 @@ def add(
     missed: Missed = None,
 ) -> None:
     """Add a schedule."""
-    from christmas.db import database
-    from christmas.jobs import schedule_changes as changes
-
     values = {"job": job, "arguments": arguments(given or []), **_timing(cron, every, timezone, jitter, missed)}
     wanted = changes.wanted(**values)
     with database.begin(engine()) as connection:
@@ -115,10 +104,6 @@ def change(
 @app.command()
 def remove(name: Name) -> None:
     """Remove a schedule; one of the configuration comes back at the next start: pause it instead."""
-    from christmas.db import database
-    from christmas.jobs import schedule_changes as changes
-    from christmas.jobs import schedules
-
     with database.begin(engine()) as connection:
         changes.existing(connection, name)
         schedules.remove(connection, name)
@@ -131,18 +116,12 @@ def history(
     output: TableOrJson = "table",
 ) -> None:
     """Show the newest firings: when due, when fired, the job or the error."""
-    from christmas.db import database
-    from christmas.jobs import schedules
-
     with database.read(engine()) as connection:
         rows = schedules.history(connection, name, limit)
     show(("schedule", "due_at", "fired_at", "job_id", "error"), [asdict(row) for row in rows], output)
 
 
 def _change(name: str, **values: Any) -> None:
-    from christmas.db import database
-    from christmas.jobs import schedule_changes as changes
-
     with database.begin(engine()) as connection:
         changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
         row = changes.change(connection, name, datetime.now(UTC), **values)

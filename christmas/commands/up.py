@@ -1,4 +1,4 @@
-"""``christmas up``: every service as a process of its own on this machine, started together and stopped together.
+"""``christmas up`` and ``sign-in``: all services as processes on this machine, started and stopped together.
 
 The commands that read shops by themselves have the server alone beside them.
 """
@@ -18,14 +18,18 @@ import urllib.request
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from christmas import valkey
+import typer
+
+from christmas import logs, valkey
 from christmas.access import api_keys, bootstrap, sessions
-from christmas.config import PREFIX, local_address
+from christmas.commands.common import engine
+from christmas.config import PREFIX, current, local_address
 from christmas.db import database
 from christmas.errors import ArgumentError, ChristmasError, JobRefused
 from christmas.jobs import hooks, records, submission
+from christmas.logs.lines import JsonFormatter, as_json
 from christmas.node import options
 
 if TYPE_CHECKING:
@@ -51,6 +55,39 @@ LOOK_SECONDS = 0.2
 # Whoever signs in by a link; the link is for the one who can read it on this machine, and soon.
 LOCAL_USER, LOCAL_ROLE = "local", "internal"
 LINK_LIFETIME = timedelta(minutes=15)
+
+
+def up(
+    once: Annotated[bool, typer.Option("--check", help="Start everything, see that it answers, and stop.")] = False,
+) -> None:
+    """Run everything on this machine: Valkey, a node for all consumers, scheduler, server. Ctrl-C stops it all."""
+    config = current()
+    logs.set_up(config, service="up")
+    try:
+        run(config, tell, check_only=once)
+    finally:
+        logs.close()
+
+
+def sign_in(
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="The server's, where it is not server.port.")
+    ] = None,
+) -> None:
+    """Print a link that signs in once, as the operator of this machine; it works for 15 minutes."""
+    if port is not None:
+        os.environ[f"{PREFIX}SERVER__PORT"] = str(port)
+
+    address = server_address(current())
+    typer.echo(sign_in_link(engine(), address))
+
+
+def tell(text: str) -> None:
+    """Print what is in no log, as a line like those of the log around it."""
+    if any(isinstance(handler.formatter, JsonFormatter) for handler in logging.root.handlers):
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        text = as_json({"time": now, "level": "INFO", "service": "up", "event": text})
+    typer.echo(text)
 
 
 def run(config: Config, tell: Callable[[str], object], *, check_only: bool = False) -> None:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-import typer.main
 
 from christmas import cli, config
 from christmas.config import Config
@@ -61,7 +60,7 @@ def configured(objects: list[Object], name: str) -> Config:
 class TestPod:
     def test_its_command_is_one_of_christmas(self, overlay: str, name: str) -> None:
         words = list(container(our_pods(rendered(overlay))[name])["args"])
-        command = typer.main.get_command(cli.app)
+        command = cli.load(words.pop(0))
         while hasattr(command, "commands"):  # `db upgrade` is a command of the group `db`
             command = command.commands[words.pop(0)]
         command.make_context("christmas", words)  # raises where an option is not known

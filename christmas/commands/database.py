@@ -1,0 +1,39 @@
+"""``christmas db``: the catalog's database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from christmas import config as configuration
+from christmas.access import bootstrap
+from christmas.commands.common import engine
+from christmas.db import database, permissions
+from christmas.policy import rules
+
+app = typer.Typer(no_args_is_help=True, help="Create or upgrade the catalog's database.")
+
+
+@app.command()
+def upgrade(
+    service_keys: Annotated[
+        Path | None,
+        typer.Option(help="Folder with integrator.key, scheduler.key, server.key: makes them the services' keys."),
+    ] = None,
+) -> None:
+    """Create the catalog's tables, or bring them up to date; on PostgreSQL the services' roles too."""
+    config = configuration.current()
+    catalog = engine()
+    database.grant(catalog, rules.load(config))
+    typer.echo(f"The catalog is up to date: {database.shown(catalog.url)}")
+    if service_keys is not None:
+        typer.echo(f"Registered the keys of {', '.join(bootstrap.register(config, catalog, service_keys))}")
+
+
+@app.command()
+def grants() -> None:
+    """Print the SQL that makes PostgreSQL's roles what the policy says, for an administrator to run."""
+    for statement in permissions.grants(rules.load(configuration.current())):
+        typer.echo(f"{statement};")

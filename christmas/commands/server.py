@@ -1,0 +1,30 @@
+"""``christmas server``."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from christmas import config as configuration
+from christmas import logs
+from christmas.commands.common import UntilStdinCloses
+from christmas.server import service
+
+
+def server(
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of API and pages.")] = None,
+    until_stdin_closes: UntilStdinCloses = False,
+    descriptor: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Run the server: the API under /api/v1 and the web pages."""
+    if port is not None:
+        os.environ[f"{configuration.PREFIX}SERVER__PORT"] = str(port)
+
+    config = configuration.current()
+    logs.set_up(config, service="server")
+    try:
+        service.run(config, leash=until_stdin_closes, descriptor=descriptor)
+    finally:
+        logs.close()
