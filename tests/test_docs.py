@@ -20,6 +20,7 @@ README_BYTES = 10_000
 # `christmas ...` in a block of shell or between backticks, up to what ends the command.
 CALL = re.compile(r"(?:^ *|[|;&(] ?|bin/|exec server |-- )christmas ([a-z-][^`#|>&;)\\\n]*)", re.MULTILINE)
 COMMANDS: Any = typer.main.get_command(cli.app)
+COMMANDS.commands = {name: cli.load(name) for name in cli.COMMANDS}
 
 
 def calls(text: str) -> set[str]:
