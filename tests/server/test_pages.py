@@ -321,7 +321,7 @@ def test_every_page_keeps_to_the_policy_and_can_be_understood(shared: Server, pa
 
 @pytest.mark.integration
 def test_the_first_visit_shows_what_is_being_read(tmp_path: Path) -> None:
-    with serving(tmp_path / "empty") as server:
+    with serving(tmp_path / "empty", CHRISTMAS__CONTACT_URL="mailto:tester@example.org") as server:
         assert "christmas run integrator.sync_all" in words(read(server, "/"))
         led = server.ask("/?q=frosty&year=1985", anonymous=True)  # whose key is not known is led to sign in, and back
         assert (led.status, led.headers["location"]) == (303, "/sign-in?next=%2F%3Fq%3Dfrosty%26year%3D1985")
@@ -344,6 +344,18 @@ def test_the_first_visit_shows_what_is_being_read(tmp_path: Path) -> None:
             store.write(connection, [filled.the_piece(VENDORS[0])], job_id="run-a", now=filled.NOW)
         assert server.ask("/first-visit").headers["hx-refresh"] == "true"
         assert names(read(server, "/")) == [NAME]
+
+
+@pytest.mark.integration
+def test_the_first_visit_names_what_keeps_shops_from_being_read(tmp_path: Path) -> None:
+    with serving(tmp_path / "empty", CHRISTMAS__CONTACT_URL="") as server:
+        for path in ("/", "/first-visit"):
+            text = words(read(server, path))
+            assert "CHRISTMAS__CONTACT_URL=mailto:you@example.org christmas up" in text
+            assert "christmas run" not in text
+        collector = words(read(server, "/", key=server.key("user")))
+        assert "No shop has been read yet." in collector
+        assert "CHRISTMAS" not in collector
 
 
 def start(server: Server, job_id: str, vendor: str, outcome: dict[str, Any]) -> None:

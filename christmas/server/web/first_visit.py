@@ -1,4 +1,4 @@
-"""What is shown until there is a first product: that it is being read, and how far that is."""
+"""The page until there is a first product: the progress of the first reading, or what keeps it from starting."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from christmas.catalog import vendors
-from christmas.jobs import records
+from christmas.jobs import records, submission
 from christmas.jobs.records import JobRow
 from christmas.server import state as states
 from christmas.server.auth import Caller, needs
@@ -31,20 +31,29 @@ class Reading:
 
 
 def page(request: Request, caller: Caller, connection: Connection) -> Response:
-    """Show how far the first reading is, or how to start it."""
-    return render.page(request, caller, "first_visit.html", readings=readings(connection, caller.vendors))
+    """Render the progress of the first reading, or how to start it."""
+    found = readings(connection, caller.vendors)
+    needs_contact = not found and _needs_contact(request, connection)
+    return render.page(request, caller, "first_visit.html", readings=found, needs_contact=needs_contact)
 
 
 @router.get("/first-visit")
 def progress(request: Request, caller: Annotated[Caller, Depends(needs("products.read", page=True))]) -> Response:
-    """Return the same as a part of the page, which asks again and again; it is loaded anew once there is a product."""
+    """Render the part of the page that is polled; the whole page is reloaded once there is a product."""
     with states.of(request).read() as connection:
         found = readings(connection, caller.vendors)
         arrived = bool(vendors.names(connection, caller.vendors))
-    response = render.page(request, caller, "_first_visit.html", readings=found)
+        needs_contact = not found and _needs_contact(request, connection)
+    response = render.page(request, caller, "_first_visit.html", readings=found, needs_contact=needs_contact)
     if arrived:
         response.headers["HX-Refresh"] = "true"
     return response
+
+
+def _needs_contact(request: Request, connection: Connection) -> bool:
+    """Return whether jobs are refused because no contact for the shops' owners is configured."""
+    config = states.of(request).config
+    return any(not config.may_be_read(vendor) for vendor in submission.known_vendors(connection, None))
 
 
 def readings(connection: Connection, vendors: list[str] | None) -> list[Reading]:
