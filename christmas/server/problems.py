@@ -208,7 +208,7 @@ def _to_the_door(request: Request) -> Response:
 
 
 def _is_api(request: Request) -> bool:
-    return request.url.path.startswith(("/api", "/metrics", "/health"))
+    return request.url.path.startswith(("/api", "/metrics", "/health", "/export", "/changes.atom"))
 
 
 def _quoted(request: Request) -> str:

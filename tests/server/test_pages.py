@@ -286,6 +286,40 @@ def test_changes_by_kind_and_time(shared: Server) -> None:
     assert shared.ask(atom.get("href")).status == 200
 
 
+def test_export_and_feed_are_linked_and_take_a_session(own: Server) -> None:
+    cookie = own.sign_in(own.key("user", user="exporter"))
+    page = html.document_fromstring(own.ask("/", cookie=cookie).text)
+    links = {words(one): one.get("href") for one in page.cssselect("footer a")}
+    assert links["All products as CSV"] == "/export"
+    assert links["Feed of changes"] == page.cssselect("link[rel=alternate]")[0].get("href") == "/changes.atom"
+    everything = own.ask("/export", cookie=cookie)
+    assert everything.headers["content-type"].startswith("text/csv")
+    assert len(everything.text.splitlines()) > 100
+    feed = own.ask("/changes.atom", cookie=cookie)
+    assert feed.headers["content-type"].startswith("application/atom+xml")
+    for path in ("/export", "/changes.atom"):
+        refused = own.ask(path, anonymous=True)
+        assert (refused.status, "www-authenticate" in refused.headers) == (401, True), path
+        assert path not in own.ask("/sign-in", anonymous=True).text
+
+
+def test_a_search_is_downloaded_as_it_was_asked(shared: Server) -> None:
+    page = read(shared, f"/?q=qx4822&year={YEAR}&stock=in&price_from=%2410&price_to=28")
+    (link,) = page.cssselect("a[download]")
+    lines = shared.ask(link.get("href")).text.splitlines()
+    assert len(lines) == 1 + 2
+    assert all(NAME in line for line in lines[1:])
+    assert not read(shared, "/?q=zzzzzz").cssselect("a[download]")
+
+
+def test_the_feed_of_the_changes_shown(shared: Server) -> None:
+    page = read(shared, f"/changes?kind=fell&shop={VENDORS[2]}")
+    (link,) = page.cssselect("main nav a[href^='/changes.atom']")
+    assert link.get("href") == f"/changes.atom?kind=fell&vendor={VENDORS[2]}"
+    assert page.cssselect("link[rel=alternate]")[0].get("href") == link.get("href")
+    assert shared.ask(link.get("href")).text.count("<entry>") == len(rows(page))
+
+
 def test_a_key_of_one_shop_sees_only_that(shared: Server) -> None:
     key = shared.key("user", user="scoped", vendors=[VENDORS[0]])
     for path in ("/", "/?q=frosty", f"/pieces/{YEAR}/{PIECE}", f"/years/{YEAR}", "/changes"):

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from christmas.server.web import changes, first_visit, piece, search, signing_in, years
+from christmas.server.web import changes, downloads, first_visit, piece, search, signing_in, years
 from christmas.server.web.operations import held, jobs, logs, overview, schedule
 
 pages = APIRouter(include_in_schema=False)
@@ -12,6 +12,7 @@ for module in (
     piece,
     years,
     changes,
+    downloads,
     first_visit,
     overview,
     logs,

@@ -54,8 +54,9 @@ def changes(
         query = urlencode({name: value for name, value in chosen.items() if value})
         return f"/changes?{query}" if query else "/changes"
 
+    feed = urlencode({name: value for name, value in (("kind", kind), ("vendor", shop)) if value})
     return render.page(
         request, caller, "changes.html", kind=kind, when=when, shop=shop, rows=shown, shops=known, times=TIMES,
-        address=address, is_first=before is None,
+        address=address, is_first=before is None, feed="/changes.atom" + (f"?{feed}" if feed else ""),
         older=address(before=paging.cursor((shown[-1].at, shown[-1].id))) if len(rows) > PAGE_SIZE else None,
     )  # fmt: skip

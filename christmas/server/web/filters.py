@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict
 
 from christmas.errors import ArgumentError
+from christmas.items import BUYABLE
 from christmas.reading.money import to_minor
 from christmas.server.web import words
 
 CURRENCY = "USD"
-TEXT_MAX = 300
+TEXT_MAX, EXPORT_TEXT_MAX = 300, 200
 PAGE_SIZE = 24
 # By the word of the address: what `browse` calls it, and what the page says.
 SORTS = {
@@ -48,11 +49,22 @@ class Asked(BaseModel):
         query = urlencode([(name, value) for name, value in parts.items() if value])
         return f"/?{query}" if query else "/"
 
+    def export(self) -> str:
+        """Return the address of everything that this search finds as a file."""
+        parts = {
+            "text": self.q[:EXPORT_TEXT_MAX], "year": self.year, "vendor": self.shop, "series": self.series,
+            "price_min": _amount(self.price_from), "price_max": _amount(self.price_to),
+        }  # fmt: skip
+        query = [(name, value) for name, value in parts.items() if value]
+        if self.stock:
+            query += [("availability", one) for one in sorted(BUYABLE)]
+        return f"/export?{urlencode(query)}"
+
     def filters(self) -> list[tuple[str, str]]:
         """Return each filter that is on as people read it, and the address of the same search without it."""
         texts = {
             "year": self.year, "shop": words.shop(self.shop), "series": self.series, "stock": "In stock",
-            "price_from": f"From ${self.price_from.strip(' $')}", "price_to": f"Up to ${self.price_to.strip(' $')}",
+            "price_from": f"From ${_amount(self.price_from)}", "price_to": f"Up to ${_amount(self.price_to)}",
         }  # fmt: skip
         return [(text, self.address(**{name: ""})) for name, text in texts.items() if getattr(self, name)]
 
@@ -113,7 +125,7 @@ def number(text: str, name: str, low: int, high: int) -> int | None:
 
 
 def _price(text: str, name: str) -> int | None:
-    text = text.strip().removeprefix("$").replace(",", "")
+    text = _amount(text)
     if not text:
         return None
     try:
@@ -123,6 +135,10 @@ def _price(text: str, name: str) -> int | None:
     if not value.is_finite() or not 0 <= value <= _PRICE_MAX:
         raise ArgumentError(f"{name}: an amount such as 19.95.")
     return to_minor(value, CURRENCY)
+
+
+def _amount(text: str) -> str:
+    return text.strip().removeprefix("$").replace(",", "")
 
 
 def _plain(text: str) -> str:
