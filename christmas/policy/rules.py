@@ -1,8 +1,7 @@
-"""The policy: which role may do what, read by casbin."""
+"""The policy: which role may do what."""
 
 from __future__ import annotations
 
-import logging
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,20 +12,8 @@ from christmas.errors import ConfigurationError
 if TYPE_CHECKING:
     from christmas.config import Config
 
-MODEL = """
-[request_definition]
-r = sub, obj, act
-[policy_definition]
-p = sub, obj, act
-[role_definition]
-g = _, _
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = g(r.sub, p.sub) && (p.obj == "*" || r.obj == p.obj) && (p.act == "*" || r.act == p.act)
-"""
 SPIDER = "spider"
-# Whoever has no key; no key has this role.
+# The role of a caller without a key; no key has it.
 PUBLIC = "public"
 # To ask who one is, and to sign out: every role of a policy has it, with no line of its own.
 SESSION_USE = "session.use"
@@ -37,30 +24,39 @@ class Policy:
     """Answers whether a role may do something to a resource; safe to ask from several threads."""
 
     def __init__(self, text: str, where: str) -> None:
-        import casbin
-
-        logging.getLogger("casbin.policy").setLevel(logging.WARNING)  # it prints the whole model each time
-        model = casbin.Model()
-        model.load_model_from_text(MODEL)
-        self._enforcer = casbin.Enforcer(model)
-        lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
-        self._rules = [[field.strip() for field in line.split(",")] for line in lines]
-        for line, rule in zip(lines, self._rules, strict=True):
+        self._rules: list[list[str]] = []
+        self._granted: dict[str, set[tuple[str, str]]] = {}  # role to resource and action
+        self._parents: dict[str, set[str]] = {}
+        for line in map(str.strip, text.splitlines()):
+            if not line or line.startswith("#"):
+                continue
+            rule = [field.strip() for field in line.split(",")]
             if len(rule) != _FIELDS.get(rule[0]) or not all(rule):
                 raise ConfigurationError(
                     f"The policy {where} has the line {line!r}: expected p, ROLE, RESOURCE, ACTION or g, ROLE, PARENT."
                 )
-            (self._enforcer.add_policy if rule[0] == "p" else self._enforcer.add_grouping_policy)(*rule[1:])
+            self._rules.append(rule)
+            if rule[0] == "p":
+                self._granted.setdefault(rule[1], set()).add((rule[2], rule[3]))
+            else:
+                self._parents.setdefault(rule[1], set()).add(rule[2])
         self._names = list(dict.fromkeys(rule[1] for rule in self._rules))
-        self._known: dict[tuple[str, str, str], bool] = {}
 
     def allows(self, role: str, resource: str, action: str) -> bool:
-        """Return whether the role may."""
-        asked = (role, resource, action)
-        if asked not in self._known:  # the policy does not change while the process lives
-            own = f"{resource}.{action}" == SESSION_USE and role in self._names
-            self._known[asked] = own or bool(self._enforcer.enforce(*asked))
-        return self._known[asked]
+        """Return whether the role may; a resource or action ``*`` in the policy stands for any."""
+        if f"{resource}.{action}" == SESSION_USE and role in self._names:
+            return True
+        wanted = {(resource, action), (resource, "*"), ("*", action), ("*", "*")}
+        return any(not wanted.isdisjoint(self._granted.get(one, ())) for one in self._inherited(role))
+
+    def _inherited(self, role: str) -> set[str]:
+        """Return the role and all whose permissions it inherits."""
+        found, open_ = {role}, [role]
+        while open_:
+            new = self._parents.get(open_.pop(), set()) - found
+            found |= new
+            open_ += new
+        return found
 
     def permissions(self, role: str) -> list[str]:
         """Return what a role may do, as ``products.read``; one with ``*`` is given what any other has."""
