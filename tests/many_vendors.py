@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 from christmas.demo.server import DemoServer
-from christmas.demo.shops import KINDS, Kind
+from christmas.demo.shops import KINDS, Kind, Shop
 from tests import eggs
 
 _KIND = next(kind for kind in KINDS if kind.platform == "bigcommerce")
@@ -47,3 +47,18 @@ def kinds(count: int) -> list[Kind]:
 def shops(count: int, size: int = 60, per_page: int = 12) -> DemoServer:
     """Make the sample shops of so many vendors, to be used with ``with``; ``Farm`` takes them as its server."""
     return DemoServer(size, per_page=per_page, kinds=kinds(count))
+
+
+def overlaps(shop: Shop) -> list[str]:
+    """Tell where two runs read one shop at the same time.
+
+    A run sends one request at a time over one connection. So two requests in flight are two runs, and so is a
+    connection that goes on after another has begun.
+    """
+    wrong = [f"{shop.vendor} had {shop.in_flight_max} requests in flight"] if shop.in_flight_max > 1 else []
+    newest = 0
+    for hit in shop.requests:
+        if hit.connection < newest:
+            wrong.append(f"{shop.vendor}: connection {hit.connection} went on after {newest} had begun ({hit.path})")
+        newest = max(newest, hit.connection)
+    return wrong

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -26,12 +27,25 @@ def draining(farm: Farm, node: Node) -> None:
     until(lambda: node.ask("health/ready", anonymous=True).json == {"status": "stopping", "missing": []})
 
 
-@pytest.fixture
-def slow(farm: Farm) -> Farm:
-    """Return a farm whose shops are slow."""
+def told(farm: Farm, job: str) -> None:
+    """Let the shops answer when a run has been told to stop: it waits for the answers that are under way."""
+    path = farm.folder / "logs" / "christmas" / str(farm.job(job).vendor) / f"{job}.log"
+    until(lambda: "Received SIGTERM" in path.read_text(encoding="utf-8"), 60, "that the run has heard")
+    answering(farm)
+
+
+def answering(farm: Farm) -> None:
     for shop in farm.server.shops.values():
-        shop.delay_seconds = 4.0  # so that a job takes most of a minute
-    return farm
+        shop.waits = False
+
+
+@pytest.fixture
+def slow(farm: Farm) -> Iterator[Farm]:
+    """Return a farm whose shops do not answer yet."""
+    for shop in farm.server.shops.values():
+        shop.waits = True
+    yield farm
+    answering(farm)
 
 
 def test_runs_come_to_their_end_and_no_job_is_taken(slow: Farm) -> None:
@@ -41,7 +55,7 @@ def test_runs_come_to_their_end_and_no_job_is_taken(slow: Farm) -> None:
     assert node.ask("health", anonymous=True).status == 503
     assert node.ask("health/live", anonymous=True).json == {"status": "ok"}
     waiting = node.schedule(WAITING, stage="links").json["jobid"]  # its API goes on
-    slow.server.shops[QUICK].delay_seconds = 0.0
+    answering(slow)
     assert node.process.wait(180) == 0, node.log
     assert (slow.job(job).state, slow.job(job).attempt) == ("succeeded", 1)
     assert (slow.job(waiting).state, slow.job(waiting).attempt) == ("queued", 0)
@@ -49,14 +63,14 @@ def test_runs_come_to_their_end_and_no_job_is_taken(slow: Farm) -> None:
 
 
 def test_what_does_not_finish_hands_its_job_back_and_another_node_runs_it(slow: Farm) -> None:
-    leaving = slow.node(CHRISTMAS__NODE__FINISH_SECONDS="2", CHRISTMAS__NODE__SLOTS="2")
-    jobs = running(slow, SLOW)
+    leaving = slow.node(CHRISTMAS__NODE__FINISH_SECONDS="0.5", CHRISTMAS__NODE__SLOTS="2")
+    [job] = running(slow, SLOW)
     leaving.process.send_signal(signal.SIGTERM)
+    told(slow, job)
     assert leaving.process.wait(180) == 0, leaving.log
-    assert slow.job(jobs[0]).state == "queued"
-    slow.server.shops[SLOW].delay_seconds = 0.0
+    assert slow.job(job).state == "queued"
     slow.node()
-    done = slow.wait(jobs[0], 120)
+    done = slow.wait(job, 120)
     assert (done.state, done.attempt) == ("succeeded", 2)
 
 
@@ -65,6 +79,7 @@ def test_a_job_is_cancelled_while_its_node_leaves(slow: Farm) -> None:
     [job] = running(slow, SLOW)
     draining(slow, node)
     assert node.ask("cancel.json", {"project": "christmas", "job": job}).json["prevstate"] == "running"
+    told(slow, job)
     assert node.process.wait(180) == 0, node.log
     assert slow.job(job).state == "cancelled"
 
@@ -75,6 +90,7 @@ def test_a_second_signal_ends_the_waiting(slow: Farm, number: int) -> None:
     [job] = running(slow, SLOW)
     draining(slow, node)
     node.process.send_signal(number)
+    told(slow, job)
     assert node.process.wait(180) == 0, node.log
     assert slow.job(job).state == "queued"
     assert "Traceback" not in node.log
@@ -83,6 +99,8 @@ def test_a_second_signal_ends_the_waiting(slow: Farm, number: int) -> None:
 def test_without_a_time_to_finish_jobs_are_handed_back_at_once(slow: Farm) -> None:
     node = slow.node()
     [job] = running(slow, SLOW)
-    assert node.stop(seconds=180) == 0, node.log
+    node.process.send_signal(signal.SIGTERM)
+    told(slow, job)
+    assert node.process.wait(180) == 0, node.log
     assert slow.job(job).state == "queued"
     assert "No more jobs are taken" not in node.log

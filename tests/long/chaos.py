@@ -2,7 +2,7 @@
 
 Is any job lost? Is anything recorded twice? Was any vendor ever read by two runs at once?
 
-    python -m tests.chaos --kills 100 [--database postgresql://...] [--seed 1]
+    python -m tests.long.chaos --kills 100 [--database postgresql://...] [--seed 1]
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from pathlib import Path
 from sqlalchemy import select
 
 from christmas.db import database, tables
-from christmas.demo.shops import Shop
 from christmas.jobs.records import JobRow
 from tests import eggs, many_vendors
 from tests.farm import Farm, Node, killed, until
@@ -60,7 +59,7 @@ class Chaos:
             *(f"job {job.id} ({job.name} {job.vendor}) is still {job.state}" for job in left),
             *self._lost(),
             *self._twice(),
-            *(one for shop in self.farm.server.shops.values() for one in overlaps(shop)),
+            *(one for shop in self.farm.server.shops.values() for one in many_vendors.overlaps(shop)),
         ]
 
     def _node(self) -> Node:
@@ -121,21 +120,6 @@ def _fine(job: JobRow) -> bool:
     return job.state == "succeeded"
 
 
-def overlaps(shop: Shop) -> list[str]:
-    """Tell where two runs read one shop at the same time.
-
-    A run sends one request at a time over one connection. So two requests in flight are two runs, and so is a
-    connection that goes on after another has begun.
-    """
-    wrong = [f"{shop.vendor} had {shop.in_flight_max} requests in flight"] if shop.in_flight_max > 1 else []
-    newest = 0
-    for hit in shop.requests:
-        if hit.connection < newest:
-            wrong.append(f"{shop.vendor}: connection {hit.connection} went on after {newest} had begun ({hit.path})")
-        newest = max(newest, hit.connection)
-    return wrong
-
-
 def attack(folder: Path, kills: int, seed: int, database_url: str | None = None) -> Chaos:
     """Run the whole of it in a folder; raises AssertionError with what is wrong."""
     variables = {
@@ -159,7 +143,7 @@ def attack(folder: Path, kills: int, seed: int, database_url: str | None = None)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.long.chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", help="PostgreSQL's URL of an empty database; SQLite without it")

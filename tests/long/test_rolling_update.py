@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 import pytest
 
-from tests import chaos, eggs, many_vendors
+from tests import eggs, many_vendors
 from tests.balancer import Balancer, balancing
 from tests.farm import Farm, Node, Service, free_port, until
 
@@ -165,4 +165,4 @@ def test_every_request_is_answered_and_no_job_is_lost(farm: Farm) -> None:
     # A job that is handed back gets the attempt back: nothing was lost and taken over, or tried again.
     assert {job.attempts_max - job.attempt for job in jobs.values()} == {ATTEMPTS - 1}
     assert {f"node-{node.port}" for node in new} <= {job.node for job in jobs.values()}
-    assert [one for shop in farm.server.shops.values() for one in chaos.overlaps(shop)] == []
+    assert [one for shop in farm.server.shops.values() for one in many_vendors.overlaps(shop)] == []
