@@ -11,7 +11,9 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -22,8 +24,6 @@ from christmas.logs import reading
 from christmas.logs.lines import Context, JsonFormatter
 from christmas.logs.reading import Wanted
 from tests.farm import Farm, Node, Service, free_port, until
-
-pytestmark = pytest.mark.serial
 
 VENDOR = "ornament_shop_com"
 RUNS = "Everything runs: the node is "
@@ -116,7 +116,7 @@ def up(farm: Farm, folder: Path) -> Iterator[Up]:
             process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 def test_it_stops_everything_when_it_is_told_to(up: Up, number: int) -> None:
     assert f"{RUNS}http://127.0.0.1:{up.port}, its keys are in {up.farm.folder / 'keys'}" in up.log
     job_id = up.starts_a_run()
@@ -145,8 +145,12 @@ def test_it_prints_a_link_that_signs_in_once_and_is_in_no_log(up: Up) -> None:
         assert asked(f"{up.pages}/operations", cookie)[0] == 200
     token = link.partition("token=")[2]
     with valkey.connect(up.farm.config) as redis:
-        lines = reading.read(redis, Wanted(), limit=1000)
-    assert {"up", "server"} <= {line["service"] for line in lines}
+
+        def read() -> list[dict[str, Any]]:
+            return list(reading.read(redis, Wanted(), limit=1000))
+
+        until(lambda: {"up", "server"} <= {line["service"] for line in read()}, 30, "the lines of both")
+        lines = read()
     assert not [line for line in lines if token in str(line)]
     files = [path for path in up.farm.folder.rglob("*") if path.is_file() and path != up.service.log_path]
     assert files
@@ -194,7 +198,7 @@ def test_sign_in_needs_to_know_the_port(farm: Farm) -> None:
     assert "give it with --port" in done.stderr
 
 
-@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("everything", [pytest.param(False, marks=pytest.mark.long), True])
 def test_it_starts_again_at_once_after_it_was_killed(up: Up, folder: Path, everything: bool) -> None:
     job_id = up.starts_a_run()
     killed = up.processes if everything else []
@@ -211,7 +215,9 @@ def test_it_starts_again_at_once_after_it_was_killed(up: Up, folder: Path, every
     again.leaves_nothing()
 
 
-@pytest.mark.parametrize("name", ["node", "scheduler", "server"])
+@pytest.mark.parametrize(
+    "name", ["node", *(pytest.param(name, marks=pytest.mark.long) for name in ("scheduler", "server"))]
+)
 def test_where_one_service_ends_it_says_which_and_stops_the_others(up: Up, name: str) -> None:
     up.one(name).kill()
     assert up.service.process.wait(60) == 1
@@ -233,9 +239,9 @@ def test_a_check_starts_everything_and_stops_it(farm: Farm) -> None:
 
 def test_what_is_wrong_is_one_line_and_nothing_is_started(farm: Farm) -> None:
     (farm.folder / "file").write_text("no folder")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(7) as threads:
         port = str(listener.getsockname()[1])
-        for variables, words in (
+        cases: list[tuple[dict[str, str], str]] = [
             (
                 {"CHRISTMAS__NODE__PORT": port},
                 f"node cannot listen on port {port} of 127.0.0.1: Address already in use",
@@ -246,8 +252,10 @@ def test_what_is_wrong_is_one_line_and_nothing_is_started(farm: Farm) -> None:
             ({"CHRISTMAS__ACCESS__KEY": "wrong"}, "The key of the service integrator (CHRISTMAS__ACCESS__KEY)"),
             ({"CHRISTMAS__REDIS__URL": "redis://127.0.0.1:9"}, "Redis does not answer"),
             ({"CHRISTMAS__VAR_PATH": str(farm.folder / "file")}, "file"),
-        ):
-            done = farm.run("up", **{"CHRISTMAS__NODE__PORT": "0", "CHRISTMAS__SERVER__PORT": "0"} | variables)
+        ]
+        ports = {"CHRISTMAS__NODE__PORT": "0", "CHRISTMAS__SERVER__PORT": "0"}
+        results = threads.map(lambda case: farm.run("up", **ports | case[0]), cases)
+        for done, (variables, words) in zip(results, cases, strict=True):
             assert done.returncode == 1, (variables, done)
             assert words in done.stderr
             assert done.stderr.startswith("christmas: ")

@@ -166,6 +166,7 @@ def test_only_two_folders_can_be_written_and_the_user_has_no_rights(image: Image
     assert [path.name for path in var.iterdir()] == ["written"]
 
 
+@pytest.mark.long
 def test_the_services_of_one_host(host: Host) -> None:
     """Migrated, started, a shop read, answered, and stopped: each in a container of its own."""
     started = {name: host.start(name) for name in ("node", "auditor", "scheduler", "server")}
@@ -189,6 +190,7 @@ def test_the_services_of_one_host(host: Host) -> None:
         assert host.image.run("python", "-m", "christmas.health.check", **host.environment(name)).returncode == 1
 
 
+@pytest.mark.long
 def test_a_vendor_that_needs_a_browser(host: Host) -> None:
     if find_browser("") is None:
         pytest.skip("Chromium is not installed")

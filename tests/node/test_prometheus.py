@@ -124,6 +124,7 @@ def prometheus(folder: Path, port_of_node: int, key: str) -> Iterator[Prometheus
         process.wait(30)
 
 
+@pytest.mark.long
 @needs_prometheus
 def test_a_real_prometheus_reads_a_node_with_a_key(farm: Farm, tmp_path: Path) -> None:
     node = farm.node()

@@ -80,7 +80,7 @@ def test_jobs_run_when_they_are_due_and_sigterm_ends_the_scheduler(new_farm: Cal
     assert runs[0].finished_at <= runs[1].started_at
 
 
-@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("server", [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def test_of_two_schedulers_one_is_killed_and_no_firing_is_missing_or_doubled(
     server: str, new_farm: Callable[..., Farm], request: pytest.FixtureRequest
 ) -> None:
