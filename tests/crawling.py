@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +19,8 @@ from christmas.db import database
 from christmas.demo.shops import Shop
 from christmas.jobs import records
 from christmas.jobs.records import JobRow
+from tests import warm
+from tests.farm import Process
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT_SECONDS = 180
@@ -54,19 +55,31 @@ class Site:
         }
 
     def command(self, job_id: str, **arguments: object) -> list[str]:
-        command = [sys.executable, "-m", "scrapy", "crawl", self.shop.vendor, "-a", f"_job={job_id}"]
+        """Give what ``python -m`` runs."""
+        command = ["scrapy", "crawl", self.shop.vendor, "-a", f"_job={job_id}"]
         for name, value in arguments.items():
             command += ["-a", f"{name}={value}"]
         return command
+
+    def christmas(self, *arguments: str) -> CompletedProcess[str]:
+        """Run ``christmas ARGUMENTS`` to its end."""
+        return warm.run("christmas", *arguments, environment=self.environment(), timeout=TIMEOUT_SECONDS)
+
+    def start(self, job_id: str, **arguments: object) -> Crawl:
+        """Start a crawl without waiting for anything; the shop's list of requests is cleared first."""
+        self.shop.requests.clear()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log_path = self.folder / f"{job_id}.log"
+        with log_path.open("wb") as log:
+            command = self.command(job_id, **arguments)
+            return Crawl(warm.start(*command, environment=self.environment(), output=log), log_path)
 
     def crawl(self, **arguments: object) -> Result:
         """Crawl to the end; the shop's list of requests is cleared first."""
         self.shop.requests.clear()
         job_id = uuid4().hex
-        done = subprocess.run(
-            self.command(job_id, **arguments),
-            env=self.environment(), cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
-        )  # fmt: skip
+        command = self.command(job_id, **arguments)
+        done = warm.run(*command, environment=self.environment(), timeout=TIMEOUT_SECONDS)
         with database.read(self.engine) as connection:
             job = records.get(connection, job_id)
         return Result(done.returncode, done.stderr, job, [hit.path for hit in self.shop.requests])
@@ -92,6 +105,22 @@ class Site:
                 if getattr(row, name) != getattr(offer, name):
                     found.append(f"{key} {name}: {getattr(row, name)!r} is not {getattr(offer, name)!r}")
         return found
+
+
+@dataclass
+class Crawl:
+    """A crawl that may still be running."""
+
+    process: Process
+    log_path: Path
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end and return its status and log."""
+        try:
+            status = self.process.wait(TIMEOUT_SECONDS)
+        finally:
+            self.process.kill()
+        return status, self.log_path.read_text(encoding="utf-8", errors="replace")
 
 
 @dataclass

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import time
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -12,7 +10,8 @@ import pytest
 
 from christmas.items import Availability
 from tests.conftest import VENDORS
-from tests.crawling import ROOT, Site
+from tests.crawling import Site
+from tests.farm import until
 
 Sites = Callable[[str], Site]
 
@@ -96,16 +95,12 @@ def test_another_template_generation_changes_nothing(vendor: str, site: Sites) -
 
 def test_a_crawl_killed_half_way_and_run_again_ends_as_an_undisturbed_one(site: Sites, tmp_path) -> None:  # type: ignore[no-untyped-def]
     here = site("ornament_shop_com")
-    process = subprocess.Popen(
-        here.command(uuid4().hex), env=here.environment(), cwd=ROOT,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    deadline = time.monotonic() + 30
-    while len(here.shop.requests) < 35 and time.monotonic() < deadline:
-        assert process.poll() is None, "the crawl ended before it could be killed"
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    here.shop.delay_seconds = 0.05  # so that it does not end before it is killed
+    crawl = here.start(uuid4().hex)
+    until(lambda: len(here.shop.requests) >= 35, 30, "half of the crawl")
+    crawl.process.kill()
+    assert crawl.end()[0] == -signal.SIGKILL
+    here.shop.delay_seconds = 0
     assert len(here.products()) < 60
 
     here.crawl()

@@ -13,11 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from christmas import valkey
 from christmas.demo.faults import Fault
+from tests import warm
 from tests.crawling import ROOT, Site
+from tests.farm import until
 
 Sites = Callable[[str], Site]
 
@@ -104,17 +107,15 @@ def test_without_redis_the_crawl_goes_on(site: Sites) -> None:
 
 def test_redis_killed_in_the_middle_of_a_crawl(site: Sites) -> None:
     here = site("ornament_shop_com")
-    job = uuid4().hex
-    process = subprocess.Popen(here.command(job), env=here.environment(), cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while len(here.shop.requests) < 3 and time.monotonic() < deadline:
-        time.sleep(0.001)
+    here.shop.delay_seconds = 0.05  # so that it does not end before
+    crawl = here.start(uuid4().hex)
+    until(lambda: len(here.shop.requests) >= 3, 30, "a few pages")
     name = str(valkey.socket_path(here.folder / "valkey"))  # its process is called after it
     listed = subprocess.run(["pgrep", "-f", name], capture_output=True, text=True, check=True)
     for pid in listed.stdout.split():
         os.kill(int(pid), signal.SIGKILL)
-    _, log = process.communicate(timeout=180)
-    assert process.returncode == 0, log
+    status, log = crawl.end()
+    assert status == 0, log
     assert here.differences() == []
 
 
@@ -128,14 +129,15 @@ def test_a_database_locked_for_a_while_is_waited_for(site: Sites) -> None:
     here = site("ornament_shop_com")
     here.crawl(stage="links")
     holder = locked(here.folder / "christmas.db")
-    process = subprocess.Popen(
-        here.command(uuid4().hex, stage="products"), env=here.environment(), cwd=ROOT, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(4)  # long enough for the crawl to meet the lock, shorter than it waits
+    crawl = here.start(uuid4().hex, stage="products")
+    path = str((here.folder / "christmas.db").resolve())
+    program = psutil.Process(crawl.process.pid)
+    until(lambda: path in {file.path for file in program.open_files()}, 30, "the opening of the database")
+    time.sleep(0.5)  # it meets the lock meanwhile, and waits much longer
     holder.execute("ROLLBACK")
     holder.close()
-    _, log = process.communicate(timeout=180)
-    assert process.returncode == 0, log
+    status, log = crawl.end()
+    assert status == 0, log
     assert here.differences() == []
 
 
@@ -150,7 +152,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_stored(site: Sites) -> None
         "runpy.run_module('scrapy', run_name='__main__')"
     )
     job = uuid4().hex
-    command = [sys.executable, "-c", script, *here.command(job, stage="products", which="all")[3:]]
+    command = [sys.executable, "-c", script, *here.command(job, stage="products", which="all")[1:]]
     done = subprocess.run(command, env=here.environment(), cwd=ROOT, capture_output=True, text=True, timeout=180)
     # Whether the store or the lease notices first, and whether anything was still to fetch then, is chance.
     assert "the disk fails or is full" in done.stderr, done.stderr
@@ -165,10 +167,7 @@ def test_a_damaged_database_is_named_and_left_alone(content: bytes, site: Sites)
     path = here.folder / "christmas.db"
     here.folder.mkdir()
     path.write_bytes(content)
-    job = uuid4().hex
-    done = subprocess.run(
-        here.command(job), env=here.environment(), cwd=ROOT, capture_output=True, text=True, timeout=180
-    )
+    done = warm.run(*here.command(uuid4().hex), environment=here.environment())
     assert str(path) in done.stderr
     assert "no SQLite database" in done.stderr
     assert here.shop.requests == []
@@ -187,10 +186,7 @@ def test_a_damaged_database_is_named_and_left_alone(content: bytes, site: Sites)
 )
 def test_a_wrong_command_fails_before_the_first_request(arguments: list[str], words: str, site: Sites) -> None:
     here = site("ornament_shop_com")
-    done = subprocess.run(
-        [sys.executable, "-m", "scrapy", "crawl", *arguments],
-        env=here.environment(), cwd=ROOT, capture_output=True, text=True, timeout=180,
-    )  # fmt: skip
+    done = warm.run("scrapy", "crawl", *arguments, environment=here.environment())
     assert words in done.stderr + done.stdout
     assert done.returncode != 0
     assert here.shop.requests == []
@@ -199,10 +195,9 @@ def test_a_wrong_command_fails_before_the_first_request(arguments: list[str], wo
 @pytest.mark.integration
 def test_a_real_shop_is_not_read_without_a_contact(tmp_path: Path) -> None:
     variables = {key: value for key, value in os.environ.items() if not key.startswith("CHRISTMAS__")}
-    done = subprocess.run(
-        [sys.executable, "-m", "scrapy", "crawl", "ornament_shop_com"],
-        env=variables | {"CHRISTMAS__VAR_PATH": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True, timeout=180,
-    )  # fmt: skip
+    done = warm.run(
+        "scrapy", "crawl", "ornament_shop_com", environment=variables | {"CHRISTMAS__VAR_PATH": str(tmp_path)}
+    )
     assert "CHRISTMAS__CONTACT_URL" in done.stderr
     assert done.returncode != 0
     assert not (tmp_path / "christmas.db").exists()

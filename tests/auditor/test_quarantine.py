@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -19,7 +18,7 @@ from christmas.demo.faults import Fault
 from christmas.demo.server import DemoServer
 from christmas.demo.shops import Offer
 from christmas.items import Availability
-from tests.crawling import ROOT, Site
+from tests.crawling import Site
 from tests.farm import Farm, until
 
 VENDOR = "ornament_shop_com"
@@ -42,13 +41,6 @@ def plain(site: Site, place: int = 0) -> Offer:
 def of_state(site: Site, state: str = "held") -> list[HeldRow]:
     with database.read(site.engine) as connection:
         return held_changes.find(connection, state=state)
-
-
-def christmas(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "christmas", *arguments],
-        env=site.environment(), cwd=ROOT, capture_output=True, text=True, timeout=180,
-    )  # fmt: skip
 
 
 def test_a_price_that_jumps_is_held_with_both_values_and_its_page_and_confirmed_by_its_own_page(here: Site) -> None:
@@ -108,25 +100,25 @@ def test_an_operator_looks_at_the_page_and_releases_or_discards(here: Site) -> N
     for offer in (first, second):
         here.shop.change(offer.key, price_minor=(offer.price_minor or 0) * 5)
     here.crawl(stage="products", which="all")
-    rows = json.loads(christmas(here, "held", "--format", "json").stdout)
+    rows = json.loads(here.christmas("held", "--format", "json").stdout)
     ids = {row["key"]: row["id"] for row in rows if row["field"] == "price"}
     assert set(ids) == {first.key, second.key}
     one = next(row for row in rows if row["id"] == ids[first.key])
     assert (one["old"], one["new"]) == tuple(f"{(first.price_minor or 0) * n / 100:.2f}" for n in (1, 5))
 
-    replayed = christmas(here, "read", "--kept", str(one["page"]), "--format", "json")
+    replayed = here.christmas("read", "--kept", str(one["page"]), "--format", "json")
     assert replayed.returncode == 0, replayed.stderr
     assert json.loads(replayed.stdout)["price"] == one["new"]
     assert one["job"] in replayed.stderr
 
-    assert christmas(here, "held", "release", str(ids[first.key])).returncode == 0
-    assert christmas(here, "held", "discard", str(ids[second.key])).returncode == 0
+    assert here.christmas("held", "release", str(ids[first.key])).returncode == 0
+    assert here.christmas("held", "discard", str(ids[second.key])).returncode == 0
     stored = here.products()
     assert stored[first.key].price_minor == (first.price_minor or 0) * 5
     assert stored[second.key].price_minor == second.price_minor
-    twice = christmas(here, "held", "release", str(ids[first.key]))
+    twice = here.christmas("held", "release", str(ids[first.key]))
     assert (twice.returncode, "Nothing is held" in twice.stderr) == (1, True)
-    unknown = christmas(here, "read", "--kept", "999999")
+    unknown = here.christmas("read", "--kept", "999999")
     assert (unknown.returncode, "No page 999999 is kept" in unknown.stderr) == (1, True)
 
 
@@ -167,7 +159,7 @@ def test_a_run_whose_prices_the_product_pages_deny_stays_held_as_a_whole(here: S
     assert again.outcome["health"]["kind"] == "prices_contradicted"
     assert again.outcome["health"]["state"] == "broken"
 
-    done = christmas(here, "held", "discard", "--group", run.job.id if run.job else "")
+    done = here.christmas("held", "discard", "--group", run.job.id if run.job else "")
     assert done.returncode == 0, done.stderr
     assert here.crawl(stage="links", which="all").outcome["health"]["state"] == "healthy"
     assert here.differences() == []
@@ -212,13 +204,10 @@ def test_a_run_that_is_killed_has_changed_nothing_and_the_next_one_does(here: Si
     offer = plain(here)
     here.shop.change(offer.key, price_minor=(offer.price_minor or 0) + 100)
     here.shop.delay_seconds = 0.2
-    process = subprocess.Popen(
-        here.command("killed", stage="links", which="all"), env=here.environment(), cwd=ROOT, stderr=subprocess.DEVNULL
-    )
-    here.shop.requests.clear()
+    crawl = here.start("killed", stage="links", which="all")
     until(lambda: len(here.shop.requests) > 3, 30, "a few pages")
-    process.kill()
-    process.wait(10)
+    crawl.process.kill()
+    assert crawl.end()[0] == -signal.SIGKILL
     here.shop.delay_seconds = 0
     assert here.products()[offer.key].price_minor == offer.price_minor
     here.crawl(stage="links", which="all")
@@ -275,14 +264,14 @@ def test_delisted_sold_out_and_unreachable_are_told_apart(here: Site) -> None:
 def test_health_is_shown_and_accepted(here: Site) -> None:
     here.shop.breakage = BREAKAGES["class_renamed"]
     here.crawl(stage="links", which="all")
-    (row,) = json.loads(christmas(here, "health", "--format", "json").stdout)
+    (row,) = json.loads(here.christmas("health", "--format", "json").stdout)
     assert (row["vendor"], row["state"], row["kind"]) == (VENDOR, "broken", "listings_unreadable")
     assert row["reason"].endswith("?")
     assert datetime.fromisoformat(row["since"]) < datetime.now(UTC)
-    assert "listings_unreadable" in christmas(here, "vendors").stdout
-    assert christmas(here, "health", "accept", VENDOR).returncode == 0
-    assert christmas(here, "health", "accept", "nobody_com").returncode == 1
-    (row,) = json.loads(christmas(here, "health", "--format", "json").stdout)
+    assert "listings_unreadable" in here.christmas("vendors").stdout
+    assert here.christmas("health", "accept", VENDOR).returncode == 0
+    assert here.christmas("health", "accept", "nobody_com").returncode == 1
+    (row,) = json.loads(here.christmas("health", "--format", "json").stdout)
     assert row["state"] == "healthy"
 
 
