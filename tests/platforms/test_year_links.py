@@ -12,6 +12,8 @@ from christmas.config import Config, RedisConfig, SyncConfig
 from christmas.items import YearLink
 from christmas.platforms.year_links import YearLinkCache
 
+pytestmark = pytest.mark.integration  # a Valkey
+
 VENDOR = "bells_example"
 BASE = "https://www.bells.example"
 LINKS = [YearLink(VENDOR, 1995, f"{BASE}/1995_c_260.html"), YearLink(VENDOR, 1973, f"{BASE}/1973_c_303.html")]
