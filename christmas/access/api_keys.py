@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Text, bindparam, delete, insert, select, update
 
+from christmas.config.durations import duration
 from christmas.db import dialects
 from christmas.db.dialects import any_of
 from christmas.db.permissions import binds
 from christmas.db.tables import api_keys, role_bindings, sessions, users
+from christmas.errors import ArgumentError
+from christmas.policy import rules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Collection, Sequence
+
+    from christmas.config import Config
 
 KEY_BYTES = 32
+USER_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 # How the ids of keys begin that everybody knows: those of `access.test_users`.
 TEST_ID = "test-"
 
@@ -161,6 +168,46 @@ def remove(connection: Connection, user: str) -> bool:
     for table in (sessions, api_keys, role_bindings):
         connection.execute(delete(table).where(table.c.user == user))
     return bool(connection.execute(delete(users).where(users.c.name == user)).rowcount)
+
+
+def check_role(config: Config, role: str) -> None:
+    """Raise ArgumentError with the list of roles where there is none of that name."""
+    roles = rules.load(config).roles()
+    if role not in roles:
+        raise ArgumentError(f"There is no role {role!r}; the policy has {', '.join(roles)}.")
+
+
+def check_user(user: str) -> None:
+    """Raise ArgumentError where a user's name is not accepted."""
+    if not re.fullmatch(USER_PATTERN, user):
+        raise ArgumentError(f"The user {user!r} is not accepted: up to 64 letters, digits, dots, dashes, underscores.")
+
+
+def check_vendors(chosen: Sequence[str], known: Collection[str], given_as: str = "vendors") -> list[str]:
+    """Return the vendors a key is for, each once; raises ArgumentError where one is not known, or there is none.
+
+    ``given_as`` is what the caller calls them.
+    """
+    unknown = ", ".join(name for name in chosen if name not in known)
+    if unknown or not chosen:
+        raise ArgumentError(f"{given_as}: {unknown or 'nothing'} is no vendor; there are {', '.join(sorted(known))}.")
+    return list(dict.fromkeys(chosen))
+
+
+def expiry(text: str, now: datetime, given_as: str = "expires") -> datetime:
+    """Read ``30d``, ``12h``, or a time such as 2027-01-31 (UTC); raises ArgumentError, also where it has passed."""
+    try:
+        if (later := duration(text)) is not None:
+            return now + later
+        at = datetime.fromisoformat(text)
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise ArgumentError(
+            f"{given_as} {text!r} is not accepted: give 30d, 12h, or a time such as 2027-01-31."
+        ) from error
+    if at <= now:
+        raise ArgumentError(f"{given_as} {text} has passed.")
+    return at
 
 
 def _rows() -> Any:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from christmas import config as configuration
-from christmas.access import api_keys, audit_log, new_keys
+from christmas.access import api_keys, audit_log
 from christmas.commands.common import LIMIT_MAX, TableOrJson, engine, show
 from christmas.db import database
 from christmas.errors import ArgumentError
@@ -34,11 +34,11 @@ def create(
     output: TableOrJson = "table",
 ) -> None:
     """Make a key. It is shown this once; only its hash is kept."""
-    new_keys.check_role(configuration.current(), role)
-    new_keys.check_user(user)
+    api_keys.check_role(configuration.current(), role)
+    api_keys.check_user(user)
     scope = None if vendors is None else _vendors(vendors)
     now = datetime.now(UTC)
-    until = None if expires is None else new_keys.expiry(expires, now, "--expires")
+    until = None if expires is None else api_keys.expiry(expires, now, "--expires")
     with database.begin(engine()) as connection:
         new = api_keys.create_key(connection, user=user, role=role, vendors=scope, expires_at=until, now=now)
     _show_new(asdict(new) | {"vendors": scope, "expires_at": until}, output)
@@ -100,8 +100,8 @@ def list_users(output: TableOrJson = "table") -> None:
 @users.command()
 def bind(user: User, role: Role) -> None:
     """Grant a user a role."""
-    new_keys.check_role(configuration.current(), role)
-    new_keys.check_user(user)
+    api_keys.check_role(configuration.current(), role)
+    api_keys.check_user(user)
     with database.begin(engine()) as connection:
         api_keys.bind(connection, user, role, datetime.now(UTC))
 
@@ -134,4 +134,4 @@ def _vendors(text: str) -> list[str]:
     with database.read(engine()) as connection:
         known = submission.known_vendors(connection, None)
     chosen = [part.strip() for part in text.split(",") if part.strip()]
-    return new_keys.check_vendors(chosen, known, f"--vendors {text!r}")
+    return api_keys.check_vendors(chosen, known, f"--vendors {text!r}")

@@ -13,7 +13,7 @@ from twisted.web import resource, server
 from twisted.web.util import DeferredResource
 
 from christmas.access import api_keys, audit_log, authentication, requests
-from christmas.access.throttle import Throttle
+from christmas.access.rate_limit import FailedLogins
 from christmas.db import database
 from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
 from christmas.health.readiness import Readiness
@@ -75,7 +75,7 @@ class Guard(resource.Resource):
         self.readiness = Readiness(self.options.config, self.options.engine)
         self.policy = rules.load(self.options.config)
         access = self.options.config.access
-        self.throttle = Throttle(access.failed_logins_per_minute)
+        self.failed_logins = FailedLogins(access.failed_logins_per_minute)
         self.test_users = bool(access.test_users)
 
     def getChildWithDefault(self, path: bytes, request: Request) -> resource.Resource:  # noqa: N802  # Twisted's name
@@ -118,9 +118,9 @@ class Guard(resource.Resource):
         request.refuse = partial(self._record, address, identity, resource_name, action)
 
     def _identify(self, request: Request, address: str) -> Identity:
-        if self.throttle.is_closed(address):
+        if self.failed_logins.is_closed(address):
             message = "Too many wrong keys from this address; wait a minute."
-            raise TooMany(message, first=self.throttle.refused(address))
+            raise TooMany(message, first=self.failed_logins.refused(address))
         user, key = _credentials(request)
         if key is None:
             raise Unauthorised("A key is needed: user name and key as HTTP Basic authentication.")
@@ -129,7 +129,7 @@ class Guard(resource.Resource):
             with database.read(self.options.engine) as connection:
                 identity = authentication.authenticate(connection, user, key, now, test_users=self.test_users)
         except authentication.KeyRefused as error:
-            self.throttle.failed(address)
+            self.failed_logins.failed(address)
             refused = Unauthorised(str(error))
             refused.reason = error.reason
             raise refused from error

@@ -201,9 +201,9 @@ def signed_in(request: Request) -> Caller | None:
 
 def refuse_closed(state: State, address: str) -> None:
     """Raise TooMany where an address has given too many wrong keys or links."""
-    if state.throttle.is_closed(address):
+    if state.failed_logins.is_closed(address):
         message = "Too many wrong keys from this address; wait a minute."
-        raise TooMany(message, 60, first=state.throttle.refused(address))
+        raise TooMany(message, 60, first=state.failed_logins.refused(address))
 
 
 def identify(state: State, user: str | None, key: str, address: str) -> Caller:
@@ -215,7 +215,7 @@ def identify(state: State, user: str | None, key: str, address: str) -> Caller:
             test_users = bool(state.config.access.test_users)
             identity = authentication.authenticate(connection, user, key, now, test_users=test_users)
     except authentication.KeyRefused as error:
-        state.throttle.failed(address)
+        state.failed_logins.failed(address)
         refused = Unauthorised(str(error))
         refused.reason = error.reason
         raise refused from error
@@ -240,7 +240,9 @@ def count(request: Request, state: State, caller: Caller) -> None:
     server = state.config.server
     anonymous = caller.user is None
     who = f"address:{caller.address}" if anonymous else f"key:{caller.key_id or caller.user}"
-    standing = state.limits.count(who, server.public_requests_per_minute if anonymous else server.requests_per_minute)
+    standing = state.request_limit.count(
+        who, server.public_requests_per_minute if anonymous else server.requests_per_minute
+    )
     request.state.limit = standing
     if standing.exceeded:
         seconds = standing.reset_seconds

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from christmas.access import sessions
 from christmas.access.counters import Shared
-from christmas.access.rate_limit import Limits
+from christmas.access.rate_limit import RequestLimit, SharedFailedLogins
 from christmas.catalog.search import Vocabulary
 from christmas.catalog.vendors import CountCache
 from christmas.db import database
 from christmas.health.readiness import Readiness
 from christmas.policy import rules
-from christmas.server.wrong_keys import WrongKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +44,8 @@ class State:
     engine: Engine
     policy: Policy
     shared: Shared
-    throttle: WrongKeys
-    limits: Limits
+    failed_logins: SharedFailedLogins
+    request_limit: RequestLimit
     readiness: Readiness
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     counts: CountCache = field(default_factory=CountCache)
@@ -117,8 +116,8 @@ def make(config: Config) -> State:
         engine,
         rules.load(config),
         shared,
-        WrongKeys(config.access.failed_logins_per_minute, shared),
-        Limits(shared),
+        SharedFailedLogins(config.access.failed_logins_per_minute, shared),
+        RequestLimit(shared),
         Readiness(config, engine),
     )
 

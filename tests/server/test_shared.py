@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 
 from christmas import valkey
-from christmas.access import counters
+from christmas.access import counters, rate_limit
 from christmas.access.counters import Shared
-from christmas.access.rate_limit import Limits
+from christmas.access.rate_limit import RequestLimit, SharedFailedLogins
 from christmas.config import Config
-from christmas.server import wrong_keys
-from christmas.server.wrong_keys import WrongKeys
 from tests.farm import free_port, until
 
 pytestmark = pytest.mark.integration
@@ -65,7 +63,7 @@ def test_while_redis_hangs_one_waits_and_the_others_count_alone(
     monkeypatch.setattr(counters, "AWAY_SECONDS", 0.0)
     port = silent.listener.getsockname()[1]
     connection = Shared(Config(var_path=tmp_path, redis={"url": f"redis://127.0.0.1:{port}"}))  # type: ignore[arg-type]
-    limits = Limits(connection)
+    limits = RequestLimit(connection)
     with ThreadPoolExecutor(8) as threads:
         for tried in (1, 2):  # once more after the time that Redis is left alone
             one = threads.submit(limits.count, "ann", 1000, 0.0)
@@ -96,7 +94,7 @@ def test_nobody_follows_one_who_waits_for_long(config: Config, monkeypatch: pyte
 
 def test_wrong_keys_are_counted_by_all_processes_together(config: Config) -> None:
     both = [Shared(config), Shared(config)]
-    one, other = (WrongKeys(3, shared) for shared in both)
+    one, other = (SharedFailedLogins(3, shared) for shared in both)
     for process in (one, other):
         process.failed("a")
         assert not one.is_closed("a")
@@ -108,7 +106,7 @@ def test_wrong_keys_are_counted_by_all_processes_together(config: Config) -> Non
     assert other.refused("b")
 
     def lifetimes(redis: Any) -> list[int]:
-        return [redis.ttl(name) for name in redis.keys(f"{wrong_keys.PREFIX}:*")]
+        return [redis.ttl(name) for name in redis.keys(f"{rate_limit.FAILURES_PREFIX}:*")]
 
     found = both[0].ask(lifetimes)
     assert found
@@ -121,7 +119,7 @@ def test_wrong_keys_are_counted_by_all_processes_together(config: Config) -> Non
 def test_wrong_keys_are_counted_without_redis_too(tmp_path: Path) -> None:
     port = free_port()
     connection = Shared(Config(var_path=tmp_path, redis={"url": f"redis://127.0.0.1:{port}"}))  # type: ignore[arg-type]
-    found = WrongKeys(2, connection)
+    found = SharedFailedLogins(2, connection)
     assert connection.ask(lambda redis: bool(redis.ping())) is None
     found.failed("a")
     assert not found.is_closed("a")

@@ -8,8 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.access import api_keys as store
-from christmas.access import new_keys
+from christmas.access import api_keys
 from christmas.access.api_keys import KeyRow
 from christmas.jobs import submission
 from christmas.server import paging
@@ -61,7 +60,7 @@ class KeyList(BaseModel):
 class WantedKey(inputs.Body):
     """What a new key is to be."""
 
-    user: str = Field(pattern=new_keys.USER_PATTERN, description="made where there is no such user", examples=["ann"])
+    user: str = Field(pattern=api_keys.USER_PATTERN, description="made where there is no such user", examples=["ann"])
     role: inputs.Text = Field(max_length=100, description="one of the policy's", examples=["user"])
     vendors: list[inputs.Vendor] | None = Field(
         None, min_length=1, max_length=VENDORS_MAX, description="only for these; null means all", examples=[None]
@@ -89,7 +88,7 @@ def list_keys(
     """Return the keys: whose, which role, valid until when, last used."""
     after = paging.position(cursor, datetime, str)
     with states.of(request).read() as connection:
-        rows = store.list_keys(connection, None if after is None else (after[0], after[1]), limit + 1)
+        rows = api_keys.list_keys(connection, None if after is None else (after[0], after[1]), limit + 1)
     last = rows[limit - 1] if len(rows) > limit else None
     return KeyList(
         items=[Key.of(row) for row in rows[:limit]],
@@ -101,13 +100,15 @@ def list_keys(
 def create_key(request: Request, response: Response, body: WantedKey, caller: Writer) -> MadeKey:
     """Make a key, and its user where there is none. It is in this answer only; its hash is kept."""
     state, now = states.of(request), datetime.now(UTC)
-    new_keys.check_role(state.config, body.role)
-    until = None if body.expires is None else new_keys.expiry(body.expires, now)
+    api_keys.check_role(state.config, body.role)
+    until = None if body.expires is None else api_keys.expiry(body.expires, now)
     with state.begin() as connection:
         vendors = None
         if body.vendors is not None:
-            vendors = new_keys.check_vendors(body.vendors, submission.known_vendors(connection, None))
-        new = store.create_key(connection, user=body.user, role=body.role, vendors=vendors, expires_at=until, now=now)
+            vendors = api_keys.check_vendors(body.vendors, submission.known_vendors(connection, None))
+        new = api_keys.create_key(
+            connection, user=body.user, role=body.role, vendors=vendors, expires_at=until, now=now
+        )
     response.headers["Cache-Control"] = NO_STORE
     return MadeKey(id=new.id, user=new.user, role=new.role, key=new.key, vendors=vendors, expires_at=until)
 
@@ -116,7 +117,7 @@ def create_key(request: Request, response: Response, body: WantedKey, caller: Wr
 def revoke_key(request: Request, key_id: KeyId, caller: Writer) -> None:
     """End a key at once, with the sessions it has opened; your own as well."""
     with states.of(request).begin() as connection:
-        if not store.revoke(connection, key_id, datetime.now(UTC)):
+        if not api_keys.revoke(connection, key_id, datetime.now(UTC)):
             raise _no_key(key_id)
 
 
@@ -124,8 +125,8 @@ def revoke_key(request: Request, key_id: KeyId, caller: Writer) -> None:
 def rotate_key(request: Request, response: Response, key_id: KeyId, caller: Writer) -> MadeKey:
     """Replace a key by a new one of the same user, role, vendors and expiry; the old one ends at once."""
     with states.of(request).begin() as connection:
-        new = store.rotate(connection, key_id, datetime.now(UTC))
-        found = None if new is None else store.find_key(connection, new.key)
+        new = api_keys.rotate(connection, key_id, datetime.now(UTC))
+        found = None if new is None else api_keys.find_key(connection, new.key)
     if new is None or found is None:
         raise _no_key(key_id)
     response.headers["Cache-Control"] = NO_STORE

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
-from christmas.access import api_keys as store
-from christmas.access import audit_log, new_keys
+from christmas.access import api_keys, audit_log
 from christmas.access.audit_log import AccessRow
 from christmas.server import paging
 from christmas.server import state as states
@@ -21,7 +20,7 @@ router = APIRouter(tags=["keys and users"])
 Reader = Annotated[Caller, Depends(needs("accounts.read", all_vendors=True))]
 Writer = Annotated[Caller, Depends(needs("accounts.write", all_vendors=True))]
 Remover = Annotated[Caller, Depends(needs("accounts.remove", all_vendors=True))]
-UserName = Annotated[str, Path(pattern=new_keys.USER_PATTERN, examples=["ann"])]
+UserName = Annotated[str, Path(pattern=api_keys.USER_PATTERN, examples=["ann"])]
 Role = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,100}$", examples=["user"])]
 
 
@@ -72,7 +71,7 @@ def list_users(
     """Return the users with their roles."""
     after = paging.position(cursor, str)
     with states.of(request).read() as connection:
-        rows = store.list_users(connection, "" if after is None else after[0], limit + 1)
+        rows = api_keys.list_users(connection, "" if after is None else after[0], limit + 1)
     following = paging.cursor((rows[limit - 1][0],)) if len(rows) > limit else None
     return UserList(items=[User(name=name, roles=roles) for name, roles in rows[:limit]], next=following)
 
@@ -81,7 +80,7 @@ def list_users(
 def remove_user(request: Request, name: UserName, caller: Remover) -> None:
     """Remove a user with all keys, roles and sessions, yourself as well; the access log keeps the name."""
     with states.of(request).begin() as connection:
-        if not store.remove(connection, name):
+        if not api_keys.remove(connection, name):
             raise NotFound(f"There is no user {name!r}; GET /api/v1/users lists them.")
 
 
@@ -89,9 +88,9 @@ def remove_user(request: Request, name: UserName, caller: Remover) -> None:
 def bind(request: Request, name: UserName, role: Role, caller: Writer) -> None:
     """Grant a user a role; makes the user where there is none."""
     state = states.of(request)
-    new_keys.check_role(state.config, role)
+    api_keys.check_role(state.config, role)
     with state.begin() as connection:
-        store.bind(connection, name, role, datetime.now(UTC))
+        api_keys.bind(connection, name, role, datetime.now(UTC))
 
 
 @router.delete(
@@ -100,7 +99,7 @@ def bind(request: Request, name: UserName, role: Role, caller: Writer) -> None:
 def unbind(request: Request, name: UserName, role: Role, caller: Remover) -> None:
     """Take a role from a user; keys and sessions of that role stop working at once, your own as well."""
     with states.of(request).begin() as connection:
-        if not store.unbind(connection, name, role):
+        if not api_keys.unbind(connection, name, role):
             raise NotFound(f"{name!r} has no role {role!r}; GET /api/v1/users lists them.")
 
 

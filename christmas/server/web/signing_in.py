@@ -86,7 +86,7 @@ def _redeem(state: State, token: str, address: str) -> str:
                 caller = auth.Caller(found.user, found.role, found.key_id, found.vendors, address)
                 auth.granted(connection, caller, SIGN_IN)
                 return session
-    state.throttle.failed(address)
+    state.failed_logins.failed(address)
     error = Unauthorised("This link was used already, or is too old: sign in with a key, or ask for another link.")
     error.reason = "a link that was used, is too old, or never was"
     raise error
