@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Final, Literal, TypeAlias, TypeVar
@@ -113,6 +113,11 @@ class Product:
     price_source: str = ""
     read_at: datetime | None = None
     page: Page | None = field(default=None, repr=False, compare=False)
+
+
+# What is known of a product, in this order: what a change, a table, an export or an answer of the API is made of.
+PRODUCT_FIELDS: Final = tuple(one.name for one in fields(Product) if one.default is UNREAD)
+AMOUNTS: Final = tuple(name for name in PRODUCT_FIELDS if name.endswith("_minor"))
 
 
 @dataclass(slots=True)

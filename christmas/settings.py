@@ -72,6 +72,9 @@ REDIRECT_MAX_TIMES = 5  # default 20, because more is a loop
 TELNETCONSOLE_ENABLED = False  # default True, because it runs code on request
 REMOTE_CONTROL_ENABLED = False  # default True, because it runs code on request
 ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # default asyncio's own, because uvloop reads a third more pages a second
+# Default True, because it parses the code of callbacks at run time, and ast.parse on Python 3.11 raised `AST
+# constructor recursion depth mismatch` once under load (CPython gh-106905).
+WARN_ON_GENERATOR_RETURN_VALUE = False
 LOG_LEVEL = _config.log_level  # default DEBUG, because it logs every item
 LOG_FORMATTER = "christmas.extensions.log_formatter.LogFormatter"  # default logs every dropped item as a warning
 LOGSTATS_INTERVAL = 60.0

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from christmas.catalog.vendor_health import HealthRow
-    from christmas.catalog.writing.changeset import Doubt
-    from christmas.catalog.writing.written import Written
+    from christmas.catalog.writing.changeset import Doubt, Written
     from christmas.config.sections import AuditorConfig
     from christmas.items import GoneReading, ListingReading
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from itemadapter import ItemAdapter
 from scrapy.exceptions import DropItem
 
-from christmas.items import UNREAD, Availability, ListingEntry, Product
+from christmas.items import AMOUNTS, UNREAD, Availability, ListingEntry, Product
 
 if TYPE_CHECKING:
     from typing import Self
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from scrapy.statscollectors import StatsCollector
 
 TEXTS = ("name", "sku", "gtin", "brand", "series", "box")
-AMOUNTS = ("price_minor", "price_min_minor", "price_max_minor", "list_price_minor")
 # The dearest Keepsake ornaments sell for some thousands; a price over a million is a misread number.
 AMOUNT_MAX_MINOR = 100_000_000
 TEXT_MAX_CHARACTERS = 1000

@@ -10,23 +10,42 @@ from sqlalchemy import BigInteger, Connection, Row, bindparam, insert, select, u
 from christmas.catalog import held_changes, kept_pages, search_terms, vocabulary
 from christmas.db.dialects import any_of
 from christmas.db.tables import changes, products
+from christmas.items import AMOUNTS, PRODUCT_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from christmas.catalog.writing.written import Written
-    from christmas.items import ListingEntry, Page, Product
+    from christmas.items import GoneReading, ListingEntry, ListingReading, Page, Product
 
-AMOUNTS = frozenset({"price_minor", "price_min_minor", "price_max_minor", "list_price_minor"})
-# What an item can change of a product.
-FIELDS = (
-    "name", "sku", "gtin", "brand", "price_minor", "price_min_minor", "price_max_minor", "list_price_minor",
-    "currency", "availability", "release_year", "series", "series_number", "box", "image_url",
-)  # fmt: skip
-_PLAIN = tuple(name for name in FIELDS if name not in search_terms.IDENTITY)
+_PLAIN = tuple(name for name in PRODUCT_FIELDS if name not in search_terms.IDENTITY)
 _TIMES = ("read_at", "last_changed")
+
+
+@dataclass
+class Written:
+    """Counts, and the readings of listings and of gone keys.
+
+    An unchanged entry or page wrote nothing but when it was seen or read; ``compared`` are those known before.
+    """
+
+    entries: int = 0
+    new_keys: int = 0
+    new_products: int = 0
+    changed_products: int = 0
+    changes: int = 0
+    unchanged: int = 0
+    compared: int = 0
+    held: int = 0
+    readings: list[ListingReading] = field(default_factory=list)
+    gone: list[GoneReading] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """Return everything that is a number, by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, int)} | {
+            "readings": len(self.readings)
+        }
 
 
 @dataclass(slots=True)
@@ -135,7 +154,7 @@ class Changeset:
         if changed:
             _update(connection, _PLAIN, [_row(one) for one in changed if not one.identity])
             found = [_row(one) | search_terms.columns(one.id, vendor, one.values) for one in changed if one.identity]
-            _update(connection, (*FIELDS, "piece", "words"), found)
+            _update(connection, (*PRODUCT_FIELDS, "piece", "words"), found)
             vocabulary.write(connection, [row["words"] for row in found])
             connection.execute(insert(changes), self.rows)
         touched = [one for one in self.states.values() if one.touched and not one.changed]
@@ -184,16 +203,16 @@ def _update(connection: Connection, names: Sequence[str], rows: list[dict[str, A
     connection.execute(statement, [{name: row[name] for name in ("b_id", *wanted)} for row in rows])
 
 
-def load(connection: Connection, key_ids: Iterable[int]) -> Changeset:
+def load_products(connection: Connection, key_ids: Iterable[int]) -> Changeset:
     """Return the products of keys as they stand; a key without a product is left out."""
     ids = sorted(set(key_ids))
     columns = products.c
     query = select(
-        columns.key_id, columns.id, columns.read_at, columns.last_changed, *(columns[name] for name in FIELDS)
+        columns.key_id, columns.id, columns.read_at, columns.last_changed, *(columns[name] for name in PRODUCT_FIELDS)
     ).where(columns.key_id.in_(any_of(connection, ids, BigInteger)))
     return Changeset({row.key_id: _state(row) for row in connection.execute(query)})
 
 
 def _state(row: Row[Any]) -> State:
     _, id_, read_at, last_changed, *values = tuple(row)
-    return State(id_, dict(zip(FIELDS, values, strict=True)), read_at, last_changed)
+    return State(id_, dict(zip(PRODUCT_FIELDS, values, strict=True)), read_at, last_changed)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, insert, select, update
 
-from christmas.catalog.writing import changeset as apply
 from christmas.catalog.writing import fingerprint, listings, product_keys
+from christmas.catalog.writing.changeset import Changeset, Origin, load_products
 from christmas.db.dialects import any_of
 from christmas.db.permissions import binds
 from christmas.db.tables import keys, listing_keys
@@ -17,10 +17,9 @@ from christmas.items import Availability
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from christmas.catalog.writing.changeset import Changeset, State, Watch
+    from christmas.catalog.writing.changeset import State, Watch, Written
     from christmas.catalog.writing.fingerprint import Difference
     from christmas.catalog.writing.product_keys import Key
-    from christmas.catalog.writing.written import Written
     from christmas.items import ListingEntry
 
 # With these, a price that is no longer shown is explained.
@@ -139,7 +138,7 @@ def _write_changed(
         .values(changed_at=bindparam("b_at")),
         [{"b_id": id_, "b_at": at} for id_, at in times.items()],
     )
-    changeset = apply.load(connection, (key.id for _, key, _ in changed))
+    changeset = load_products(connection, (key.id for _, key, _ in changed))
     if watch is not None:
         total = len(changed)
         product_keys.add_aliases(connection, vendor, [(entry, key) for entry, key, one in changed if one.identity])
@@ -184,7 +183,7 @@ def _apply(
     due = difference.name
     if difference.price and entry.price_minor is None:
         due |= state.values["price_minor"] is not None and entry.availability not in _NO_PRICE_EXPECTED
-    origin = apply.Origin(_read_at(entry), job_id, entry.url, entry.source)
+    origin = Origin(_read_at(entry), job_id, entry.url, entry.source)
     changeset.apply(key.id, _told(state, entry, difference), origin, entry, watch)
     return due
 

@@ -8,18 +8,17 @@ from uuid import UUID, uuid5
 from sqlalchemy import ColumnElement, Connection, bindparam, case, insert, or_, update
 
 from christmas.catalog import search_terms, vocabulary
-from christmas.catalog.writing import changeset as apply
 from christmas.catalog.writing import product_keys
+from christmas.catalog.writing.changeset import Changeset, Origin, load_products
 from christmas.db.permissions import binds
 from christmas.db.tables import keys, products
-from christmas.items import UNREAD, Availability
+from christmas.items import PRODUCT_FIELDS, UNREAD, Availability
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from christmas.catalog.writing.changeset import Watch
+    from christmas.catalog.writing.changeset import Watch, Written
     from christmas.catalog.writing.product_keys import Key
-    from christmas.catalog.writing.written import Written
     from christmas.items import PageUnread, Product
 
 _NAMESPACE: Final = UUID("6f2f7b52-6d0e-5a53-9c9a-8f1c7a1b1225")
@@ -43,7 +42,7 @@ def write(
     """Write one vendor's product pages, in order; nothing of those that the watch defers."""
     found = product_keys.resolve(connection, vendor, items)
     written.new_keys += len({key.id for key in found if key.new})
-    changeset = apply.load(connection, (key.id for key in found))
+    changeset = load_products(connection, (key.id for key in found))
     if watch is not None:
         pairs = [(i, k) for i, k in zip(items, found, strict=True) if not _defers(watch, changeset, i, k)]
         items, found = [item for item, _ in pairs], [key for _, key in pairs]
@@ -55,9 +54,9 @@ def write(
         if key.id in changeset.states or key.id in new:
             if key.id in new:  # twice in one batch: insert what was first, then compare
                 _insert(connection, new, written)
-                changeset.states |= apply.load(connection, new).states
+                changeset.states |= load_products(connection, new).states
                 new = {}
-            origin = apply.Origin(_at(item), job_id, item.url, item.source)
+            origin = Origin(_at(item), job_id, item.url, item.source)
             changeset.apply(key.id, _told(item), origin, item, watch)
         else:
             new[key.id] = _row(vendor, item, key)
@@ -82,7 +81,7 @@ def write_unread(connection: Connection, vendor: str, items: Sequence[PageUnread
     )
 
 
-def _defers(watch: Watch, changeset: apply.Changeset, item: Product, key: Key) -> bool:
+def _defers(watch: Watch, changeset: Changeset, item: Product, key: Key) -> bool:
     state = changeset.states.get(key.id)
     if state is None or _at(item) < state.read_at:
         return False
@@ -97,7 +96,7 @@ def _at(item: Product) -> Any:
 def _told(item: Product) -> dict[str, Any]:
     """Return the fields the page told; a name or stock that is absent is no news."""
     told: dict[str, Any] = {}
-    for name in apply.FIELDS:
+    for name in PRODUCT_FIELDS:
         value = getattr(item, name)
         if value is UNREAD or (value is None and name in {"name", "availability", "currency"}):
             continue
@@ -106,7 +105,7 @@ def _told(item: Product) -> dict[str, Any]:
 
 
 def _row(vendor: str, item: Product, key: Key) -> dict[str, Any]:
-    values: dict[str, Any] = dict.fromkeys(apply.FIELDS) | {"availability": Availability.UNKNOWN.value}
+    values: dict[str, Any] = dict.fromkeys(PRODUCT_FIELDS) | {"availability": Availability.UNKNOWN.value}
     values |= _told(item)
     at = item.read_at
     id_ = product_id(vendor, key.key)

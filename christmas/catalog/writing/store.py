@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from christmas.catalog import held_changes, kept_pages
 from christmas.catalog.writing import delisted, listing_entries, listings, product_pages
-from christmas.catalog.writing.written import Written
+from christmas.catalog.writing.changeset import Written
 from christmas.items import GoneReading, ListingEntry, ListingReading, OddPage, PageUnread, Product, SecondReading
 
 if TYPE_CHECKING:
