@@ -19,7 +19,7 @@ from christmas.logs.stream import STREAM
 from tests.commands.conftest import Command
 from tests.farm import Farm, until
 
-pytestmark = pytest.mark.serial
+pytestmark = pytest.mark.integration
 
 VENDOR = "ornament_shop_com"
 

@@ -20,7 +20,7 @@ from christmas.logs import reading
 from christmas.logs.reading import Line, Wanted
 from tests.farm import ROOT, Farm, Service, until
 
-pytestmark = pytest.mark.serial
+pytestmark = pytest.mark.integration
 
 VENDOR = "ornament_shop_com"
 SCRAPYD = str(Path(sys.executable).parent / "scrapyd")

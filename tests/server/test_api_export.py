@@ -165,7 +165,7 @@ def idle(server: Server) -> None:
 
 
 @pytest.mark.serial
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.long)])
 def test_a_slow_client_costs_neither_memory_nor_a_transaction(big: Server, kind: str) -> None:
     before, at_first = memory(big), cpu_seconds(big)
     with closing(started(big, kind)) as answer:

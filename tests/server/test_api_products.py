@@ -377,7 +377,6 @@ def test_who_may_read_no_products_is_refused(shared: Server) -> None:
     assert shared.ask(PRODUCTS, anonymous=True).status == 200  # server.public is on
 
 
-@pytest.mark.serial
 def test_a_list_of_fifty_costs_little(shared: Server) -> None:
     with database.read(shared.engine) as connection:
         rows = product_lists.page(connection, product_lists.Filters(), "changed", None, 50).rows

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from christmas import valkey
+from christmas.access import api_keys, bootstrap
+from christmas.config import Config
 from christmas.db import database
+from christmas.server import app
 from tests.farm import standing, until
-from tests.server import filled
+from tests.server import asgi, filled
 from tests.server.running import Server, serving
 
 PATHS = ("/api/v1/products", "/", "/health/ready", "/api/v1/whoami")
@@ -56,19 +61,30 @@ def test_postgresql_that_is_gone_for_a_while(new_postgresql: Callable[[], str], 
         until(lambda: statuses(server) == [200, 200, 200, 200], what="that all is well again")
 
 
-def test_sqlite_that_another_process_writes_to(own: Server) -> None:
-    token = own.sign_in()
-    with database.begin(own.engine) as connection:
+@pytest.mark.integration
+def test_sqlite_that_another_process_writes_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.3)
+    config = Config(var_path=tmp_path, database={"url": filled.file(tmp_path, 2)})  # type: ignore[arg-type]
+    bound = bootstrap.prepare(config, "server")
+    application, engine = app.create(bound), database.open_engine(config.database_url)
+    with database.begin(engine) as connection:
+        made = api_keys.create_key(connection, user="ann", role="internal", now=datetime.now(UTC))
+    key = (made.user, made.key)
+    with database.begin(engine) as connection:
         connection.exec_driver_sql("UPDATE jobs SET priority = priority")
         # Reading goes on; who wants to write waits, and is told so.
-        assert own.ask("/", cookie=token).status == 200
-        assert own.ask("/api/v1/products").status == 200
-        answer = own.ask("/api/v1/held/discard", json={"ids": [1]})
+        for path in ("/api/v1/products", "/"):
+            assert asgi.ask(application, path, key).status == 200
+        answer = asgi.ask(application, "/api/v1/held/discard", key, json={"ids": [1]})
         assert answer.status == 503
         assert answer.headers["retry-after"] == "5"
+    assert asgi.ask(application, "/api/v1/held/discard", key, json={"ids": [1]}).status != 503
+    application.state.christmas.close()
+    for one in (engine, database.of(bound)):
+        one.dispose()
+    valkey.release(tmp_path / "valkey")
 
 
-@pytest.mark.serial
 def test_refusals_do_not_wait_for_a_database_that_is_locked(own: Server) -> None:
     """Twice as many as there are threads, each of which would wait for the lock."""
     known = len(own.access_log(100))
