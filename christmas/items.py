@@ -1,11 +1,12 @@
 """What spiders yield: listing entries, products, readings of whole listings, and second readings for the auditor."""
 
+# ruff: noqa: RUF009  # `_declared` returns a new field at each call
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 
 class Unread(Enum):
@@ -24,6 +25,10 @@ UNREAD: Final = Unread.UNREAD
 T = TypeVar("T")
 # A value, None (absent: the page says there is none), or UNREAD (the page does not say).
 Read: TypeAlias = T | Literal[Unread.UNREAD] | None
+TextT = TypeVar("TextT")
+NumberT = TypeVar("NumberT")
+NameT = TypeVar("NameT")
+StockT = TypeVar("StockT")
 
 
 class Availability(StrEnum):
@@ -86,38 +91,86 @@ class ListingEntry:
     page: Page | None = field(default=None, repr=False, compare=False)
 
 
-@dataclass(slots=True)
-class Product:
-    """What a product's own page tells; prices are in minor units of ``currency`` (ISO 4217)."""
+class Kind(Enum):
+    """What a product's field holds; amounts are in minor units of its currency."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    AMOUNT = "amount"
+    CURRENCY = "currency"
+    STOCK = "stock"
+    URL = "url"
+
+
+def _declared(kind: Kind, description: str, example: Any = None, *, required: bool = False) -> Any:
+    about = {"kind": kind, "description": description, "example": example, "required": required}
+    return field(default=UNREAD, metadata=about)
+
+
+@dataclass
+class ProductName:
+    """Which product: what a vendor sells under one key, and the address of its page."""
+
+    __slots__ = ()  # those that are made of it have the slots
 
     vendor: str
     key: str
     url: str
+
+
+@dataclass
+class ProductFields(ProductName, Generic[NameT, TextT, NumberT, StockT]):
+    """The fields of a product, declared once: items, columns, rows, changes, API and exports derive from them."""
+
+    __slots__ = ()
+
+    sku: TextT = _declared(Kind.TEXT, "as the vendor writes it", "QX4822NB")
+    gtin: TextT = _declared(Kind.TEXT, "the number of the bar code")
+    name: NameT = _declared(Kind.TEXT, "as the vendor writes it", "1985 Frosty Friends #6", required=True)
+    brand: TextT = _declared(Kind.TEXT, "the maker", "Hallmark")
+    release_year: NumberT = _declared(Kind.NUMBER, "when it was released", 1985)
+    series: TextT = _declared(Kind.TEXT, "the series it belongs to", "Frosty Friends")
+    series_number: NumberT = _declared(Kind.NUMBER, "its number in the series", 6)
+    box: TextT = _declared(Kind.TEXT, "the condition of the box, as the shop marks it", "NB")
+    price_minor: NumberT = _declared(Kind.AMOUNT, "what it costs now", 2495)
+    price_min_minor: NumberT = _declared(Kind.AMOUNT, "of a product with several prices, the lowest")
+    price_max_minor: NumberT = _declared(Kind.AMOUNT, "of a product with several prices, the highest")
+    list_price_minor: NumberT = _declared(Kind.AMOUNT, "what it cost before, as the shop says")
+    currency: TextT = _declared(Kind.CURRENCY, "ISO 4217", "USD")
+    availability: StockT = _declared(Kind.STOCK, ", ".join(Availability), "in_stock", required=True)
+    image_url: TextT = _declared(Kind.URL, "its photo", "https://ornament-shop.example/9001.jpg")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """What is declared of a product's field; ``required`` ones are never None in the catalog."""
+
+    name: str
+    kind: Kind
+    description: str
+    example: Any
+    required: bool
+
+    @property
+    def public_name(self) -> str:
+        """The name that files and the API have for it: that of an amount does without its unit."""
+        return self.name.removesuffix("_minor")
+
+
+DECLARED: Final = tuple(FieldInfo(one.name, **one.metadata) for one in fields(ProductFields) if one.metadata)
+PRODUCT_FIELDS: Final = tuple(one.name for one in DECLARED)
+AMOUNTS: Final = tuple(one.name for one in DECLARED if one.kind is Kind.AMOUNT)
+
+
+@dataclass(slots=True)
+class Product(ProductFields[Read[str], Read[str], Read[int], Read[Availability]]):
+    """What a product's own page tells; prices are in minor units of ``currency`` (ISO 4217)."""
+
     aliases: tuple[str, ...] = ()
-    name: Read[str] = UNREAD
-    sku: Read[str] = UNREAD
-    gtin: Read[str] = UNREAD
-    brand: Read[str] = UNREAD
-    price_minor: Read[int] = UNREAD
-    price_min_minor: Read[int] = UNREAD
-    price_max_minor: Read[int] = UNREAD
-    list_price_minor: Read[int] = UNREAD
-    currency: Read[str] = UNREAD
-    availability: Read[Availability] = UNREAD
-    release_year: Read[int] = UNREAD
-    series: Read[str] = UNREAD
-    series_number: Read[int] = UNREAD
-    box: Read[str] = UNREAD
-    image_url: Read[str] = UNREAD
     source: str = ""
     price_source: str = ""
     read_at: datetime | None = None
     page: Page | None = field(default=None, repr=False, compare=False)
-
-
-# What is known of a product, in this order: what a change, a table, an export or an answer of the API is made of.
-PRODUCT_FIELDS: Final = tuple(one.name for one in fields(Product) if one.default is UNREAD)
-AMOUNTS: Final = tuple(name for name in PRODUCT_FIELDS if name.endswith("_minor"))
 
 
 @dataclass(slots=True)

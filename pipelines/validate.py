@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from itemadapter import ItemAdapter
 from scrapy.exceptions import DropItem
 
-from christmas.items import AMOUNTS, UNREAD, Availability, ListingEntry, Product
+from christmas.items import AMOUNTS, DECLARED, UNREAD, Availability, Kind, ListingEntry, Product
 
 if TYPE_CHECKING:
     from typing import Self
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.statscollectors import StatsCollector
 
-TEXTS = ("name", "sku", "gtin", "brand", "series", "box")
+TEXTS = tuple(one.name for one in DECLARED if one.kind is Kind.TEXT)
 # The dearest Keepsake ornaments sell for some thousands; a price over a million is a misread number.
 AMOUNT_MAX_MINOR = 100_000_000
 TEXT_MAX_CHARACTERS = 1000

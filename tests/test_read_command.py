@@ -19,8 +19,8 @@ from christmas.demo.server import DemoServer, page
 from christmas.demo.shops import Offer, Shop, plain
 
 FIELDS = [
-    "name", "sku", "gtin", "brand", "price", "price_min", "price_max", "list_price", "currency", "availability",
-    "release_year", "series", "series_number", "box", "source",
+    "sku", "gtin", "name", "brand", "release_year", "series", "series_number", "box", "price", "price_min",
+    "price_max", "list_price", "currency", "availability", "source",
 ]  # fmt: skip
 COMMAND = Path(sys.executable).with_name("christmas")
 TIMEOUT_SECONDS = 90

@@ -8,6 +8,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from christmas.items import DECLARED, Kind
 from christmas.reading.money import decimals
 
 if TYPE_CHECKING:
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 
     from christmas.catalog.products import ProductRow
 
-PRODUCT_FIELDS = (
-    "id", "vendor", "key", "sku", "gtin", "name", "brand", "release_year", "series", "series_number", "box", "price",
-    "price_min", "price_max", "list_price", "currency", "availability", "url", "image_url", "first_seen",
-    "last_changed", "gone_since",
+# The columns of a file.
+COLUMNS = (
+    "id", "vendor", "key", *(one.public_name for one in DECLARED), "url", "first_seen", "last_changed",
+    "gone_since",
 )  # fmt: skip
-_AMOUNTS = {"price", "price_min", "price_max", "list_price"}
-_INTEGERS = {"release_year", "series_number"}
+_AMOUNTS = {one.public_name: one.name for one in DECLARED if one.kind is Kind.AMOUNT}
+_NUMBERS = {one.name for one in DECLARED if one.kind is Kind.NUMBER}
 # Rows of a Parquet row group; a million products are written without being held.
 GROUP_ROWS = 10_000
 CHUNK_ROWS = 500
@@ -30,9 +31,9 @@ CHUNK_ROWS = 500
 def as_dict(row: ProductRow) -> dict[str, Any]:
     """Return a product as plain values: prices as decimal strings, times as ISO 8601."""
     values: dict[str, Any] = {}
-    for name in PRODUCT_FIELDS:
+    for name in COLUMNS:
         if name in _AMOUNTS:
-            values[name] = amount(getattr(row, f"{name}_minor"), row.currency)
+            values[name] = amount(getattr(row, _AMOUNTS[name]), row.currency)
         else:
             value = getattr(row, name)
             values[name] = value.isoformat() if isinstance(value, datetime) else value
@@ -57,7 +58,7 @@ def json_lines(rows: Iterable[ProductRow]) -> Iterator[bytes]:
 
 def csv_lines(rows: Iterable[ProductRow]) -> Iterator[bytes]:
     """Yield CSV with a header."""
-    yield from csv_of(PRODUCT_FIELDS, map(as_dict, rows))
+    yield from csv_of(COLUMNS, map(as_dict, rows))
 
 
 def csv_of(fields: Iterable[str], values: Iterable[dict[str, Any]]) -> Iterator[bytes]:
@@ -82,7 +83,7 @@ def parquet(rows: Iterable[ProductRow]) -> Iterator[bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, pa.int32() if name in _INTEGERS else pa.string()) for name in PRODUCT_FIELDS])
+    schema = pa.schema([(name, pa.int32() if name in _NUMBERS else pa.string()) for name in COLUMNS])
     target = _Taken()
     with pq.ParquetWriter(pa.PythonFile(target, mode="w"), schema) as writer:
         for some in _some(rows, GROUP_ROWS):

@@ -12,7 +12,7 @@ from christmas.db.dialects import any_of
 from christmas.db.permissions import binds
 from christmas.db.tables import changes, held_changes, keys, products
 from christmas.errors import ArgumentError, NotHeld
-from christmas.items import UNREAD
+from christmas.items import DECLARED, UNREAD, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
     from christmas.items import SecondReading
 
-_NUMBERS = {
-    "price_minor", "price_min_minor", "price_max_minor", "list_price_minor", "release_year", "series_number"
-}  # fmt: skip
+_NUMBERS = {one.name for one in DECLARED if one.kind in {Kind.AMOUNT, Kind.NUMBER}}
 # What a second reading decides; the other fields go with these.
 _PRICE = "price_minor"
 _PRICES = {"price_min_minor", "price_max_minor", "list_price_minor"}

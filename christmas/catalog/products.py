@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, func, select
@@ -12,47 +12,33 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from christmas.catalog.page_schedule import named
 from christmas.db.permissions import binds
 from christmas.db.tables import changes, held_changes, keys, products
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from christmas.items import ProductFields
 
 _ID_START = re.compile(r"[0-9a-f]{4,32}")
 
 
-@dataclass(frozen=True, slots=True)
-class ProductRow:
-    """One product with its key; amounts in minor units of ``currency``, ``piece`` see ``catalog.search_terms``."""
+@dataclass
+class Stored:
+    """What the catalog knows of a product besides its fields; ``piece`` see ``catalog.search_terms``."""
+
+    __slots__ = ()
 
     id: UUID
     key_id: int
-    vendor: str
-    name: str
-    sku: str | None
-    gtin: str | None
-    brand: str | None
-    price_minor: int | None
-    price_min_minor: int | None
-    price_max_minor: int | None
-    list_price_minor: int | None
-    currency: str | None
-    availability: str
-    release_year: int | None
-    series: str | None
-    series_number: int | None
-    box: str | None
-    image_url: str | None
     first_seen: datetime
     last_changed: datetime
     read_at: datetime
-    piece: str
-    key: str
-    url: str
     gone_since: datetime | None
+    piece: str
 
 
-_OWN = tuple(products.c[name] for name in ProductRow.__annotations__ if name in products.c)
-# What a ProductRow is made of.
-COLUMNS = (*_OWN, keys.c.key, keys.c.url, keys.c.gone_since)
+@dataclass(slots=True)
+class ProductRow(ProductFields[str, str | None, int | None, str], Stored):
+    """One product with its key; amounts in minor units of ``currency``."""
+
+
+# What a ProductRow is made of, in its order.
+COLUMNS = tuple((products.c if one.name in products.c else keys.c)[one.name] for one in fields(ProductRow))
 WITH_KEY = products.join(keys, keys.c.id == products.c.key_id)
 _ALL = select(*COLUMNS).select_from(WITH_KEY)
 # Made once: building it would take longer than the database needs.

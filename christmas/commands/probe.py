@@ -22,7 +22,7 @@ from christmas.catalog import kept_pages
 from christmas.commands.common import TableOrJson, engine
 from christmas.db import database
 from christmas.errors import ArgumentError, ChristmasError, ReadingError
-from christmas.items import UNREAD
+from christmas.items import DECLARED, UNREAD, Kind
 from christmas.reading.challenge import raise_if_challenge
 from christmas.reading.facts import ProductFacts
 from christmas.reading.money import format_amount
@@ -33,11 +33,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-FIELDS = (
-    "name", "sku", "gtin", "brand", "price", "price_min", "price_max", "list_price", "currency", "availability",
-    "release_year", "series", "series_number", "box", "source",
-)  # fmt: skip
-_AMOUNTS = {"price", "price_min", "price_max", "list_price"}
+FIELDS = (*(one.public_name for one in DECLARED if one.kind is not Kind.URL), "source")
+_AMOUNTS = {one.public_name for one in DECLARED if one.kind is Kind.AMOUNT}
 # No product page is larger; more would only fill the memory.
 PAGE_MAX_BYTES = 8 * 2**20
 TIMEOUT_SECONDS = 30

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from christmas.db.types import UtcDateTime
+from christmas.items import DECLARED, Kind
 
 metadata = MetaData(
     naming_convention={
@@ -103,27 +104,14 @@ listing_keys = Table(
     sqlite_with_rowid=False,
 )
 
+_TYPES: dict[Kind, type[Text | BigInteger | SmallInteger]] = {Kind.NUMBER: SmallInteger, Kind.AMOUNT: BigInteger}
 products = Table(
     "products",
     metadata,
     Column("id", Uuid, primary_key=True, comment="UUIDv5 of vendor and key"),
     Column("key_id", ForeignKey("keys.id"), nullable=False, unique=True),
     Column("vendor", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("sku", Text),
-    Column("gtin", Text),
-    Column("brand", Text),
-    Column("price_minor", BigInteger),
-    Column("price_min_minor", BigInteger),
-    Column("price_max_minor", BigInteger),
-    Column("list_price_minor", BigInteger),
-    Column("currency", Text),
-    Column("availability", Text, nullable=False),
-    Column("release_year", SmallInteger),
-    Column("series", Text),
-    Column("series_number", SmallInteger),
-    Column("box", Text),
-    Column("image_url", Text),
+    *(Column(one.name, _TYPES.get(one.kind, Text), nullable=not one.required) for one in DECLARED),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_changed", UtcDateTime, nullable=False),
     Column("read_at", UtcDateTime, nullable=False, comment="of the newest page or changed entry applied"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from christmas.errors import NothingReadable
-from christmas.items import UNREAD, ListingEntry, Product, Read
+from christmas.items import DECLARED, UNREAD, Kind, ListingEntry, Product, Read
 from christmas.reading.identity import key_in_url, url_path
 from christmas.reading.money import to_minor
 
@@ -60,26 +60,21 @@ def product(
         key=asked,
         url=url,
         aliases=others,
-        name=facts.name,
-        sku=facts.sku,
-        gtin=facts.gtin,
-        brand=facts.brand,
-        price_minor=_minor(facts.price, currency),
-        price_min_minor=_minor(facts.price_min, currency),
-        price_max_minor=_minor(facts.price_max, currency),
-        list_price_minor=_minor(facts.list_price, currency),
-        currency=currency,
-        availability=facts.availability,
-        release_year=facts.release_year,
-        series=facts.series,
-        series_number=facts.series_number,
-        box=facts.box,
-        image_url=facts.image_url,
+        **_told(facts, currency),
         source=facts.source,
         price_source=facts.price_source,
         read_at=spider.now(),
         page=page,
     )
+
+
+def _told(facts: ProductFacts, currency: str) -> dict[str, Any]:
+    """Return the product's fields; amounts in minor units."""
+    told: dict[str, Any] = {}
+    for one in DECLARED:
+        value = getattr(facts, one.public_name)
+        told[one.name] = _minor(value, currency) if one.kind is Kind.AMOUNT else value
+    return told | {"currency": currency}
 
 
 def prices(spider: Integration, facts: ProductFacts) -> tuple[tuple[str, int | None], ...]:

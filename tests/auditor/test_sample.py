@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,7 +45,7 @@ def test_a_larger_sample_says_more(total: int, times: int) -> None:
 
 def known(**values: object) -> ProductRow:
     """Return a product of the catalog; the times and the names of its key are not compared."""
-    row = dict.fromkeys(ProductRow.__annotations__) | {
+    row = dict.fromkeys(one.name for one in fields(ProductRow)) | {
         "name": "1995 Bell 7", "price_minor": 1000, "currency": "USD", "availability": "in_stock"
     }  # fmt: skip
     return ProductRow(**(row | values))  # type: ignore[arg-type]

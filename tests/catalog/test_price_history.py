@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,7 +23,7 @@ NOW = START + 400 * DAY
 
 
 def _product(**values: Any) -> ProductRow:
-    common: dict[str, Any] = dict.fromkeys(ProductRow.__annotations__)
+    common: dict[str, Any] = dict.fromkeys(one.name for one in fields(ProductRow))
     common |= {
         "id": A, "vendor": VENDOR, "price_minor": 1000, "currency": "USD", "availability": "in_stock",
         "first_seen": at(0), "last_changed": at(0), "read_at": at(0),

@@ -8,9 +8,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from christmas.catalog.export import amount
+from christmas.items import DECLARED, FieldInfo, Kind
 
 if TYPE_CHECKING:
     from christmas.catalog.changes import ChangeRow
@@ -46,37 +47,32 @@ Box = Annotated[str | None, Field(description="the condition of the box, as the 
 Url = Annotated[str, Field(description="the page of the shop", examples=["https://ornament-shop.example/9001.html"])]
 
 
-_PLAIN = (
-    "id", "vendor", "key", "sku", "piece", "gtin", "name", "brand", "release_year", "series", "series_number",
-    "box", "currency", "availability", "url", "image_url", "first_seen", "last_changed", "read_at", "gone_since",
-)  # fmt: skip
-_plain_of = attrgetter(*_PLAIN)
-_AMOUNTS = ("price", "price_min", "price_max", "list_price")
+_AMOUNTS = tuple((one.public_name, one.name) for one in DECLARED if one.kind is Kind.AMOUNT)
 
 
-class Product(BaseModel):
-    """What one vendor sells under one key."""
-
+class _Name(BaseModel):
     id: Id
     vendor: Vendor
     key: str = Field(description="the vendor's own identifier of its page", examples=["9001"])
-    sku: str | None = Field(description="as the vendor writes it", examples=["QX4822NB"])
     piece: NormalForm
-    gtin: str | None = Field(description="the number of the bar code", examples=[None])
-    name: str = Field(examples=["1985 Frosty Friends #6"])
-    brand: str | None = Field(examples=["Hallmark"])
-    release_year: Year
-    series: str | None = Field(examples=["Frosty Friends"])
-    series_number: int | None = Field(examples=[6])
-    box: Box
-    price: Amount
-    price_min: Amount = Field(description="of a product with several prices, the lowest", examples=[None])
-    price_max: Amount = Field(description="of a product with several prices, the highest", examples=[None])
-    list_price: Amount = Field(description="what it cost before, as the shop says", examples=[None])
-    currency: Currency
-    availability: Availability
+
+
+def _field(one: FieldInfo) -> Any:
+    if one.kind is Kind.AMOUNT:
+        example = amount(one.example, "USD")
+        return Amount, Field(description=f"{one.description}; a decimal number in `currency`", examples=[example])
+    kind: Any = int if one.kind is Kind.NUMBER else str
+    return kind if one.required else kind | None, Field(description=one.description, examples=[one.example])
+
+
+_declared: dict[str, Any] = {one.public_name: _field(one) for one in DECLARED}
+_Fields: Any = create_model("_Fields", __base__=_Name, **_declared)
+
+
+class Product(_Fields):  # type: ignore[misc]  # the fields are those that items.py declares
+    """What one vendor sells under one key."""
+
     url: Url
-    image_url: str | None = Field(examples=["https://ornament-shop.example/9001.jpg"])
     first_seen: datetime
     last_changed: datetime
     read_at: datetime = Field(description="when the shop was last read on it with news")
@@ -86,9 +82,13 @@ class Product(BaseModel):
     def of(cls, row: ProductRow) -> Self:
         """Make it of a row of the catalog."""
         values = dict(zip(_PLAIN, _plain_of(row), strict=True))
-        for name in _AMOUNTS:
-            values[name] = amount(getattr(row, f"{name}_minor"), row.currency)
-        return cls.model_construct(**values)  # what is in the catalog has been checked; this is half of the time
+        for name, column in _AMOUNTS:
+            values[name] = amount(getattr(row, column), row.currency)
+        return cls.model_construct(**values)  # type: ignore[no-any-return]  # checked already; half of the time
+
+
+_PLAIN = tuple(name for name in Product.model_fields if name not in dict(_AMOUNTS))
+_plain_of = attrgetter(*_PLAIN)
 
 
 class Understood(BaseModel):
