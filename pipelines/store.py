@@ -115,7 +115,7 @@ class Store:
         with database.begin(self.engine) as connection:
             spider: Any = self.crawler.spider
             now = datetime.now(UTC)
-            if queue.renew(connection, spider.job_id, spider.attempt, now) == "lost":
+            if queue.heartbeat(connection, spider.job_id, spider.attempt, now) == "lost":
                 raise LeaseLost(f"Attempt {spider.attempt} at job {spider.job_id} was taken over.")
             quarantine = getattr(spider, "quarantine", None)  # a project may leave that step out
             written = store.write(connection, batch, job_id=spider.job_id, now=now, watch=quarantine)

@@ -71,9 +71,9 @@ def catalog(folder: Path) -> None:
         store.write(connection, items[:3], job_id="first", now=AT)
         store.write(connection, items[3:], job_id="second", now=AT)
         new = NewJob("second", "integrator.sync_links", VENDOR, "integrator", {})
-        queue.take(connection, new, node="here", process="nowhere 1 1", now=AT)
+        queue.start(connection, new, node="here", process="nowhere 1 1", now=AT)
         outcome = {"error": "None of 3 pages could be read."}
-        queue.finish(connection, "second", 1, state="failed", outcome=outcome, now=AT)
+        queue.complete(connection, "second", 1, state="failed", outcome=outcome, now=AT)
 
 
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str, str]:

@@ -13,7 +13,6 @@ from christmas import config as configuration
 from christmas.commands.common import LIMIT_MAX, TableOrJson, arguments, engine, show
 from christmas.db import database
 from christmas.errors import ArgumentError
-from christmas.jobs import schedule_changes as changes
 from christmas.jobs import schedules, submission, triggers
 
 app = typer.Typer(invoke_without_command=True, help="What is done when: list, pause, resume, run, add, change, remove.")
@@ -33,7 +32,7 @@ def schedule(context: typer.Context, output: TableOrJson = "table") -> None:
     if context.invoked_subcommand is not None:
         return
     with database.begin(engine()) as connection:
-        changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
+        schedules.begin(connection, configuration.current().schedules, datetime.now(UTC))
         rows = schedules.find(connection)
     columns = ("name", "next_at", "when", "job", "arguments", "missed", "paused", "origin")
     show(columns, [asdict(row) | {"when": triggers.in_words(row)} for row in rows], output)
@@ -55,8 +54,8 @@ def resume(name: Name) -> None:
 def run(name: Name) -> None:
     """Submit its job now, whatever the time."""
     with database.begin(engine()) as connection:
-        changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
-        row = changes.existing(connection, name)
+        schedules.begin(connection, configuration.current().schedules, datetime.now(UTC))
+        row = schedules.existing(connection, name)
     job = submission.submit(row.job, row.arguments, submitted_by=f"schedule {name}, by hand")
     typer.echo(f"{job.id} {job.state}")
 
@@ -74,10 +73,10 @@ def add(
 ) -> None:
     """Add a schedule."""
     values = {"job": job, "arguments": arguments(given or []), **_timing(cron, every, timezone, jitter, missed)}
-    wanted = changes.wanted(**values)
+    wanted = schedules.wanted(**values)
     with database.begin(engine()) as connection:
-        changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
-        row = changes.add(connection, name, wanted, datetime.now(UTC))
+        schedules.begin(connection, configuration.current().schedules, datetime.now(UTC))
+        row = schedules.add(connection, name, wanted, datetime.now(UTC))
     typer.echo(f"{name} is due at {row.next_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
@@ -105,7 +104,7 @@ def change(
 def remove(name: Name) -> None:
     """Remove a schedule; one of the configuration comes back at the next start: pause it instead."""
     with database.begin(engine()) as connection:
-        changes.existing(connection, name)
+        schedules.existing(connection, name)
         schedules.remove(connection, name)
 
 
@@ -123,8 +122,8 @@ def history(
 
 def _change(name: str, **values: Any) -> None:
     with database.begin(engine()) as connection:
-        changes.begin(connection, configuration.current().schedules, datetime.now(UTC))
-        row = changes.change(connection, name, datetime.now(UTC), **values)
+        schedules.begin(connection, configuration.current().schedules, datetime.now(UTC))
+        row = schedules.change(connection, name, datetime.now(UTC), **values)
     typer.echo(f"{name} is paused" if row.paused else f"{name} is due at {row.next_at:%Y-%m-%d %H:%M:%S} UTC")
 
 

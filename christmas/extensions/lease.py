@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
 
+from christmas.db import database
 from christmas.errors import LeaseLost, VendorTaken
+from christmas.jobs import process_id, queue, records
+from christmas.jobs.queue import NewJob
 from christmas.logs import own_name
 
 if TYPE_CHECKING:
@@ -62,8 +65,6 @@ class Lease:
 
     def take(self) -> None:
         """Join the node's claim, or take the vendor; raises LeaseLost, VendorTaken and DatabaseUnavailable."""
-        from christmas.jobs import process_id
-
         if self.given_by_node:
             if self.renew(process=process_id.own()) == "lost":
                 raise LeaseLost(f"Job {self.spider.job_id} was taken over before this run began.")
@@ -75,12 +76,9 @@ class Lease:
 
     def renew(self, outcome: dict[str, Any] | None = None, process: str | None = None) -> str:
         """Renew; gives ``held``, ``cancelled`` or ``lost``."""
-        from christmas.db import database
-        from christmas.jobs import queue
-
         began = time.monotonic()
         with database.begin(self._engine()) as connection:
-            held = queue.renew(
+            held = queue.heartbeat(
                 connection, self.spider.job_id, self.spider.attempt, datetime.now(UTC), process=process, outcome=outcome
             )
         if held != "lost":
@@ -92,36 +90,29 @@ class Lease:
 
         A node's job is handed back, or tried again, where the run could not go on. Gives state and outcome.
         """
-        from christmas.db import database
-        from christmas.jobs import queue, records
-
         job_id, attempt, now = self.spider.job_id, self.spider.attempt, datetime.now(UTC)
         with database.begin(self._engine()) as connection:
-            held = queue.renew(connection, job_id, attempt, now)
+            held = queue.heartbeat(connection, job_id, attempt, now)
             judged = {}
             quarantine = getattr(self.spider, "quarantine", None)
             if quarantine is not None and held != "lost" and reason not in TRIED_AGAIN:
                 judged = quarantine.conclude(connection, reason)
             state, outcome = report()
             outcome |= judged
-            queue.renew(connection, job_id, attempt, now, outcome=outcome)
+            queue.heartbeat(connection, job_id, attempt, now, outcome=outcome)
             if held == "held" and self.given_by_node and reason in HANDED_BACK:
-                queue.hand_back(connection, job_id, attempt)
+                queue.release(connection, job_id, attempt)
             elif held == "held" and self.given_by_node and reason in TRIED_AGAIN:
                 job = records.get(connection, job_id)
                 assert job is not None  # noqa: S101  # renewed above
-                queue.lose(connection, job, outcome["error"], now, by_itself=True)
+                queue.requeue(connection, job, outcome["error"], now, by_itself=True)
             else:
                 stopped = held == "cancelled" and reason in {"cancelled", *HANDED_BACK}
                 final = "cancelled" if stopped else state
-                queue.finish(connection, job_id, attempt, state=final, outcome=outcome, now=now)
+                queue.complete(connection, job_id, attempt, state=final, outcome=outcome, now=now)
         return state, outcome
 
     def _take_vendor(self) -> None:
-        from christmas.db import database
-        from christmas.jobs import process_id, queue
-        from christmas.jobs.queue import NewJob
-
         spider = self.spider
         new = NewJob(
             id=spider.job_id,
@@ -133,21 +124,16 @@ class Lease:
         try:
             with database.begin(self._engine()) as connection:
                 self._give_up_dead(connection)
-                queue.take(connection, new, node=own_name(), process=process_id.own(), now=datetime.now(UTC))
+                queue.start(connection, new, node=own_name(), process=process_id.own(), now=datetime.now(UTC))
         except IntegrityError:
             raise VendorTaken(self._taken_by()) from None
 
     def _give_up_dead(self, connection: Connection) -> None:
-        from christmas.jobs import process_id, queue
-
         for job in queue.running(connection, self.spider.name):
             if process_id.is_dead(job.process):
-                queue.lose(connection, job, "The run's process died without a report.", datetime.now(UTC))
+                queue.requeue(connection, job, "The run's process died without a report.", datetime.now(UTC))
 
     def _taken_by(self) -> str:
-        from christmas.db import database
-        from christmas.jobs import queue, records
-
         with database.read(self._engine()) as connection:
             runs = queue.running(connection, self.spider.name)
             if not runs and records.get(connection, self.spider.job_id):
@@ -159,6 +145,4 @@ class Lease:
         )
 
     def _engine(self) -> Any:
-        from christmas.db import database
-
         return database.of(self.config)

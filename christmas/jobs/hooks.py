@@ -13,14 +13,20 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select, update
+
+from christmas.db import database
+from christmas.db.permissions import binds
+from christmas.db.tables import jobs
 from christmas.errors import ConfigurationError, JobRefused
 from christmas.jobs.definitions.registry import DEFINITIONS
+from christmas.jobs.records import as_job
 from christmas.logs.lines import about
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from christmas.config import Config
     from christmas.jobs.definitions.base import Definition
@@ -68,15 +74,6 @@ def contact_needed(job: Definition, config: Config) -> None:
 def log_run(job: JobRow, config: Config) -> None:
     """Write one line about the finished job."""
     logger.info("Job %s (%s %s) %s", job.id, job.name, job.vendor or "", job.state, extra=about(job))
-
-
-@post_hook
-def confirm_held(job: JobRow, config: Config) -> None:
-    """Have the pages of what a run has held read again, at once."""
-    if job.vendor and (job.outcome or {}).get("held"):
-        from christmas.jobs import submission
-
-        submission.submit("auditor.confirm_held", {"vendor": job.vendor}, config=config, submitted_by="confirm_held")
 
 
 def check(config: Config) -> None:
@@ -129,13 +126,10 @@ def run_pre(job: Definition, config: Config) -> None:
 
 def run_post(engine: Engine, config: Config) -> int:
     """Call the post hooks that are due; gives of how many jobs. Never raises for a hook's own failure."""
-    from christmas.db import database
-    from christmas.jobs import post_hooks
-
     done = 0
     while True:
         with database.begin(engine) as connection:
-            job = post_hooks.claim(connection, datetime.now(UTC), _if_it_dies())
+            job = claim_due(connection, datetime.now(UTC), _if_it_dies())
         if job is None:
             return done
         done += 1
@@ -146,12 +140,29 @@ def run_post(engine: Engine, config: Config) -> int:
             # Counted before: one that ends its process must not do so for ever, nor take the others with it.
             results[place] = begun = {**entry, "attempts": entry["attempts"] + 1, "error": "Its process died."}
             with database.begin(engine) as connection:
-                post_hooks.record(connection, job.id, results, _if_it_dies())
+                _record(connection, job.id, results, _if_it_dies())
             results[place] = _call(begun, job, config)
         waiting = [entry["attempts"] for entry in results if entry["state"] == "waiting"]
         again = timedelta(seconds=RETRY_SECONDS * 2 ** (min(waiting) - 1)) if waiting else None
         with database.begin(engine) as connection:
-            post_hooks.record(connection, job.id, results, None if again is None else datetime.now(UTC) + again)
+            _record(connection, job.id, results, None if again is None else datetime.now(UTC) + again)
+
+
+@binds("jobs", "write")
+def claim_due(connection: Connection, now: datetime, again_at: datetime) -> JobRow | None:
+    """Take a job whose hooks are due; they are due again at ``again_at`` where this process dies meanwhile."""
+    query = select(jobs).where(jobs.c.hooks_at <= now).order_by(jobs.c.hooks_at).limit(1)
+    row = connection.execute(query.with_for_update(skip_locked=True)).first()
+    if row is None:
+        return None
+    connection.execute(update(jobs).where(jobs.c.id == row.id).values(hooks_at=again_at))
+    return as_job(row)
+
+
+@binds("jobs", "write")
+def _record(connection: Connection, job_id: str, results: Sequence[dict[str, Any]], again_at: datetime | None) -> None:
+    """Write how a job's hooks went, and when those that failed are tried again."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(hooks=list(results), hooks_at=again_at))
 
 
 def _if_it_dies() -> datetime:

@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from christmas.db import database
 from christmas.errors import ChristmasError, DatabaseUnavailable
+from christmas.jobs import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,10 +100,6 @@ def _start(vendor: str, arguments: Mapping[str, object], environment: Mapping[st
 
 
 def _watch(engine: Engine, crawls: list[Crawl], console: Console) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from christmas.jobs import records
-
     with Progress(
         TextColumn("{task.description:22}"),
         BarColumn(bar_width=20),
@@ -132,9 +132,6 @@ def _watch(engine: Engine, crawls: list[Crawl], console: Console) -> None:
 
 
 def _look(engine: Engine, crawl: Crawl) -> None:
-    from christmas.db import database
-    from christmas.jobs import records
-
     try:
         with database.read(engine) as connection:
             record = records.get(connection, crawl.job_id)

@@ -1,4 +1,4 @@
-"""The jobs table as the queue: submit, claim, renew, finish, hand back, take over, cancel.
+"""The jobs table as the queue: submit, claim, heartbeat, release, requeue, complete, cancel.
 
 ``attempt`` is the fence: every step of a run names its attempt, and one that was taken over finds nothing to change.
 """
@@ -46,16 +46,16 @@ class NewJob:
 
     @property
     def fingerprint(self) -> str:
-        """Return what is equal for the same job with the same arguments."""
+        """Return a hash that is equal for the same job with the same arguments."""
         what = [self.name, self.vendor, self.arguments, self.settings, self.version, self.after_id]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 @binds("jobs", "write")
 def submit(connection: Connection, new: NewJob, now: datetime) -> tuple[JobRow, bool]:
-    """Add a job, or give the open one that is the same; says whether it is new.
+    """Add a job, or return the open one that is the same, and whether it is new.
 
-    Raises ArgumentError where another job has the id.
+    Raise ArgumentError where another job has the id.
     """
     fingerprint = new.fingerprint
     found = _open_one(connection, fingerprint)
@@ -113,9 +113,9 @@ def _link(connection: Connection, parent_id: str, child_id: str) -> None:
 def claim(
     connection: Connection, consumers: Sequence[str] | None, node: str, now: datetime, vendors: Sequence[str] = ()
 ) -> JobRow | None:
-    """Take the next job by priority and age, of a vendor that nobody is reading; None where there is none.
+    """Claim the next job by priority and age whose vendor has no live run; return None where there is none.
 
-    ``consumers`` None takes everybody's. ``vendors`` names those whose claim another node has just won.
+    ``consumers`` None means all. ``vendors`` are left out: another node has just claimed them.
     """
     busy = select(jobs.c.vendor).where(jobs.c.state == "running", jobs.c.node.is_not(None))
     before = jobs.alias("before")
@@ -141,8 +141,8 @@ def claim(
 
 
 @binds("jobs", "write")
-def take(connection: Connection, new: NewJob, *, node: str, process: str, now: datetime) -> JobRow:
-    """Record a run that nobody queued and that has begun already; raises IntegrityError where the vendor is taken."""
+def start(connection: Connection, new: NewJob, *, node: str, process: str, now: datetime) -> JobRow:
+    """Record a run that was started without the queue; raise IntegrityError where the vendor has a live run."""
     row = _row(new, now) | {"state": "running", "attempt": 1, "node": node, "process": process}
     connection.execute(insert(jobs), row | {"started_at": now, "heartbeat_at": now, "fingerprint": new.id})
     job = get(connection, new.id)
@@ -151,7 +151,7 @@ def take(connection: Connection, new: NewJob, *, node: str, process: str, now: d
 
 
 @binds("jobs", "write")
-def renew(
+def heartbeat(
     connection: Connection,
     job_id: str,
     attempt: int,
@@ -160,7 +160,7 @@ def renew(
     process: str | None = None,
     outcome: dict[str, Any] | None = None,
 ) -> str:
-    """Say that a run is alive, and how far; gives ``held``, ``cancelled`` (stop), or ``lost`` (another has it)."""
+    """Record a run's heartbeat and progress; return ``held``, ``cancelled`` (stop) or ``lost`` (taken over)."""
     values: dict[str, Any] = {"heartbeat_at": now}
     values |= {"process": process} if process is not None else {}
     values |= {"outcome": outcome} if outcome is not None else {}
@@ -171,28 +171,28 @@ def renew(
 
 
 @binds("jobs", "write")
-def finish(
+def complete(
     connection: Connection, job_id: str, attempt: int, *, state: str, outcome: dict[str, Any], now: datetime
 ) -> bool:
-    """Write how a run ended; False where another attempt has the job, and nothing was written."""
+    """Write how a run ended; return False, with nothing written, where another attempt has the job."""
     if not connection.execute(_mine(job_id, attempt).values(heartbeat_at=now)).rowcount:
         return False
-    tree.end(connection, job_id, state, outcome, now)
+    tree.close(connection, job_id, state, outcome, now)
     return True
 
 
 @binds("jobs", "write")
-def hand_back(connection: Connection, job_id: str, attempt: int) -> bool:
-    """Put a run's job back into the queue, for a node that is leaving; it costs the job none of its attempts."""
+def release(connection: Connection, job_id: str, attempt: int) -> bool:
+    """Return a run's job to the queue, for a node that shuts down; this costs none of the job's attempts."""
     values = {"state": "queued", "node": None, "process": None, "attempts_max": jobs.c.attempts_max + 1}
     return bool(connection.execute(_mine(job_id, attempt).values(values)).rowcount)
 
 
 @binds("jobs", "write")
-def lose(connection: Connection, job: JobRow, error: str, now: datetime, *, by_itself: bool = False) -> str | None:
-    """Give up a run that died without a report, or ``by_itself`` says it cannot go on: queued again, or ended.
+def requeue(connection: Connection, job: JobRow, error: str, now: datetime, *, by_itself: bool = False) -> str | None:
+    """Requeue a job whose run has died, or (``by_itself``) cannot go on; fail it where no attempt is left.
 
-    Gives the job's new state; None where the run was alive after all, or another attempt has the job.
+    Return the job's new state; None where the run is alive after all, or another attempt has the job.
     """
     same = (jobs.c.attempt == job.attempt) & (jobs.c.state == "running")
     if not by_itself:
@@ -204,19 +204,19 @@ def lose(connection: Connection, job: JobRow, error: str, now: datetime, *, by_i
     current = get(connection, job.id)
     assert current is not None  # noqa: S101  # changed above
     if current.cancel_requested:
-        _end_at(connection, job, "cancelled", None, now)
+        _close_at(connection, job, "cancelled", None, now)
         return "cancelled"
     outcome = {**(current.outcome or {}), "error": error}
     if current.state == "queued":
         connection.execute(update(jobs).where(jobs.c.id == job.id).values(outcome=outcome))
         return "queued"
-    _end_at(connection, job, "failed", outcome, now)
+    _close_at(connection, job, "failed", outcome, now)
     return "failed"
 
 
-def _end_at(connection: Connection, job: JobRow, state: str, outcome: dict[str, Any] | None, now: datetime) -> None:
-    """End a job that was given up; it keeps its node, whose list of what it has run must not miss it."""
-    tree.end(connection, job.id, state, outcome, now)
+def _close_at(connection: Connection, job: JobRow, state: str, outcome: dict[str, Any] | None, now: datetime) -> None:
+    """Close a requeued job for good; it keeps its node, so that the node still lists it."""
+    tree.close(connection, job.id, state, outcome, now)
     connection.execute(update(jobs).where(jobs.c.id == job.id).values(node=job.node))
 
 
@@ -230,13 +230,13 @@ def running(connection: Connection, vendor: str | None = None) -> list[JobRow]:
 
 @binds("jobs", "write")
 def cancel(connection: Connection, job_id: str, now: datetime) -> str | None:
-    """Cancel a job and what it has started; gives the state it was in, None where there is no such open job."""
+    """Cancel a job and its descendants; return the state it was in, None where there is no such open job."""
     _lock(connection, job_id)
     return _cancel(connection, job_id, now)
 
 
 def _lock(connection: Connection, job_id: str) -> None:
-    """Lock a job and what may be below it in the order in which ends lock them: processes first, the root last."""
+    """Lock a job and its descendants in the order in which completions do: processes first, the root last."""
     job = get(connection, job_id)
     if job is None:
         return
@@ -251,7 +251,7 @@ def _cancel(connection: Connection, job_id: str, now: datetime) -> str | None:
     if job is None or job.state not in {"queued", "running"}:
         return None
     if job.state == "queued":
-        tree.end(connection, job_id, "cancelled", None, now)
+        tree.close(connection, job_id, "cancelled", None, now)
         return "queued"
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(cancel_requested=True))
     if job.node is None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from christmas import config as configuration
+from christmas.db import database
 from christmas.errors import AccessDenied, ArgumentError, JobRefused
-from christmas.jobs import hooks, notify, spider_files
+from christmas.jobs import eggs, hooks, notify, queue, records, spider_files, tree
 from christmas.jobs.definitions import registry
 from christmas.jobs.definitions.base import Definition, RootJob, SpiderJob
+from christmas.jobs.queue import NewJob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from christmas.config import Config
-    from christmas.jobs.queue import NewJob
     from christmas.jobs.records import JobRow
 
 PROJECT = "christmas"
@@ -66,8 +67,6 @@ def submit(name: str, arguments: Mapping[str, Any], *, config: Config | None = N
 
     Takes and raises what ``plan`` does.
     """
-    from christmas.db import database
-
     config = config or configuration.current()
     hooks.check(config)
     engine = database.of(config)
@@ -99,8 +98,6 @@ def plan(
     ``allowed_vendors``, and ArgumentError for anything wrong in the arguments. What is refused below a root is
     recorded there, unless everything is. ``always_new`` makes a root of its own even where the same one is open.
     """
-    from christmas.db import database
-
     if job_id is not None and not _ID.fullmatch(job_id):
         raise ArgumentError(f"jobid {job_id!r} is not accepted: up to 64 letters, digits, dots, dashes, underscores.")
     with database.read(engine) as connection:
@@ -139,8 +136,6 @@ def add(connection: Connection, chosen: Plan) -> JobRow:
 
     Raises ArgumentError where there is a job of that id. Call ``wake.nodes`` after the commit.
     """
-    from christmas.jobs import records
-
     if chosen.job_id is not None and records.get(connection, chosen.job_id) is not None:
         raise ArgumentError(f"There is a job {chosen.job_id!r} already.")
     new = _new(chosen.top, chosen.request, job_id=chosen.job_id or uuid4().hex)
@@ -148,8 +143,6 @@ def add(connection: Connection, chosen: Plan) -> JobRow:
 
 
 def _add(connection: Connection, planned: _Planned, request: _Request, new: NewJob) -> JobRow:
-    from christmas.jobs import queue, tree
-
     now = datetime.now(UTC)
     record, is_new = queue.submit(connection, new, now)
     if not is_new:
@@ -164,15 +157,13 @@ def _add(connection: Connection, planned: _Planned, request: _Request, new: NewJ
             refused[below.id] = child.refusal
     # Only now: the end of the last child that is known ends the root.
     for child_id, reason in refused.items():
-        tree.end(connection, child_id, "cancelled", {"error": reason}, now)
+        tree.close(connection, child_id, "cancelled", {"error": reason}, now)
     return record
 
 
 def _new(
     planned: _Planned, request: _Request, *, job_id: str, parent: JobRow | None = None, after_id: str | None = None
 ) -> NewJob:
-    from christmas.jobs.queue import NewJob
-
     job = planned.job
     arguments = job.arguments()
     return NewJob(
@@ -201,8 +192,6 @@ def _consumer(job: Definition, known: Mapping[str, bool]) -> str | None:
 
 def known_vendors(connection: Connection, version: str | None) -> Mapping[str, bool]:
     """Return the vendors of an egg's version, of the newest egg, or of the installed project where there is none."""
-    from christmas.jobs import eggs
-
     found = eggs.spiders(connection, PROJECT, version)
     if found is not None:
         return found
@@ -223,9 +212,6 @@ def _check_vendor(job: Definition, known: Mapping[str, bool], allowed: Sequence[
 
 def wait(job_id: str, *, config: Config | None = None, timeout_seconds: float | None = None) -> JobRow:
     """Wait until a job has ended, and give its record; raises TimeoutError."""
-    from christmas.db import database
-    from christmas.jobs import records
-
     config = config or configuration.current()
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while True:
@@ -238,3 +224,13 @@ def wait(job_id: str, *, config: Config | None = None, timeout_seconds: float | 
         if deadline is not None and time.monotonic() > deadline:
             raise TimeoutError(f"Job {job_id} is still {job.state} after {timeout_seconds} s.")
         time.sleep(LOOK_SECONDS)
+
+
+Definition.submitter = staticmethod(submit)
+
+
+@hooks.post_hook
+def confirm_held(job: JobRow, config: Config) -> None:
+    """Read the pages of what a run has quarantined again, at once."""
+    if job.vendor and (job.outcome or {}).get("held"):
+        submit("auditor.confirm_held", {"vendor": job.vendor}, config=config, submitted_by="confirm_held")

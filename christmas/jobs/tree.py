@@ -1,4 +1,4 @@
-"""What the end of a job means for those that wait for it: its parents, and the jobs that come after it."""
+"""Closing a job completes its parents, and cancels the jobs that waited for its success."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @binds("jobs", "write")
-def end(connection: Connection, job_id: str, state: str, outcome: dict[str, Any] | None, now: datetime) -> None:
-    """Write how an open job ended; completes parents whose last child it was, and gives up what waited in vain."""
+def close(connection: Connection, job_id: str, state: str, outcome: dict[str, Any] | None, now: datetime) -> None:
+    """Write how an open job ended, at any attempt; complete its parents, cancel what waited for its success."""
     values: dict[str, Any] = {"state": state, "finished_at": now}
     if outcome is not None:
         values["outcome"] = outcome
@@ -29,7 +29,7 @@ def end(connection: Connection, job_id: str, state: str, outcome: dict[str, Any]
     if state != "succeeded":
         waiting = select(jobs.c.id).where(jobs.c.after_id == job_id, jobs.c.state == "queued")
         for later in connection.scalars(waiting).all():
-            end(connection, later, "cancelled", {"error": f"The job before it {state}: {job_id}."}, now)
+            close(connection, later, "cancelled", {"error": f"The job before it {state}: {job_id}."}, now)
     connection.execute(update(job_children).where(job_children.c.child_id == job_id).values(completed_at=now))
     # In one order for all: two children that end at once lock their common parents one after the other.
     parents = select(job_children.c.parent_id).where(job_children.c.child_id == job_id).order_by("parent_id")
@@ -38,7 +38,7 @@ def end(connection: Connection, job_id: str, state: str, outcome: dict[str, Any]
 
 
 def _complete(connection: Connection, parent_id: str, now: datetime) -> None:
-    """End a parent whose children have all ended; two that end at once must not each see the other one open."""
+    """Close a parent whose children have all ended; two that end at once must not each see the other one open."""
     parent = connection.execute(
         select(jobs.c.cancel_requested, jobs.c.state).where(jobs.c.id == parent_id).with_for_update()
     ).one()
@@ -56,4 +56,4 @@ def _complete(connection: Connection, parent_id: str, now: datetime) -> None:
     state = "cancelled" if parent.cancel_requested else "failed" if unsuccessful else "succeeded"
     if unsuccessful:
         outcome["error"] = f"{unsuccessful} of {outcome['children']} jobs below it did not succeed."
-    end(connection, parent_id, state, outcome, now)
+    close(connection, parent_id, state, outcome, now)

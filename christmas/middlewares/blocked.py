@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.exceptions import IgnoreRequest
 
+from christmas import config
 from christmas.errors import BlockedByVendor
 from christmas.middlewares.stop import stop
 from christmas.reading.challenge import raise_if_challenge
@@ -32,8 +33,6 @@ class BlockedMiddleware:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Build from the crawler and the process's configuration."""
-        from christmas import config
-
         return cls(crawler, config.current().politeness.challenges_before_stop)
 
     async def process_response(self, request: Request, response: Response) -> Response:

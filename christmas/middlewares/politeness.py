@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from scrapy import signals
 from scrapy.exceptions import IgnoreRequest
+from scrapy.extensions.throttle import AutoThrottle
 from scrapy.utils.httpobj import urlparse_cached
 
+from christmas import config
 from christmas.middlewares.stop import stop
 
 if TYPE_CHECKING:
@@ -61,8 +63,6 @@ class PolitenessMiddleware:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Build from the crawler and the process's configuration."""
-        from christmas import config
-
         middleware = cls(crawler, config.current().politeness)
         crawler.signals.connect(middleware.robots_parsed, signal=signals.robots_parsed)
         return middleware
@@ -136,6 +136,4 @@ class PolitenessMiddleware:
 
 
 def _autothrottle() -> type:
-    from scrapy.extensions.throttle import AutoThrottle
-
     return AutoThrottle

@@ -43,7 +43,7 @@ class Watch:
         said = []
         for job in self.dead(runs):
             error = f"Attempt {job.attempt} on {job.node} died without a report."
-            state = queue.lose(connection, job, error, datetime.now(UTC))
+            state = queue.requeue(connection, job, error, datetime.now(UTC))
             if state is not None:
                 said.append((job, f"Job {job.id}: {error} It is {state}."))
         return said

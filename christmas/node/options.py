@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from christmas import logs
+from christmas import config, logs
 from christmas.access import bootstrap
 from christmas.db import database
 from christmas.errors import ConfigurationError
@@ -70,8 +70,6 @@ def current() -> Options:
 
     With them its log is set up, whose lines have the node's name.
     """
-    from christmas import config
-
     chosen = config.current()
     check_consumers(chosen)
     if not chosen.node.port:  # chosen here once: the node's name holds it

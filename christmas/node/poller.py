@@ -152,7 +152,7 @@ class JobsPoller:
                 notify.nodes(self.options.config)
             for job_id, attempt in list(self.unstarted.items()):
                 with database.begin(self.options.engine) as connection:
-                    queue.hand_back(connection, job_id, attempt)
+                    queue.release(connection, job_id, attempt)
                 del self.unstarted[job_id]
 
     def _settle(self, job_id: str, attempt: int, how: str) -> None:
@@ -161,7 +161,7 @@ class JobsPoller:
                 if (job.id, job.attempt) != (job_id, attempt):
                     continue
                 if self.closed and not job.cancel_requested:  # told to stop before it could hand its job back
-                    queue.hand_back(connection, job_id, attempt)
+                    queue.release(connection, job_id, attempt)
                 else:
                     path = log_path(self.options, job)
                     where = path.relative_to(self.options.config.var_path)
@@ -169,7 +169,7 @@ class JobsPoller:
                     error += f"ends: {last_line(path)}"
                     level = logging.INFO if job.cancel_requested else logging.ERROR  # as it was told to end
                     logger.log(level, "Job %s: %s", job_id, error, extra=about(job))
-                    queue.lose(connection, job, error, datetime.now(UTC))
+                    queue.requeue(connection, job, error, datetime.now(UTC))
 
     def _look(self, free: int) -> Look:
         self.settle()
@@ -208,7 +208,7 @@ class JobsPoller:
                 hung.add(job.id)
                 continue
             with database.begin(self.options.engine) as connection:
-                queue.renew(connection, job.id, job.attempt, datetime.now(UTC))
+                queue.heartbeat(connection, job.id, job.attempt, datetime.now(UTC))
         return hung
 
     def _prepared(self, job: JobRow) -> Start | None:
@@ -221,11 +221,11 @@ class JobsPoller:
             logger.error("This node takes no jobs for %.0f s; others may", UNFIT_SECONDS)
             self.unfit_until = time.monotonic() + UNFIT_SECONDS
             with database.begin(self.options.engine) as connection:
-                queue.hand_back(connection, job.id, job.attempt)
+                queue.release(connection, job.id, job.attempt)
         except ChristmasError as error:
             logger.error("Job %s cannot be started: %s", job.id, error, extra=about(job))
             with database.begin(self.options.engine) as connection:
-                tree.end(connection, job.id, "failed", {"error": str(error)}, datetime.now(UTC))
+                tree.close(connection, job.id, "failed", {"error": str(error)}, datetime.now(UTC))
         return None
 
     def _deliver(self, look: Look) -> None:

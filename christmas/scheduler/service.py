@@ -11,7 +11,6 @@ from christmas.db import database
 from christmas.errors import DatabaseUnavailable
 from christmas.health.readiness import Readiness
 from christmas.jobs import hooks, notify, records, schedules
-from christmas.jobs import schedule_changes as changes
 from christmas.scheduler.health import Pulse, listening
 from christmas.scheduler.tick import tick
 
@@ -36,7 +35,7 @@ def run(config: Config, stop: Event) -> None:
     config = bootstrap.prepare(config, "scheduler")
     engine = database.of(config)
     with database.begin(engine) as connection:
-        changes.sync(connection, config.schedules, datetime.now(UTC))
+        schedules.sync(connection, config.schedules, datetime.now(UTC))
     pulse = Pulse()
     with listening(config, pulse, Readiness(config, engine)):
         logger.info("The scheduler has started")

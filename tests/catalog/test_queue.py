@@ -45,7 +45,7 @@ def test_priority_then_age_decide_and_a_vendor_is_read_once(connection: Connecti
     queue.submit(connection, new("elsewhere", vendor="shop_b"), at(3))
     claimed = [queue.claim(connection, None, "node", at(4)) for _ in range(3)]
     assert [job and job.id for job in claimed] == ["urgent", "elsewhere", None]
-    queue.finish(connection, "urgent", 1, state="succeeded", outcome={}, now=at(5))
+    queue.complete(connection, "urgent", 1, state="succeeded", outcome={}, now=at(5))
     following = queue.claim(connection, None, "node", at(6))
     assert following is not None
     assert (following.id, following.attempt, following.node) == ("old", 1, "node")
@@ -85,7 +85,9 @@ def test_a_lost_run_is_tried_three_times_and_then_failed(connection: Connection)
         job = queue.claim(connection, None, "node", at(attempt))
         assert job is not None
         assert job.attempt == attempt
-        assert queue.lose(connection, job, f"death {attempt}", at(attempt)) == ("failed" if attempt == 3 else "queued")
+        assert queue.requeue(connection, job, f"death {attempt}", at(attempt)) == (
+            "failed" if attempt == 3 else "queued"
+        )
     ended = records.get(connection, "a")
     assert ended is not None
     assert (ended.state, ended.outcome) == ("failed", {"error": "death 3"})
@@ -96,12 +98,12 @@ def test_an_attempt_that_was_taken_over_changes_nothing(connection: Connection) 
     queue.submit(connection, new("a"), at(0))
     first = queue.claim(connection, None, "one", at(1))
     assert first is not None
-    queue.lose(connection, first, "not heard of", at(20))
+    queue.requeue(connection, first, "not heard of", at(20))
     queue.claim(connection, None, "two", at(21))
-    assert queue.renew(connection, "a", 1, at(22), outcome={"pages": 9}) == "lost"
-    assert not queue.finish(connection, "a", 1, state="succeeded", outcome={}, now=at(22))
-    assert not queue.hand_back(connection, "a", 1)
-    assert queue.renew(connection, "a", 2, at(22)) == "held"
+    assert queue.heartbeat(connection, "a", 1, at(22), outcome={"pages": 9}) == "lost"
+    assert not queue.complete(connection, "a", 1, state="succeeded", outcome={}, now=at(22))
+    assert not queue.release(connection, "a", 1)
+    assert queue.heartbeat(connection, "a", 2, at(22)) == "held"
     assert state(connection, "a") == "running"
 
 
@@ -109,8 +111,8 @@ def test_a_run_that_renewed_is_not_taken_over(connection: Connection) -> None:
     queue.submit(connection, new("a"), at(0))
     seen = queue.claim(connection, None, "one", at(1))
     assert seen is not None
-    queue.renew(connection, "a", 1, at(2))
-    assert queue.lose(connection, seen, "not heard of", at(20)) is None
+    queue.heartbeat(connection, "a", 1, at(2))
+    assert queue.requeue(connection, seen, "not heard of", at(20)) is None
     assert state(connection, "a") == "running"
 
 
@@ -119,7 +121,7 @@ def test_handing_back_costs_no_attempt(connection: Connection) -> None:
     for attempt in (1, 2, 3, 4):
         job = queue.claim(connection, None, "node", at(attempt))
         assert job is not None
-        assert queue.hand_back(connection, "a", attempt)
+        assert queue.release(connection, "a", attempt)
     assert state(connection, "a") == "queued"
 
 
@@ -133,11 +135,11 @@ def test_cancelling_a_queued_a_running_and_an_ended_job(connection: Connection) 
     job = queue.claim(connection, None, "node", at(4))
     assert job is not None
     assert queue.cancel(connection, "b", at(5)) == "running"
-    assert queue.renew(connection, "b", 1, at(6)) == "cancelled"
+    assert queue.heartbeat(connection, "b", 1, at(6)) == "cancelled"
     assert state(connection, "b") == "running"
     renewed = records.get(connection, "b")
     assert renewed is not None
-    assert queue.lose(connection, renewed, "killed", at(7)) == "cancelled"
+    assert queue.requeue(connection, renewed, "killed", at(7)) == "cancelled"
 
 
 def test_a_job_waits_for_the_one_before_it(connection: Connection) -> None:
@@ -146,11 +148,11 @@ def test_a_job_waits_for_the_one_before_it(connection: Connection) -> None:
     queue.submit(connection, new("products", parent=parent, after_id="links", priority=9), at(0))
     assert (job := queue.claim(connection, None, "node", at(1))) is not None
     assert job.id == "links"
-    queue.finish(connection, "links", 1, state="succeeded", outcome={}, now=at(2))
+    queue.complete(connection, "links", 1, state="succeeded", outcome={}, now=at(2))
     assert (job := queue.claim(connection, None, "node", at(3))) is not None
     assert job.id == "products"
     assert state(connection, "root") == "running"
-    queue.finish(connection, "products", 1, state="succeeded", outcome={}, now=at(5))
+    queue.complete(connection, "products", 1, state="succeeded", outcome={}, now=at(5))
     done = records.get(connection, "root")
     assert done is not None
     assert (done.state, done.started_at, done.finished_at) == ("succeeded", at(0), at(5))
@@ -166,7 +168,7 @@ def test_what_waited_for_a_failed_job_is_cancelled_and_the_root_fails(connection
     queue.submit(connection, new("links", parent=parent), at(0))
     queue.submit(connection, new("products", parent=parent, after_id="links"), at(0))
     queue.claim(connection, None, "node", at(1))
-    queue.finish(connection, "links", 1, state="failed", outcome={"error": "x"}, now=at(2))
+    queue.complete(connection, "links", 1, state="failed", outcome={"error": "x"}, now=at(2))
     assert (state(connection, "products"), state(connection, "root")) == ("cancelled", "failed")
     assert [row.id for row in records.tree(connection, "root")] == ["root", "links", "products"]
 
@@ -177,7 +179,7 @@ def test_a_shared_child_completes_both_parents(connection: Connection) -> None:
     queue.submit(connection, new("a", parent=first, arguments={}), at(0))
     queue.submit(connection, new("b", parent=second, arguments={}), at(0))
     queue.claim(connection, None, "node", at(1))
-    queue.finish(connection, "a", 1, state="succeeded", outcome={}, now=at(2))
+    queue.complete(connection, "a", 1, state="succeeded", outcome={}, now=at(2))
     assert (state(connection, "one"), state(connection, "two")) == ("succeeded", "succeeded")
 
 
@@ -187,8 +189,8 @@ def test_cancelling_a_root_cancels_what_it_started(connection: Connection) -> No
     queue.submit(connection, new("products", parent=parent, after_id="links"), at(0))
     queue.claim(connection, None, "node", at(1))
     assert queue.cancel(connection, "root", at(2)) == "running"
-    assert queue.renew(connection, "links", 1, at(3)) == "cancelled"
-    queue.finish(connection, "links", 1, state="cancelled", outcome={}, now=at(4))
+    assert queue.heartbeat(connection, "links", 1, at(3)) == "cancelled"
+    queue.complete(connection, "links", 1, state="cancelled", outcome={}, now=at(4))
     assert [state(connection, job) for job in ("root", "links", "products")] == ["cancelled"] * 3
 
 
@@ -197,17 +199,17 @@ def test_post_hooks_become_due_when_the_job_ends(connection: Connection) -> None
     queue.submit(connection, new("b", vendor="shop_b"), at(0))
     for job_id in ("a", "b"):
         queue.claim(connection, None, "node", at(1))
-        queue.finish(connection, job_id, 1, state="succeeded", outcome={}, now=at(2))
+        queue.complete(connection, job_id, 1, state="succeeded", outcome={}, now=at(2))
     due = {row.id: row.hooks_at for row in records.find(connection)}
     assert due == {"a": at(2), "b": None}
 
 
 def test_a_run_nobody_queued_takes_the_vendor_like_any_other(connection: Connection) -> None:
-    queue.take(connection, new("mine"), node="here", process="p", now=at(0))
+    queue.start(connection, new("mine"), node="here", process="p", now=at(0))
     queue.submit(connection, new("a"), at(1))
     assert queue.claim(connection, None, "node", at(2)) is None
     with pytest.raises(IntegrityError), connection.begin_nested():
-        queue.take(connection, new("other"), node="there", process="p", now=at(3))
+        queue.start(connection, new("other"), node="there", process="p", now=at(3))
 
 
 def test_many_nodes_claim_every_job_once(engine: Engine) -> None:
@@ -235,7 +237,7 @@ def test_many_nodes_claim_every_job_once(engine: Engine) -> None:
             with database.begin(engine) as connection, guard:
                 # Together: nobody can claim the vendor before this is committed.
                 reading.discard(str(job.vendor))
-                queue.finish(connection, job.id, job.attempt, state="succeeded", outcome={}, now=datetime.now(UTC))
+                queue.complete(connection, job.id, job.attempt, state="succeeded", outcome={}, now=datetime.now(UTC))
 
     threads = [threading.Thread(target=work, args=(f"node{number}",)) for number in range(6)]
     for thread in threads:
@@ -257,7 +259,7 @@ def test_children_that_end_at_the_same_moment_complete_their_root(engine: Engine
     def end(job_id: str) -> None:
         barrier.wait()
         with database.begin(engine) as connection:
-            queue.finish(connection, job_id, 1, state="succeeded", outcome={}, now=at(2))
+            queue.complete(connection, job_id, 1, state="succeeded", outcome={}, now=at(2))
 
     threads = [threading.Thread(target=end, args=(f"child{number}",)) for number in range(8)]
     for thread in threads:
@@ -286,7 +288,7 @@ def test_old_records_go_when_they_have_ended_and_nobody_waits_for_them(connectio
     for _ in range(2):
         job = queue.claim(connection, None, "node", at(1))
         assert job is not None
-        queue.finish(connection, job.id, 1, state="succeeded", outcome={}, now=at(2))
+        queue.complete(connection, job.id, 1, state="succeeded", outcome={}, now=at(2))
     queue.submit(connection, new("young", vendor="shop_c"), at(9))
     assert records.prune(connection, at(5)) == 2
     assert {job.id for job in records.find(connection)} == {"awaited", "waiting", "young"}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, text
 
-from christmas.jobs import post_hooks, queue, records
+from christmas.jobs import hooks, queue, records
 from christmas.jobs.queue import NewJob
 from tests.catalog.plans import collected, whole_tables
 
@@ -33,7 +33,7 @@ def busy(connection: Connection) -> Connection:
     for _ in range(100):
         job = queue.claim(connection, None, "node", NOW)
         assert job is not None
-        queue.finish(connection, job.id, 1, state="succeeded", outcome={}, now=NOW)
+        queue.complete(connection, job.id, 1, state="succeeded", outcome={}, now=NOW)
     assert queue.claim(connection, None, "node", NOW) is not None
     return connection
 
@@ -47,14 +47,14 @@ DONE: dict[str, Callable[[Connection], object]] = {
     "submit again": lambda connection: queue.submit(connection, new(99), LATER),
     "claim": lambda connection: queue.claim(connection, ["integrator"], "node", LATER),
     "claim of any": lambda connection: queue.claim(connection, None, "node", LATER),
-    "renew": lambda connection: queue.renew(connection, "job150", 1, LATER),
-    "finish": lambda connection: queue.finish(
+    "renew": lambda connection: queue.heartbeat(connection, "job150", 1, LATER),
+    "finish": lambda connection: queue.complete(
         connection, running(connection).id, 1, state="failed", outcome={}, now=LATER
     ),
-    "lose": lambda connection: queue.lose(connection, running(connection), "x", LATER),
+    "lose": lambda connection: queue.requeue(connection, running(connection), "x", LATER),
     "cancel": lambda connection: queue.cancel(connection, "root", LATER),
     "running": queue.running,
-    "hooks": lambda connection: post_hooks.claim(connection, LATER, LATER),
+    "hooks": lambda connection: hooks.claim_due(connection, LATER, LATER),
     "newest": lambda connection: records.find(connection, limit=50),
     "ended here": lambda connection: records.find(connection, states=["succeeded"], node="node", limit=50),
     "running here": lambda connection: records.find(connection, states=["running"], node="node"),

@@ -42,7 +42,7 @@ def finish(christmas: Command, job_id: str, state: str = "succeeded") -> None:
             pass
         assert job is not None
         outcome = {"pages_read": 3, "pages_planned": 4, "error": "None of 3 pages could be read."}
-        queue.finish(connection, job_id, 1, state=state, outcome=outcome, now=NOW)
+        queue.complete(connection, job_id, 1, state=state, outcome=outcome, now=NOW)
 
 
 def test_waiting_shows_the_tree_and_what_came_out(farm: Farm) -> None:

@@ -19,7 +19,6 @@ from christmas.db import database
 from christmas.errors import AccessDenied, ArgumentError, JobRefused
 from christmas.jobs import eggs, queue, schedules, submission
 from christmas.jobs import records as store
-from christmas.jobs import schedule_changes as changes
 from christmas.jobs.definitions.base import Definition
 from christmas.jobs.records import JobRow
 from christmas.scheduler.tick import tick
@@ -45,7 +44,7 @@ def scheduled(farm: Farm, job: Definition) -> str:
     now, name = datetime.now(UTC), f"once {uuid4()}"
     one = ScheduleConfig(job=job.job_name(), arguments=job.arguments(), every_seconds=3600)
     with database.begin(farm.engine) as connection:
-        changes.add(connection, name, one, now)
+        schedules.add(connection, name, one, now)
     due = now + timedelta(hours=1)
     assert tick(farm.engine, farm.config, due) == 1
     with database.begin(farm.engine) as connection:
@@ -128,9 +127,11 @@ def test_a_name_without_definition_is_refused_everywhere(shared_farm: Farm, node
     with database.begin(farm.engine) as connection:
         for wrong in ({"job": "integrator.sync_everything"}, {"job": LINKS, "arguments": {"vendor": SHOP, "year": 7}}):
             with pytest.raises((JobRefused, ArgumentError), match=r"integrator\.sync_"):
-                changes.add(connection, "wrong", ScheduleConfig(every_seconds=60, **wrong), NOW)  # type: ignore[arg-type]
+                schedules.add(connection, "wrong", ScheduleConfig(every_seconds=60, **wrong), NOW)  # type: ignore[arg-type]
         with pytest.raises(JobRefused, match=known):
-            changes.sync(connection, {"wrong": ScheduleConfig(every_seconds=60, job="integrator.sync_everything")}, NOW)
+            schedules.sync(
+                connection, {"wrong": ScheduleConfig(every_seconds=60, job="integrator.sync_everything")}, NOW
+            )
     wrong_schedule = json.dumps({"wrong": {"job": "integrator.sync_everything", "every_seconds": 60}})
     scheduler = farm.start("scheduler", CHRISTMAS__SCHEDULES=wrong_schedule)
     assert scheduler.process.wait(60) == 1
@@ -178,7 +179,7 @@ def test_the_same_open_job_is_answered_and_others_wait(engine: Engine, config: C
     others = {submit().id, submit(year=1999).id, submission.submit(LINKS, {"vendor": OTHER}, config=config).id}
     assert len(others) == 3
     with database.begin(engine) as connection:
-        queue.finish(connection, first.id, 1, state="succeeded", outcome={}, now=NOW)
+        queue.complete(connection, first.id, 1, state="succeeded", outcome={}, now=NOW)
     assert submit(year=1998).id not in {first.id, *others}
 
 
@@ -216,7 +217,7 @@ def test_priority_then_age_decide_who_is_next(engine: Engine, config: Config) ->
         while job := queue.claim(connection, None, "node", NOW):
             assert queue.claim(connection, None, "node", NOW) is None  # the vendor is taken
             order.append(made.index(next(one for one in made if one.id == job.id)))
-            queue.finish(connection, job.id, 1, state="succeeded", outcome={}, now=NOW)
+            queue.complete(connection, job.id, 1, state="succeeded", outcome={}, now=NOW)
     assert order == [4, 3, 1, 2, 0]
 
 

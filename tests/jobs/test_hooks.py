@@ -44,7 +44,7 @@ def ended(engine: Engine, config: Config, *, state: str = "succeeded", **argumen
         claimed = queue.claim(connection, None, "node", datetime.now(UTC))
         assert claimed is not None
         assert claimed.id == job.id
-        queue.finish(connection, job.id, 1, state=state, outcome={"pages_read": 7}, now=datetime.now(UTC))
+        queue.complete(connection, job.id, 1, state=state, outcome={"pages_read": 7}, now=datetime.now(UTC))
     return job.id
 
 
@@ -115,7 +115,7 @@ def test_what_is_refused_below_a_root_is_recorded_there_and_the_rest_goes_on(eng
     assert states == ["queued"] * 4
     with database.begin(engine) as connection:
         while run := queue.claim(connection, None, "node", datetime.now(UTC)):
-            queue.finish(connection, run.id, 1, state="succeeded", outcome={}, now=datetime.now(UTC))
+            queue.complete(connection, run.id, 1, state="succeeded", outcome={}, now=datetime.now(UTC))
     ended = recorded(engine, root.id)
     assert (ended.state, ended.outcome and ended.outcome["error"]) == (
         "failed", "1 of 3 jobs below it did not succeed.",
@@ -191,7 +191,7 @@ def test_failed_cancelled_and_root_jobs_have_their_hooks_called_too(engine: Engi
     with database.begin(engine) as connection:
         claimed = queue.claim(connection, None, "node", datetime.now(UTC))
         assert claimed is not None
-        queue.finish(connection, claimed.id, 1, state="failed", outcome={"error": "x"}, now=datetime.now(UTC))
+        queue.complete(connection, claimed.id, 1, state="failed", outcome={"error": "x"}, now=datetime.now(UTC))
     assert hooks.run_post(engine, config) == 3
     assert states == {LINKS: "failed", "integrator.sync_products": "cancelled", root.name: "failed"}
 

@@ -11,7 +11,6 @@ import pytest
 
 from christmas.config.sections import ScheduleConfig
 from christmas.db import database
-from christmas.jobs import schedule_changes as changes
 from christmas.jobs import schedules
 from christmas.scheduler.tick import tick
 from tests.farm import Farm, Node, until
@@ -102,7 +101,7 @@ def test_a_refusal_is_kept_with_the_firing_and_the_schedule_goes_on(farm: Farm) 
     arguments = {"vendor": SHOP, "year": 1999}
     with database.begin(farm.engine) as connection:
         one = ScheduleConfig(job="integrator.sync_links", arguments=arguments, every_seconds=60)
-        changes.add(connection, "counted", one, begin)
+        schedules.add(connection, "counted", one, begin)
     for minutes in (1, 2):
         assert tick(farm.engine, farm.config, begin + timedelta(minutes=minutes)) == 0
     with database.read(farm.engine) as connection:

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine
 from christmas.config import Config, ScheduleConfig
 from christmas.db import database
 from christmas.errors import ArgumentError, JobRefused
-from christmas.jobs import schedule_changes as changes
 from christmas.jobs import schedules
 from christmas.jobs.schedules import ScheduleRow
 
@@ -32,7 +31,7 @@ def row(connection: Connection, name: str = "links") -> ScheduleRow:
 
 
 def test_the_defaults_are_links_hourly_unscraped_often_and_stale_daily(connection: Connection, config: Config) -> None:
-    changes.sync(connection, config.schedules, NOW)
+    schedules.sync(connection, config.schedules, NOW)
     found = {one.name: one for one in schedules.find(connection)}
     assert {name: (one.every_seconds or one.cron) for name, one in found.items()} == {
         "links": 3600, "unscraped": 900, "stale": "30 3 * * *", "held": "15 */6 * * *", "gone": "0 5 * * *",
@@ -52,41 +51,41 @@ def test_the_defaults_are_links_hourly_unscraped_often_and_stale_daily(connectio
 
 
 def test_what_stays_the_same_keeps_its_due_time_so_that_missed_ones_are_noticed(connection: Connection) -> None:
-    changes.sync(connection, {"links": one()}, NOW)
+    schedules.sync(connection, {"links": one()}, NOW)
     before = row(connection)
-    changes.sync(connection, {"links": one()}, LATER)
+    schedules.sync(connection, {"links": one()}, LATER)
     assert row(connection) == before
 
 
 def test_only_a_scheduler_s_start_brings_what_is_configured_once_there_are_schedules(connection: Connection) -> None:
-    changes.begin(connection, {"links": one()}, NOW)
+    schedules.begin(connection, {"links": one()}, NOW)
     assert row(connection).origin == "configuration"
-    changes.begin(connection, {"links": one(every_seconds=60), "new": one()}, NOW)
+    schedules.begin(connection, {"links": one(every_seconds=60), "new": one()}, NOW)
     assert [(found.name, found.every_seconds) for found in schedules.find(connection)] == [("links", 3600)]
 
 
 def test_what_the_configuration_changes_or_removes_is_changed_or_removed(connection: Connection) -> None:
-    changes.sync(connection, {"links": one(), "gone": one()}, NOW)
-    changes.sync(connection, {"links": one(every_seconds=60, arguments={"limit": 5})}, LATER)
+    schedules.sync(connection, {"links": one(), "gone": one()}, NOW)
+    schedules.sync(connection, {"links": one(every_seconds=60, arguments={"limit": 5})}, LATER)
     (left,) = schedules.find(connection)
     assert (left.name, left.every_seconds, left.arguments) == ("links", 60, {"limit": 5})
     assert left.next_at == LATER + timedelta(seconds=30)
-    changes.sync(connection, {}, LATER)
+    schedules.sync(connection, {}, LATER)
     assert schedules.find(connection) == []
 
 
 def test_what_people_added_or_changed_stays(connection: Connection) -> None:
-    changes.sync(connection, {"links": one()}, NOW)
-    changes.add(connection, "mine", one(cron="0 9 * * mon", every_seconds=None), NOW)
-    changes.change(connection, "links", NOW, paused=True)
-    changes.sync(connection, {"links": one(every_seconds=60), "new": one()}, LATER)
+    schedules.sync(connection, {"links": one()}, NOW)
+    schedules.add(connection, "mine", one(cron="0 9 * * mon", every_seconds=None), NOW)
+    schedules.change(connection, "links", NOW, paused=True)
+    schedules.sync(connection, {"links": one(every_seconds=60), "new": one()}, LATER)
     assert (row(connection).every_seconds, row(connection).paused) == (3600, True)
-    changes.sync(connection, {}, LATER)
+    schedules.sync(connection, {}, LATER)
     assert {one.name: one.origin for one in schedules.find(connection)} == {"links": "user", "mine": "user"}
 
 
 def test_the_configuration_may_begin_with_a_paused_schedule(connection: Connection) -> None:
-    changes.sync(connection, {"links": one(paused=True)}, NOW)
+    schedules.sync(connection, {"links": one(paused=True)}, NOW)
     assert row(connection).paused
     assert (row(connection).origin, row(connection).next_at) == (
         "configuration",
@@ -95,29 +94,29 @@ def test_the_configuration_may_begin_with_a_paused_schedule(connection: Connecti
 
 
 def test_a_schedule_is_added_once(connection: Connection) -> None:
-    added = changes.add(connection, "mine", one(), NOW)
+    added = schedules.add(connection, "mine", one(), NOW)
     assert row(connection, "mine") == added
     with pytest.raises(ArgumentError, match="a schedule 'mine' already"):
-        changes.add(connection, "mine", one(every_seconds=60), NOW)
+        schedules.add(connection, "mine", one(every_seconds=60), NOW)
     assert row(connection, "mine") == added
 
 
 def test_a_change_leaves_the_rest_and_one_trigger_takes_the_other_s_place(connection: Connection) -> None:
-    changes.add(connection, "mine", one(arguments={"limit": 5}, jitter_seconds=7, missed="all"), NOW)
-    changes.change(connection, "mine", NOW, cron="0 9 * * *", timezone="Europe/Berlin")
+    schedules.add(connection, "mine", one(arguments={"limit": 5}, jitter_seconds=7, missed="all"), NOW)
+    schedules.change(connection, "mine", NOW, cron="0 9 * * *", timezone="Europe/Berlin")
     changed = row(connection, "mine")
     assert (changed.cron, changed.every_seconds, changed.timezone) == ("0 9 * * *", None, "Europe/Berlin")
     assert (changed.arguments, changed.jitter_seconds, changed.missed) == ({"limit": 5}, 7, "all")
     assert changed.next_at == datetime(2026, 11, 25, 8, tzinfo=UTC)
-    changes.change(connection, "mine", NOW, every_seconds=90)
+    schedules.change(connection, "mine", NOW, every_seconds=90)
     changed = row(connection, "mine")
     assert (changed.cron, changed.every_seconds) == (None, 90)
 
 
 def test_one_that_is_resumed_does_not_make_up_for_the_pause(connection: Connection) -> None:
-    changes.add(connection, "mine", one(missed="all"), NOW)
-    changes.change(connection, "mine", NOW, paused=True)
-    resumed = changes.change(connection, "mine", LATER, paused=False)
+    schedules.add(connection, "mine", one(missed="all"), NOW)
+    schedules.change(connection, "mine", NOW, paused=True)
+    resumed = schedules.change(connection, "mine", LATER, paused=False)
     assert resumed.next_at == datetime(2026, 11, 24, 18, tzinfo=UTC)
 
 
@@ -135,12 +134,12 @@ def test_one_that_is_resumed_does_not_make_up_for_the_pause(connection: Connecti
 def test_what_is_wrong_is_refused_and_changes_nothing(
     values: dict[str, Any], part: str, connection: Connection
 ) -> None:
-    changes.add(connection, "mine", one(), NOW)
+    schedules.add(connection, "mine", one(), NOW)
     before = schedules.find(connection)
     for attempt in (
-        lambda: changes.add(connection, "wrong", one(**values), NOW),
-        lambda: changes.change(connection, "mine", NOW, **values),
-        lambda: changes.sync(connection, {"wrong": one(**values)}, NOW),
+        lambda: schedules.add(connection, "wrong", one(**values), NOW),
+        lambda: schedules.change(connection, "mine", NOW, **values),
+        lambda: schedules.sync(connection, {"wrong": one(**values)}, NOW),
     ):
         with pytest.raises((ArgumentError, JobRefused), match=part):
             attempt()
@@ -156,20 +155,20 @@ def test_what_is_wrong_is_refused_and_changes_nothing(
 )  # fmt: skip
 def test_values_out_of_range_are_refused(values: dict[str, Any], connection: Connection) -> None:
     with pytest.raises(ArgumentError, match="The schedule is not accepted"):
-        changes.wanted(job=ALL, **({"every_seconds": 60} | values))
+        schedules.wanted(job=ALL, **({"every_seconds": 60} | values))
     if "cron" not in values:
-        before = changes.add(connection, "mine", one(), NOW)
+        before = schedules.add(connection, "mine", one(), NOW)
         with pytest.raises(ArgumentError, match=f"The schedule is not accepted: {next(iter(values))}"):
-            changes.change(connection, "mine", NOW, **values)
+            schedules.change(connection, "mine", NOW, **values)
         assert row(connection, "mine") == before
 
 
 def test_a_name_that_is_none_is_answered_with_those_there_are(connection: Connection) -> None:
     with pytest.raises(ArgumentError, match="no schedule 'links'; there are none"):
-        changes.change(connection, "links", NOW, paused=True)
-    changes.sync(connection, {"links": one(), "stale": one()}, NOW)
+        schedules.change(connection, "links", NOW, paused=True)
+    schedules.sync(connection, {"links": one(), "stale": one()}, NOW)
     with pytest.raises(ArgumentError, match="no schedule 'nothing'; there are links, stale"):
-        changes.existing(connection, "nothing")
+        schedules.existing(connection, "nothing")
 
 
 def test_schedulers_that_start_at_the_same_moment_agree(engine: Engine) -> None:
@@ -179,7 +178,7 @@ def test_schedulers_that_start_at_the_same_moment_agree(engine: Engine) -> None:
         barrier.wait()
         try:
             with database.begin(engine) as connection:
-                changes.sync(connection, {f"schedule {number}": one() for number in range(20)}, NOW)
+                schedules.sync(connection, {f"schedule {number}": one() for number in range(20)}, NOW)
         except BaseException as error:  # noqa: BLE001  # told by the test
             failed.append(error)
 

@@ -203,10 +203,10 @@ def test_a_run_ends_while_its_root_is_cancelled_and_neither_fails(engine: Engine
 
     def finish() -> None:
         with database.begin(engine) as connection:
-            queue.renew(connection, run.id, 1, NOW)
+            queue.heartbeat(connection, run.id, 1, NOW)
             began.set()
             until_blocked(engine)
-            queue.finish(connection, run.id, 1, state="failed", outcome={"error": "x"}, now=NOW)
+            queue.complete(connection, run.id, 1, state="failed", outcome={"error": "x"}, now=NOW)
 
     def cancel() -> None:
         assert began.wait(30)

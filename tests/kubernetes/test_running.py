@@ -186,7 +186,7 @@ def test_keda_is_told_how_many_runs_are_of_use(kubelet: Kubelet, stores: Stores,
     with database.begin(database.open_engine(stores.owner_url)) as connection:
         for job in claimed:
             assert job is not None
-            queue.finish(connection, job.id, 1, state="succeeded", outcome={}, now=NOW)
+            queue.complete(connection, job.id, 1, state="succeeded", outcome={}, now=NOW)
     # The first was one of two of its vendor.
     assert {job.vendor for job in claimed if job} == {"a", "b"}
     assert told() == {"node-integrator": 2, "node-browser": 2, "node-auditor": 1}

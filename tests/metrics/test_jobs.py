@@ -55,7 +55,7 @@ def run(
         claimed = queue.claim(connection, None, "node", started)
         assert claimed is not None
         assert claimed.id == job_id
-        queue.finish(connection, job_id, 1, state=state, outcome={}, now=ended)
+        queue.complete(connection, job_id, 1, state=state, outcome={}, now=ended)
 
 
 def total(client: Redis, vendor: str, metric: str) -> int:
@@ -92,7 +92,7 @@ def test_children_complete_after_their_roots_start(begun: Engine, client: Redis)
     with database.begin(begun) as connection:
         for job_id, minutes in children.items():
             ended = began + timedelta(minutes=minutes)
-            queue.finish(connection, job_id, 1, state="succeeded", outcome={}, now=ended)
+            queue.complete(connection, job_id, 1, state="succeeded", outcome={}, now=ended)
     assert jobs.collect(begun, client, NOW) == 3
     found = store.totals(client, [jobs.NO_VENDOR])[0]
     assert found.counts == {"jobs|succeeded": 1}

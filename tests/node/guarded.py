@@ -57,7 +57,7 @@ class Guarded:
                 assert claimed is not None
                 assert claimed.id == job_id
             if state == "finished":
-                queue.finish(connection, job_id, 1, state="succeeded", outcome={}, now=now)
+                queue.complete(connection, job_id, 1, state="succeeded", outcome={}, now=now)
         return self.farm.job(job_id)
 
     def revoke(self, key: Key) -> None:

@@ -98,7 +98,7 @@ def test_old_logs_go_but_never_one_of_a_job_that_is_not_over(farm: Farm) -> None
     options = Options(farm.config)
     waiting = preparing.prepare(options, claimed(farm, "waiting", 2025))
     with database.begin(farm.engine) as connection:
-        queue.hand_back(connection, "waiting", 1)
+        queue.release(connection, "waiting", 1)
         queue.submit(connection, NewJob("over", "integrator.sync_links", VENDOR, "integrator", {}), datetime.now(UTC))
         queue.cancel(connection, "over", datetime.now(UTC))
     folder = waiting.log.parent
@@ -134,7 +134,7 @@ def test_an_egg_is_written_once_and_whole(farm: Farm) -> None:
     assert path.read_bytes() == our_eggs.built()
     written = path.stat().st_mtime_ns
     with database.begin(farm.engine) as connection:
-        queue.finish(connection, "first", 1, state="succeeded", outcome={}, now=datetime.now(UTC))
+        queue.complete(connection, "first", 1, state="succeeded", outcome={}, now=datetime.now(UTC))
     second = preparing.prepare(options, claimed(farm, "second", 2026))
     assert second.environment["CHRISTMAS_EGG"] == str(path)
     assert path.stat().st_mtime_ns == written

@@ -15,7 +15,6 @@ from christmas.config import Config, ScheduleConfig
 from christmas.db import database
 from christmas.errors import JobRefused
 from christmas.jobs import hooks, records, schedules
-from christmas.jobs import schedule_changes as changes
 from christmas.jobs.schedules import FiringRow, ScheduleRow
 from christmas.jobs.triggers import jitter
 from christmas.scheduler.tick import GRACE, MISSED_MAX, tick
@@ -33,7 +32,7 @@ def minute(number: int) -> datetime:
 def add(engine: Engine, name: str = "links", **values: Any) -> None:
     given = {"job": "integrator.sync_links", "arguments": {"vendor": SHOP}, "every_seconds": 60} | values
     with database.begin(engine) as connection:
-        changes.add(connection, name, ScheduleConfig(**given), START)
+        schedules.add(connection, name, ScheduleConfig(**given), START)
 
 
 def fired(engine: Engine, name: str = "links") -> list[FiringRow]:
@@ -141,10 +140,10 @@ def test_jitter_delays_a_firing_and_loses_none(engine: Engine, config: Config) -
 def test_a_paused_schedule_fires_no_more_until_it_is_resumed(engine: Engine, config: Config) -> None:
     add(engine, missed="all")
     with database.begin(engine) as connection:
-        changes.change(connection, "links", START, paused=True)
+        schedules.change(connection, "links", START, paused=True)
     assert tick(engine, config, minute(5)) == 0
     with database.begin(engine) as connection:
-        changes.change(connection, "links", minute(5), paused=False)
+        schedules.change(connection, "links", minute(5), paused=False)
     assert tick(engine, config, minute(5) + timedelta(seconds=59)) == 0
     assert tick(engine, config, minute(6)) == 1
     assert times(engine) == [minute(6)]

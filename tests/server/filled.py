@@ -15,7 +15,7 @@ from christmas.db import database
 from christmas.demo.ornaments import ornament
 from christmas.demo.shops import KINDS
 from christmas.items import Availability, Product
-from christmas.jobs import queue, schedule_changes
+from christmas.jobs import queue, schedules
 from tests.catalog.watches import Doubting
 
 VENDORS = tuple(kind.vendor for kind in KINDS)
@@ -107,12 +107,12 @@ def _operators(connection: Connection) -> None:
         assert claimed is not None
         assert claimed.id == job_id
         if state is None:
-            queue.renew(connection, job_id, 1, outcome=outcome, now=NOW)
+            queue.heartbeat(connection, job_id, 1, outcome=outcome, now=NOW)
         else:
-            queue.finish(connection, job_id, 1, state=state, outcome=outcome, now=NOW - timedelta(minutes=5))
+            queue.complete(connection, job_id, 1, state=state, outcome=outcome, now=NOW - timedelta(minutes=5))
     waiting = queue.NewJob(QUEUED, "integrator.sync_products", first, "integrator", {"which": "stale"}, attempts_max=3)
     queue.submit(connection, waiting, NOW)
-    schedule_changes.sync(connection, default_schedules(), NOW)
+    schedules.sync(connection, default_schedules(), NOW)
 
 
 def file(folder: Path, size: int = 40) -> str:

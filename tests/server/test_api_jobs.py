@@ -178,11 +178,11 @@ def test_a_running_job_is_asked_to_stop(server: Server) -> None:
     new = NewJob("to-stop", "integrator.sync_links", "stopping", "integrator", {})
     now = datetime.now(UTC)
     with database.begin(server.engine) as connection:
-        queue.take(connection, new, node="node-9", process="", now=now)
+        queue.start(connection, new, node="node-9", process="", now=now)
     answer = server.ask("/api/v1/jobs/to-stop/cancel", method="POST")
     assert (answer.status, answer.json["state"], answer.json["cancel_requested"]) == (200, "running", True)
     with database.begin(server.engine) as connection:
-        assert queue.renew(connection, "to-stop", 1, now + timedelta(seconds=1)) == "cancelled"
+        assert queue.heartbeat(connection, "to-stop", 1, now + timedelta(seconds=1)) == "cancelled"
 
 
 def test_a_key_of_one_vendor_submits_for_it_only(server: Server, scoped: Key) -> None:

@@ -122,7 +122,7 @@ def test_running_jobs_are_followed(browser: Browser, own: Server) -> None:
             from christmas.jobs import queue
 
             outcome = {"pages_read": 60, "pages_planned": 120}
-            queue.renew(connection, filled.RUNNING, 1, now=filled.NOW, outcome=outcome)
+            queue.heartbeat(connection, filled.RUNNING, 1, now=filled.NOW, outcome=outcome)
         expect(page.get_by_role("progressbar").first).to_have_attribute("value", "60")
 
 

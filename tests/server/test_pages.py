@@ -398,4 +398,4 @@ def start(server: Server, job_id: str, vendor: str, outcome: dict[str, Any]) -> 
         queue.submit(connection, queue.NewJob(job_id, "integrator.sync_links", vendor, "integrator", {}), now)
         claimed = queue.claim(connection, None, "node-1", now)
         assert claimed is not None
-        queue.renew(connection, job_id, 1, outcome=outcome, now=now)
+        queue.heartbeat(connection, job_id, 1, outcome=outcome, now=now)

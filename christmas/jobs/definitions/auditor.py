@@ -52,10 +52,3 @@ class audit_all(RootJob):
         """Return one child for each vendor."""
         kinds: dict[str, type[Audit]] = {one.__name__: one for one in (confirm_held, verify_sample, confirm_gone)}
         return [(kinds[self.which](vendor=vendor), None) for vendor in vendors]
-
-
-def __getattr__(name: str) -> object:
-    """Say which jobs there are where there is none of that name."""
-    from christmas.jobs.definitions.registry import DEFINITIONS
-
-    raise AttributeError(f"There is no job auditor.{name}; there are {', '.join(sorted(DEFINITIONS))}.")

@@ -10,7 +10,7 @@ from christmas.errors import ArgumentError
 from christmas.jobs.spider_arguments import VENDOR_PATTERN, YEARS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
@@ -61,6 +61,7 @@ class Definition(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     priority: ClassVar[int] = 0
+    submitter: ClassVar[Callable[..., JobRow]]  # set by jobs.submission, which knows the definitions
 
     def __init__(self, /, **arguments: Any) -> None:
         try:
@@ -90,10 +91,8 @@ class Definition(BaseModel):
         return self
 
     def submit(self, config: Config | None = None, **more: Any) -> JobRow:
-        """Submit the job; gives its record, or that of the same job where one is queued or running."""
-        from christmas.jobs import submission
-
-        return submission.submit(self.job_name(), self.arguments(), config=config, **more)
+        """Submit the job; return its record, or that of the same job where one is queued or running."""
+        return self.submitter(self.job_name(), self.arguments(), config=config, **more)
 
 
 class SpiderJob(Definition):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import field_validator, model_validator
 
+from christmas.catalog import page_schedule, products
 from christmas.errors import ArgumentError
 from christmas.jobs.definitions.base import Definition, Key, Keys, Limit, Named, RootJob, SpiderJob, Vendor, Year, texts
 from christmas.jobs.spider_arguments import Which
@@ -71,8 +72,6 @@ class sync_product(SpiderJob):
         """Find the product's vendor and key."""
         if self.product is None:
             return self
-        from christmas.catalog import page_schedule, products
-
         if "://" in self.product:
             found = page_schedule.by_url(connection, self.product)
         else:
@@ -97,8 +96,8 @@ class sync_vendor(RootJob):
     def children(self, vendors: Sequence[str]) -> list[tuple[Definition, int | None]]:
         """Return both stages, the second after the first."""
         links = sync_links(vendor=self.vendor, year=self.year)
-        products = sync_products(vendor=self.vendor, which="unscraped", year=self.year, limit=self.limit)
-        return [(links, None), (products, 0)]
+        pages = sync_products(vendor=self.vendor, which="unscraped", year=self.year, limit=self.limit)
+        return [(links, None), (pages, 0)]
 
 
 class sync_year(RootJob):
@@ -134,10 +133,3 @@ class sync_all(RootJob):
         if self.stage == "products":
             return sync_products(vendor=vendor, which=self.which or "unscraped", limit=self.limit)
         return sync_vendor(vendor=vendor, limit=self.limit)
-
-
-def __getattr__(name: str) -> object:
-    """Say which jobs there are where there is none of that name."""
-    from christmas.jobs.definitions.registry import DEFINITIONS
-
-    raise AttributeError(f"There is no job integrator.{name}; there are {', '.join(sorted(DEFINITIONS))}.")

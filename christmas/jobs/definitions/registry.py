@@ -12,9 +12,10 @@ from christmas.jobs.definitions.base import Definition, RootJob, SpiderJob
 from christmas.jobs.spider_arguments import JOBS, no_such_stage
 
 _ABSTRACT = {Definition, SpiderJob, RootJob, auditor.Audit}
+MODULES = {"integrator": integrator, "auditor": auditor}
 DEFINITIONS: dict[str, type[Definition]] = {
     found.job_name(): found
-    for module in (integrator, auditor)
+    for module in MODULES.values()
     for found in vars(module).values()
     if inspect.isclass(found) and issubclass(found, Definition) and found not in _ABSTRACT
 }

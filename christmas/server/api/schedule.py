@@ -10,9 +10,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.jobs import schedule_changes as changes
-from christmas.jobs import schedules as store
-from christmas.jobs import submission
+from christmas.jobs import schedules, submission
 from christmas.jobs.schedules import FiringRow, ScheduleRow
 from christmas.server import auth, paging
 from christmas.server import state as states
@@ -102,7 +100,7 @@ def list_schedules(request: Request, caller: Reader) -> ScheduleList:
     """Return all schedules."""
     state = states.of(request)
     with state.read() as connection:
-        rows = changes.planned(connection, state.config.schedules, datetime.now(UTC))
+        rows = schedules.planned(connection, state.config.schedules, datetime.now(UTC))
     return ScheduleList(items=[Schedule.of(row) for row in rows])
 
 
@@ -111,7 +109,7 @@ def get_schedule(request: Request, name: Name, caller: Reader) -> Schedule:
     """Return one schedule."""
     state = states.of(request)
     with state.read() as connection:
-        rows = changes.planned(connection, state.config.schedules, datetime.now(UTC))
+        rows = schedules.planned(connection, state.config.schedules, datetime.now(UTC))
     row = next((row for row in rows if row.name == name), None)
     if row is None:
         raise _not_found(name)
@@ -127,14 +125,14 @@ def put_schedule(request: Request, response: Response, name: Name, body: NewSche
     """Add a schedule, or make it what is given; from then on the configuration does not touch it."""
     state, now = states.of(request), datetime.now(UTC)
     inputs.check_job(body.job)
-    wanted = changes.wanted(**body.model_dump())
+    wanted = schedules.wanted(**body.model_dump())
     with state.begin() as connection:
-        changes.begin(connection, state.config.schedules, now)
-        if store.get(connection, name, locked=True) is None:
-            row = changes.add(connection, name, wanted, now)
+        schedules.begin(connection, state.config.schedules, now)
+        if schedules.get(connection, name, locked=True) is None:
+            row = schedules.add(connection, name, wanted, now)
             response.status_code = 201
         else:
-            row = changes.change(connection, name, now, **wanted.model_dump())
+            row = schedules.change(connection, name, now, **wanted.model_dump())
     return Schedule.of(row)
 
 
@@ -144,7 +142,7 @@ def delete_schedule(request: Request, name: Name, caller: Writer) -> None:
     state = states.of(request)
     with state.begin() as connection:
         _existing(state, connection, name)
-        store.remove(connection, name)
+        schedules.remove(connection, name)
 
 
 @router.post("/schedules/{name}/pause", summary="Fire no more", responses=responses(404))
@@ -191,8 +189,8 @@ def list_firings(
     before = paging.position(cursor, datetime)
     state = states.of(request)
     with state.read() as connection:
-        rows = store.history(connection, name, limit + 1, None if before is None else before[0])
-        known = [] if rows else changes.planned(connection, state.config.schedules, datetime.now(UTC))
+        rows = schedules.history(connection, name, limit + 1, None if before is None else before[0])
+        known = [] if rows else schedules.planned(connection, state.config.schedules, datetime.now(UTC))
     if not rows and name not in {row.name for row in known}:
         raise _not_found(name)
     following = paging.cursor((rows[limit - 1].due_at,)) if len(rows) > limit else None
@@ -202,12 +200,12 @@ def list_firings(
 def _set_paused(state: State, name: str, *, paused: bool) -> Schedule:
     with state.begin() as connection:
         _existing(state, connection, name)
-        return Schedule.of(changes.change(connection, name, datetime.now(UTC), paused=paused))
+        return Schedule.of(schedules.change(connection, name, datetime.now(UTC), paused=paused))
 
 
 def _existing(state: State, connection: Connection, name: str) -> ScheduleRow:
-    changes.begin(connection, state.config.schedules, datetime.now(UTC))
-    row = store.get(connection, name, locked=True)
+    schedules.begin(connection, state.config.schedules, datetime.now(UTC))
+    row = schedules.get(connection, name, locked=True)
     if row is None:
         raise _not_found(name)
     return row

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from christmas.errors import ArgumentError
-from christmas.jobs import schedule_changes, schedules, submission, triggers
+from christmas.jobs import schedules, submission, triggers
 from christmas.server import state as states
 from christmas.server.auth import Caller, needs, read_form, require
 from christmas.server.state import State
@@ -31,7 +31,7 @@ def show_schedule(request: Request, caller: Viewer, done: Done | None = None) ->
     """Show what fires next, and the newest firings."""
     state = states.of(request)
     with state.read() as connection:
-        rows = schedule_changes.planned(connection, state.config.schedules, datetime.now(UTC))
+        rows = schedules.planned(connection, state.config.schedules, datetime.now(UTC))
         firings = schedules.history(connection, limit=FIRINGS_SHOWN)
     return render.page(
         request, caller, "operations_schedule.html", rows=rows, firings=firings, when=triggers.in_words, done=done
@@ -58,8 +58,8 @@ def run_now(request: Request, caller: Changer, form: Form) -> Response:
     state = states.of(request)
     require(state, caller, "jobs.submit", all_vendors=True)
     with state.begin() as connection:
-        schedule_changes.begin(connection, state.config.schedules, datetime.now(UTC))
-        row = schedule_changes.existing(connection, _name(form))
+        schedules.begin(connection, state.config.schedules, datetime.now(UTC))
+        row = schedules.existing(connection, _name(form))
     by = f"schedule {row.name}, by {caller.user}"
     job = submission.submit(row.job, row.arguments, config=state.config, submitted_by=by)
     return back(f"/operations/jobs/{job.id}", "submitted")
@@ -68,8 +68,8 @@ def run_now(request: Request, caller: Changer, form: Form) -> Response:
 def _change(state: State, name: str, *, paused: bool) -> None:
     now = datetime.now(UTC)
     with state.begin() as connection:
-        schedule_changes.begin(connection, state.config.schedules, now)
-        schedule_changes.change(connection, name, now, paused=paused)
+        schedules.begin(connection, state.config.schedules, now)
+        schedules.change(connection, name, now, paused=paused)
 
 
 def _name(form: FormData) -> str:
