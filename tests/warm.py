@@ -200,7 +200,7 @@ def _become(task: dict[str, object], files: list[int]) -> None:
     os.environ.clear()
     os.environ.update(task["environment"])  # type: ignore[call-overload]
     time.tzset()
-    sys.path[0] = str(task["cwd"])
+    sys.path[:1] = [str(task["cwd"]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = ["", *task["arguments"]]  # type: ignore[misc]
     if "COVERAGE_PROCESS_CONFIG" in os.environ:
         import coverage

@@ -128,7 +128,7 @@ def test_durations_of_jobs_come_from_the_node(farm: Farm) -> None:
     with database.begin(farm.engine) as connection:
         queue.submit(connection, new, ended - timedelta(seconds=8))
         assert queue.claim(connection, None, "a-node", ended - timedelta(seconds=7)) is not None
-        queue.finish(connection, "ended", 1, state="succeeded", outcome={}, now=ended)
+        queue.complete(connection, "ended", 1, state="succeeded", outcome={}, now=ended)
     with closing(valkey.connect(farm.config)) as client:
         client.set(jobs.CURSOR, (ended - timedelta(minutes=1)).isoformat())  # the last look was before it ended
         node, key = farm.node(), farm.key("monitor")
