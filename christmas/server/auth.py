@@ -189,12 +189,14 @@ def _of_session(request: Request, state: State, address: str) -> Caller | None:
 
 
 def signed_in(request: Request) -> Caller | None:
-    """Return who is signed in, also at an address without a route; None while the database is unavailable."""
+    """Return who is signed in, or the public, also at an address without a route; None while that is not known."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is not None:
         return known
+    state, anonymous = states.of(request), nobody(request)
+    public = replace(anonymous, role=PUBLIC) if state.config.server.public else None
     try:
-        return _of_session(request, states.of(request), nobody(request).address)
+        return _of_session(request, state, anonymous.address) or public
     except DatabaseUnavailable:
         return None
 

@@ -16,7 +16,7 @@ from christmas.items import Product
 from christmas.jobs import schedules
 from christmas.platforms.browser import find_browser
 from tests.server import filled
-from tests.server.chromium import chromium, findings, overflow, window
+from tests.server.chromium import TIMEOUT_MILLISECONDS, chromium, findings, overflow, window
 from tests.server.running import Server
 
 pytestmark = pytest.mark.skipif(
@@ -201,7 +201,7 @@ def test_a_photo_that_fails_becomes_the_placeholder(browser: Browser, own: Serve
         item = photographed(own, name)
         page.goto(f"/?q={item.sku}")
         image = page.locator(".piece img").first
-        expect(image).to_have_attribute("src", re.compile(f"/{expected}.svg$"))
+        expect(image).to_have_attribute("src", re.compile(f"/{expected}.svg$"), timeout=TIMEOUT_MILLISECONDS)
         page.wait_for_function("document.querySelector('.piece img').naturalWidth > 0")
         shown = image.evaluate("image => getComputedStyle(image).backgroundColor")
         assert (shown == SUNKEN[scheme]) == (name == "missing")

@@ -91,7 +91,7 @@ class TestOverview:
         assert found[1][6] == found[1][7] == "198 ms / 198 ms"
         assert found[0][6] == f"{NOTHING} / {NOTHING}"
         facts = text(page.get_element_by_id("now"))
-        for words in ("Queued 1", "Running 1", "node-1 1 of 4 in use", "are held"):
+        for words in ("Queued 1", "Running 1", "node-1 1 of 4 in use", "Quarantine Changes"):
             assert words in facts
         again = operator.open("/operations/now")
         assert rows_of_facts(again) == rows_of_facts(page.get_element_by_id("now"))
@@ -127,7 +127,7 @@ class TestVendor:
 
     def test_nothing_measured_is_said(self, operator: Browser) -> None:
         page = operator.open(f"/operations/vendors/{SECOND}")
-        assert "Nothing was measured in this time." in text(page)
+        assert "No measurements in this time range." in text(page)
         assert not page.xpath("//*[@id='series']")
 
     def test_it_is_accepted_as_it_is(self, operator: Browser) -> None:
@@ -135,14 +135,14 @@ class TestVendor:
         page = operator.open(path)
         assert "No product has a price." in text(page)
         assert rows(page, "runs")[0][5] == "The year index gave no listing."
-        said = operator.follows(operator.press(path, "Accept it as it is"))
-        assert said.startswith("The vendor is accepted as it is")
+        said = operator.follows(operator.press(path, "Accept the current state"))
+        assert said.startswith("The current state is accepted")
         assert ("tester", "health", "write") in grants(operator.server)
         with database.read(operator.server.engine) as connection:
             found = vendor_health.get(connection, SECOND)
         assert found is not None
         assert found.state == "healthy"
-        assert "Accept it as it is" not in buttons(operator.open(path))
+        assert "Accept the current state" not in buttons(operator.open(path))
 
 
 class TestJobs:
@@ -164,7 +164,7 @@ class TestJobs:
         assert found[SECOND][2::3] == ["failed", "The year index gave no listing."]
         chosen = rows(operator.open("/operations/jobs?state=failed&vendor="), "ended")
         assert [row[1] for row in chosen] == [SECOND]
-        assert "There is none." in text(operator.open(f"/operations/jobs?state=failed&vendor={FIRST}"))
+        assert "None." in text(operator.open(f"/operations/jobs?state=failed&vendor={FIRST}"))
 
     @pytest.mark.parametrize("state", records.STATES)
     def test_each_state_is_a_filter(self, operator: Browser, state: str) -> None:
@@ -199,10 +199,10 @@ class TestJobs:
     def test_one_says_what_it_was_asked_for_and_what_it_changed(self, operator: Browser) -> None:
         page = operator.open(f"/operations/jobs/{RUN}")
         facts = text(page.get_element_by_id("job"))
-        for words in ("succeeded", "year=1985", "on node-1, attempt 1 of 3", "Result 5 changes", "Ended"):
+        for words in ("succeeded", "year=1985", "on node-1, attempt 1 of 3", "Result 5 changes", "Finished"):
             assert words in facts
         assert page.get_element_by_id("job").get("hx-trigger") is None
-        assert "has ended already" in text(operator.open_form(f"/operations/jobs/{RUN}/cancel", 422))
+        assert "has finished already" in text(operator.open_form(f"/operations/jobs/{RUN}/cancel", 422))
 
     def test_its_changes_are_those_since_it_was_submitted(self, operator: Browser) -> None:
         with database.begin(operator.server.engine) as connection:
@@ -224,13 +224,13 @@ class TestJobs:
         assert {row[0] for row in below} == {"integrator.sync_links", "integrator.sync_products"}
         page = operator.open(f"/operations/jobs/{root.id}")
         assert [row[3] for row in rows(page, "children")] == ["", ""]
-        said = operator.follows(operator.press(f"/operations/jobs/{root.id}", "Cancel it"))
+        said = operator.follows(operator.press(f"/operations/jobs/{root.id}", "Cancel the job"))
         assert said == "The job is being cancelled."
         assert ("tester", "jobs", "cancel") in grants(operator.server)
         assert job(operator.server, root.id).state == "cancelled"
         page = operator.open(f"/operations/jobs/{root.id}")
         assert all(row[2] == "cancelled" and row[3] for row in rows(page, "children"))
-        assert "Cancel it" not in buttons(page)
+        assert "Cancel the job" not in buttons(page)
 
     def test_one_is_cancelled_in_the_list(self, operator: Browser) -> None:
         button = f"Cancel integrator.sync_products of {FIRST}"
@@ -288,7 +288,7 @@ class TestHeld:
 
     def test_one_is_released(self, operator: Browser) -> None:
         answer = operator.press("/operations/held", f"Release price of {NAME} at {SECOND}")
-        assert operator.follows(answer) == "The changes are true now."
+        assert operator.follows(answer) == "The changes are applied."
         with database.read(operator.server.engine) as connection:
             product = products.get(connection, f"{SECOND}:9001")
             [decided] = held_changes.find(connection, state="released", vendor=SECOND)
@@ -302,10 +302,10 @@ class TestHeld:
         path = f"/operations/held?vendor={THIRD}"
         assert len(rows(operator.open(path), "title")) == 2
         answer = operator.press(path, f"Discard all of {THIRD}")
-        assert operator.follows(answer).startswith("The changes are given up")
+        assert operator.follows(answer).startswith("The changes are discarded")
         with database.read(operator.server.engine) as connection:
             assert [row.state for row in held_changes.find(connection, state=None, vendor=THIRD)] == ["discarded"] * 2
-        assert f"Nothing is held of {THIRD}." in text(operator.open(path))
+        assert f"No change of {THIRD} is in quarantine." in text(operator.open(path))
 
 
 class TestWhoMay:
@@ -385,7 +385,7 @@ def test_forms_that_cannot_be_are_refused(operator: Browser, path: str, fields: 
 def test_the_pages_say_so_while_redis_is_away(tmp_path: Path) -> None:
     with serving(tmp_path, filled.file(tmp_path, 5), CHRISTMAS__REDIS__URL="redis://127.0.0.1:9") as server:
         operator = Browser(server, server.sign_in())
-        assert "Redis does not answer, so nothing is known of the nodes." in text(operator.open("/operations"))
+        assert "Redis does not answer, so the nodes are not known." in text(operator.open("/operations"))
         assert "the measurements cannot be shown" in text(operator.open(f"/operations/vendors/{FIRST}"))
         answer = server.ask("/operations/logs", cookie=operator.cookie)
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")

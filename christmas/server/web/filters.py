@@ -1,4 +1,4 @@
-"""What a search asks for: read from an address, and written into one."""
+"""The parts of a search: parsed from an address, and written into one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Asked(BaseModel):
     page: str = ""
 
     def address(self, **changes: str) -> str:
-        """Return the address of the same search with other parts; its first page unless told otherwise."""
+        """Return the address of the same search with other parts; its first page by default."""
         parts = self.model_dump() | {"page": ""} | changes
         query = urlencode([(name, value) for name, value in parts.items() if value])
         return f"/?{query}" if query else "/"
@@ -76,7 +76,7 @@ class Asked(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The same, understood; amounts in minor units of ``CURRENCY``."""
+    """The parsed parts; amounts in minor units of ``CURRENCY``."""
 
     text: str
     year: int | None
@@ -90,7 +90,7 @@ class Wanted:
 
 
 def read(asked: Asked) -> Wanted:
-    """Understand what was asked; raises ArgumentError naming the field that is wrong, and what it must be."""
+    """Parse the parts of a search; raises ArgumentError naming the wrong field and what is accepted."""
     for name, value in (("search", asked.q), ("series", asked.series), ("shop", asked.shop)):
         if len(value) > TEXT_MAX:
             raise ArgumentError(f"{name}: at most {TEXT_MAX} characters.")

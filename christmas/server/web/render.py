@@ -30,7 +30,7 @@ templates = Environment(
 
 
 def page(request: Request, caller: Caller | None, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return a page; ``caller`` None where nobody's key was looked at."""
+    """Return a page; ``caller`` None where no key was checked."""
 
     def may(permission: str) -> bool:
         return caller is not None and auth.may(request, caller, permission)

@@ -56,7 +56,7 @@ def sign_in(request: Request, form: Annotated[FormData, Depends(auth.read_form)]
             raise
         status = 401 if isinstance(error, Unauthorised) else 403
         return _form(request, status, target=target, problem=str(error), user=user[:80])
-    assert caller.user is not None  # noqa: S101  # whoever has a key is somebody
+    assert caller.user is not None  # noqa: S101  # a valid key has a user
     with state.begin() as connection:
         token = sessions.create(
             connection, kind="session", user=caller.user, role=caller.role, vendors=caller.vendors,

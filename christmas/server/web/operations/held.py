@@ -1,4 +1,4 @@
-"""Held changes: both values and why, to be released or discarded."""
+"""Quarantined changes: both values and the reason, to be released or discarded."""
 
 import re
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def show_held(
     request: Request, caller: Viewer, vendor: Annotated[str | None, Query(pattern=VENDOR_PATTERN + "|^$")] = None,
     before: Annotated[int | None, Query(ge=1, le=ID_MAX)] = None, done: Done | None = None,
 ) -> Response:  # fmt: skip
-    """Show what is held, the newest first."""
+    """Show quarantined changes, the newest first."""
     with states.of(request).read() as connection:
         rows = held_changes.find(
             connection, vendor=vendor or None, vendors=caller.vendors, before=before, limit=PER_PAGE + 1
@@ -51,14 +51,14 @@ def show_held(
 
 @router.post("/release")
 def release(request: Request, caller: Decider, form: Form) -> Response:
-    """Make a held change true, or all of a vendor."""
+    """Apply a quarantined change, or all of a vendor."""
     _decide(request, caller, form, held_changes.release)
     return back("/operations/held", "released")
 
 
 @router.post("/discard")
 def discard(request: Request, caller: Decider, form: Form) -> Response:
-    """Return a held change up, or all of a vendor."""
+    """Discard a quarantined change, or all of a vendor."""
     _decide(request, caller, form, held_changes.discard)
     return back("/operations/held", "discarded")
 
@@ -75,5 +75,5 @@ def _decide(request: Request, caller: Caller, form: FormData, act: Callable[...,
 
 def _checked(value: object, pattern: re.Pattern[str]) -> str:
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise ArgumentError("The form names no held change and no vendor: load the page again.")
+        raise ArgumentError("The form names no quarantined change and no vendor: reload the page.")
     return value

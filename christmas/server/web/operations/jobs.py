@@ -1,4 +1,4 @@
-"""Jobs: running and queued ones as a tree with their progress, one with what it did, and cancelling."""
+"""Jobs: the open ones as a tree with their progress, a single job, and cancelling."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ from christmas.server.web.operations.overview import Done, back
 
 router = APIRouter(prefix="/operations/jobs")
 
-# What is looked at every two seconds has a bound; the rest is said as a number.
+# The part that is polled has a bound.
 ROOTS_MAX, LINES_MAX = 20, 200
 PER_PAGE = 50
 CHANGES_SHOWN = 100
-TOLD = {
+COUNTED = {
     "pages_read": "pages", "store_new_keys": "new keys", "store_new_products": "new products",
     "store_changes": "changes", "children": "jobs",
 }  # fmt: skip
@@ -40,7 +40,7 @@ State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One job of a tree; ``depth`` from 0, and how much of it is done: pages, or jobs below a root."""
+    """One job of a tree; ``depth`` from 0, and its progress: pages, or a root's child jobs."""
 
     job: JobRow
     depth: int
@@ -55,7 +55,7 @@ def list_jobs(
     vendor: Annotated[str | None, Query(pattern=VENDOR_PATTERN + "|^$")] = None,
     before: Annotated[str | None, Query(max_length=500)] = None, done: Done | None = None,
 ) -> Response:  # fmt: skip
-    """Show what is open as a tree, and below it the newest jobs that have ended, or those that were asked for."""
+    """Show open jobs as a tree, and below it the newest finished jobs, or those of a filter."""
     wanted = [state] if state else [one for one in records.STATES if one not in records.OPEN]
     with states.of(request).read() as connection:
         live = _live(connection, caller)
@@ -72,7 +72,7 @@ def list_jobs(
 
 @router.get("/live")
 def live_jobs(request: Request, caller: Viewer) -> Response:
-    """Return the part of the list that is looked at again and again."""
+    """Return the part of the list that is polled."""
     with states.of(request).read() as connection:
         found = _live(connection, caller)
     return render.page(request, caller, "_operations_live.html", live=found)
@@ -80,13 +80,13 @@ def live_jobs(request: Request, caller: Viewer) -> Response:
 
 @router.get("/{job_id}")
 def show_job(request: Request, caller: Viewer, job_id: JobId, done: Done | None = None) -> Response:
-    """Show one job: what it was asked for, how far it is, what is below it, what it has changed, and its log."""
+    """Show one job: arguments, progress, child jobs, changes and log."""
     return render.page(request, caller, "operations_job.html", done=done, **_details(request, caller, job_id))
 
 
 @router.get("/{job_id}/live")
 def live_job(request: Request, caller: Viewer, job_id: JobId) -> Response:
-    """Return the part of a job's page that is looked at again and again until the job has ended."""
+    """Return the part of a job's page that is polled until the job has finished."""
     return render.page(request, caller, "_operations_job.html", **_details(request, caller, job_id))
 
 
@@ -99,7 +99,7 @@ def cancel(
     with state.begin() as connection:
         lookup.job(connection, caller, job_id)
         if queue.cancel(connection, job_id, datetime.now(UTC)) is None:
-            raise ArgumentError(f"The job {job_id} has ended already: there is nothing to cancel.")
+            raise ArgumentError(f"The job {job_id} has finished already: there is nothing to cancel.")
     notify.nodes(state.config)
     return back(f"/operations/jobs/{job_id}", "cancelled")
 
@@ -116,7 +116,7 @@ def _details(request: Request, caller: Caller, job_id: str) -> dict[str, Any]:
 
 
 def _live(connection: Connection, caller: Caller) -> dict[str, Any]:
-    """Return the open jobs as lines of trees, and how many are left out."""
+    """Return the open jobs as lines of trees, and whether some are left out."""
     rows = records.find(connection, states=records.OPEN, vendors=caller.vendors, limit=LINES_MAX + 1)
     ids = {row.id for row in rows}
     roots = [row for row in rows if row.parent_id not in ids]
@@ -133,7 +133,7 @@ def _live(connection: Connection, caller: Caller) -> dict[str, Any]:
 
 
 def lines_of(rows: list[JobRow]) -> list[Line]:
-    """Lay a tree out; its root is the first row, and what another root had submitted before is put below it."""
+    """Return the lines of a tree whose root is the first row; a job of an earlier root is put below it."""
     depth: dict[str, int] = {}
     below: Counter[str | None] = Counter()
     ended: Counter[str | None] = Counter()
@@ -152,8 +152,8 @@ def lines_of(rows: list[JobRow]) -> list[Line]:
 def result(job: JobRow) -> str:
     """Return the outcome in a few words."""
     outcome = job.outcome or {}
-    told = ", ".join(f"{outcome[name]:,} {word}" for name, word in TOLD.items() if outcome.get(name))
-    return str(outcome.get("error") or told)
+    counts = ", ".join(f"{outcome[name]:,} {word}" for name, word in COUNTED.items() if outcome.get(name))
+    return str(outcome.get("error") or counts)
 
 
 render.templates.filters["result"] = result

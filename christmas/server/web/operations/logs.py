@@ -1,4 +1,4 @@
-"""Logs: what all processes have logged, or those of one job, and what comes."""
+"""Logs of all processes, or of one job, followed as new lines arrive."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from christmas.server.web.operations.jobs import JobId
 router = APIRouter(prefix="/operations")
 
 LINES_SHOWN = 200
-# After a job has ended, its last lines are on their way for so long.
+# The last lines of a job arrive within this time after its end.
 LAST_LINES = timedelta(seconds=5)
 
 Viewer = Annotated[Caller, Depends(needs("logs.read", page=True))]
@@ -36,7 +36,7 @@ Position = Annotated[str | None, Query(pattern=r"^\d{1,19}-\d{1,19}$")]
 
 @dataclass(frozen=True, slots=True)
 class Seen(Wanted):
-    """What is wanted, of that what the caller may see."""
+    """The wanted lines that the caller may see."""
 
     sees: Callable[[str | None], bool] = lambda _: True
 
@@ -47,7 +47,7 @@ class Seen(Wanted):
 
 @router.get("/logs")
 def show_logs(request: Request, caller: Viewer, vendor: Vendor = None, level: Level = "INFO") -> Response:
-    """Show the newest lines, and what comes."""
+    """Show the newest lines, and follow new ones."""
     with valkey.connect(states.of(request).config) as redis:
         newest = reading.newest_id(redis)
     wanted = Seen(vendor=vendor or None, level=level, sees=caller.sees)

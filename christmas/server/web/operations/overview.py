@@ -1,4 +1,4 @@
-"""Operations: the vendors and their health, how fast they answer, the queue and the nodes."""
+"""Operations: the vendors and their health, their response times, the queue and the nodes."""
 
 import logging
 from dataclasses import dataclass
@@ -40,8 +40,8 @@ CHARTS = {"ttfb": "Time to first byte", "latency": "Latency"}
 NOTICES = {
     "cancelled": "The job is being cancelled.", "submitted": "The job is submitted.",
     "paused": "The schedule is paused.", "resumed": "The schedule fires again.",
-    "released": "The changes are true now.", "discarded": "The changes are given up; the catalog stays as it is.",
-    "accepted": "The vendor is accepted as it is; later runs are compared with those from now on.",
+    "released": "The changes are applied.", "discarded": "The changes are discarded; the catalog stays as it is.",
+    "accepted": "The current state is accepted; later runs are compared with those from now on.",
 }  # fmt: skip
 HEALTH_TAGS = {"healthy": "tag-ok", "degraded": "tag-warn"}
 JOB_TAGS = {"succeeded": "tag-ok", "failed": "tag-bad", "cancelled": "tag-warn", "running": "badge", "queued": "badge"}
@@ -54,7 +54,7 @@ render.templates.globals.update(notices=NOTICES, health_tags=HEALTH_TAGS, job_ta
 
 @dataclass(frozen=True, slots=True)
 class VendorLine:
-    """One vendor in the list; ``series`` None where nothing was measured, or Redis is away."""
+    """One vendor in the list; ``series`` None where nothing was measured, or Redis does not answer."""
 
     vendor: VendorRow
     last: JobRow | None
@@ -65,7 +65,7 @@ class VendorLine:
 def overview(
     request: Request, caller: Viewer, page: Annotated[int, Query(ge=1, le=10_000)] = 1, done: Done | None = None
 ) -> Response:
-    """Show all vendors, those first that are not healthy, and what stands now."""
+    """Show all vendors, the unhealthy first, and the current numbers."""
     state = states.of(request)
     with state.read() as connection:
         found = lookup.all_vendors(request, connection, caller)
@@ -85,7 +85,7 @@ def overview(
 
 @router.get("/now")
 def now(request: Request, caller: Viewer) -> Response:
-    """Return the part of the overview that is looked at again and again."""
+    """Render the part of the overview that is polled."""
     return render.page(request, caller, "_operations_now.html", **_now(states.of(request), caller))
 
 
@@ -94,7 +94,7 @@ def vendor_page(
     request: Request, caller: Viewer, vendor: Vendor, window: Literal["1h", "24h", "7d"] = "1h",
     done: Done | None = None,
 ) -> Response:  # fmt: skip
-    """Show one vendor: its health, its last runs, and how fast it answers."""
+    """Show one vendor: its health, its last runs, and its response times."""
     state = states.of(request)
     with state.read() as connection:
         found = lookup.vendor(request, connection, caller, vendor)
@@ -114,7 +114,7 @@ def vendor_page(
 def accept(
     request: Request, vendor: Vendor, caller: Annotated[Caller, Depends(needs("health.write", page=True))]
 ) -> Response:
-    """Take a vendor as it is now for the usual."""
+    """Make a vendor's current state the one that later runs are compared with."""
     with states.of(request).begin() as connection:
         if not caller.sees(vendor) or not vendor_health.accept(connection, vendor, datetime.now(UTC)):
             raise NotFound(f"Nothing is known of the health of {vendor}.")
@@ -122,7 +122,7 @@ def accept(
 
 
 def back(path: str, done: Done) -> Response:
-    """Lead back to a page that says what was done."""
+    """Redirect to a page with a notice of what was done."""
     return RedirectResponse(f"{quote(path)}?done={done}", 303)
 
 
@@ -157,7 +157,7 @@ def _chart(measured: Report, series: Series, steps: int) -> dict[str, Any]:
 
 
 def _report(state: State, vendors: list[str], back_to: timedelta, steps: int) -> Report | None:
-    """Return what was measured of vendors; None where Redis is away, and the page says so."""
+    """Return what was measured of vendors; None where Redis does not answer."""
     try:
         return report.read(state.config, back_to, vendors, steps)
     except RedisUnavailable as error:
@@ -166,7 +166,7 @@ def _report(state: State, vendors: list[str], back_to: timedelta, steps: int) ->
 
 
 def _now(state: State, caller: Caller) -> dict[str, Any]:
-    """Return what stands now; ``slots`` None where Redis is away."""
+    """Return the numbers of queue, nodes and quarantine; ``slots`` None where Redis does not answer."""
     measured = _report(state, [], HOUR, 1)
     return {
         "gauges": gauges.read(state.engine, datetime.now(UTC), caller.vendors),

@@ -1,4 +1,4 @@
-"""The schedule: what fires next; pause, resume and run now."""
+"""The schedules: their next firings; pause, resume and run now."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -28,7 +28,7 @@ Form = Annotated[FormData, Depends(read_form)]
 
 @router.get("")
 def show_schedule(request: Request, caller: Viewer, done: Done | None = None) -> Response:
-    """Show what fires next, and the newest firings."""
+    """Show the next and the newest firings."""
     state = states.of(request)
     with state.read() as connection:
         rows = schedules.planned(connection, state.config.schedules, datetime.now(UTC))
@@ -40,21 +40,21 @@ def show_schedule(request: Request, caller: Viewer, done: Done | None = None) ->
 
 @router.post("/pause")
 def pause(request: Request, caller: Changer, form: Form) -> Response:
-    """Let a schedule fire no more until it is resumed."""
+    """Pause a schedule until it is resumed."""
     _change(states.of(request), _name(form), paused=True)
     return back("/operations/schedule", "paused")
 
 
 @router.post("/resume")
 def resume(request: Request, caller: Changer, form: Form) -> Response:
-    """Let a schedule fire again, from the next due time on."""
+    """Resume a schedule from its next due time on."""
     _change(states.of(request), _name(form), paused=False)
     return back("/operations/schedule", "resumed")
 
 
 @router.post("/run")
 def run_now(request: Request, caller: Changer, form: Form) -> Response:
-    """Submit a schedule's job now, whatever the time; leads to the job."""
+    """Submit a schedule's job now, whatever the time; redirect to the job."""
     state = states.of(request)
     require(state, caller, "jobs.submit", all_vendors=True)
     with state.begin() as connection:
@@ -75,5 +75,5 @@ def _change(state: State, name: str, *, paused: bool) -> None:
 def _name(form: FormData) -> str:
     name = form.get("name")
     if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX or "\0" in name:
-        raise ArgumentError("The form names no schedule: load the page again.")
+        raise ArgumentError("The form names no schedule: reload the page.")
     return name
