@@ -20,7 +20,7 @@ USER_AGENT = f"christmas/{version('christmas')} (+{_config.contact_url or 'no co
 ITEM_PIPELINES = {
     "pipelines.validate.Validate": 100,
     "pipelines.deduplicate.Deduplicate": 200,
-    "pipelines.quarantine.Quarantine": 300,
+    "pipelines.quarantine_step.QuarantineStep": 300,
     "pipelines.store.Store": 400,
 }
 _LEFT_OUT = {

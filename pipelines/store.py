@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from christmas import config as configuration
 from christmas.errors import ChristmasError, DatabaseUnavailable, LeaseLost
+from christmas.platforms.integration import Integration
 from christmas.platforms.signals import store_wanted
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from sqlalchemy import Engine
 
+    from christmas.auditor.quarantine import Quarantine
     from christmas.config import Config
 
 logger = logging.getLogger(__name__)
@@ -33,9 +35,10 @@ FLUSH_SECONDS = 5.0
 class Store:
     """Buffers items and writes them in order; a database that is away closes the run as ``store_failed``."""
 
-    def __init__(self, crawler: Crawler, config: Config) -> None:
+    def __init__(self, crawler: Crawler, config: Config, quarantine: Quarantine) -> None:
         self.crawler = crawler
         self.config = config
+        self.quarantine = quarantine
         self.buffer: list[Any] = []
         self.page: Any = None  # the last one that a buffered item carries
         self.page_bytes = 0
@@ -47,8 +50,8 @@ class Store:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """Build from the crawler and the process's configuration."""
-        store = cls(crawler, configuration.current())
+        """Build from the crawler's run; raise NotConfigured for a spider that is no integration."""
+        store = cls(crawler, configuration.current(), Integration.of(crawler).quarantine)
         crawler.signals.connect(store.flush, signal=store_wanted)
         return store
 
@@ -117,12 +120,10 @@ class Store:
             now = datetime.now(UTC)
             if queue.heartbeat(connection, spider.job_id, spider.attempt, now) == "lost":
                 raise LeaseLost(f"Attempt {spider.attempt} at job {spider.job_id} was taken over.")
-            quarantine = getattr(spider, "quarantine", None)  # a project may leave that step out
-            written = store.write(connection, batch, job_id=spider.job_id, now=now, watch=quarantine)
-            if quarantine is not None:
-                quarantine.stored(written)
-                if quarantine.full:
-                    quarantine.judge_early(connection)
+            written = store.write(connection, batch, job_id=spider.job_id, now=now, watch=self.quarantine)
+            self.quarantine.stored(written)
+            if self.quarantine.full:
+                self.quarantine.judge_early(connection)
             return written
 
     def _fail(self, error: ChristmasError) -> None:

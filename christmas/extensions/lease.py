@@ -94,9 +94,8 @@ class Lease:
         with database.begin(self._engine()) as connection:
             held = queue.heartbeat(connection, job_id, attempt, now)
             judged = {}
-            quarantine = getattr(self.spider, "quarantine", None)
-            if quarantine is not None and held != "lost" and reason not in TRIED_AGAIN:
-                judged = quarantine.conclude(connection, reason)
+            if held != "lost" and reason not in TRIED_AGAIN:
+                judged = self.spider.quarantine.conclude(connection, reason)
             state, outcome = report()
             outcome |= judged
             queue.heartbeat(connection, job_id, attempt, now, outcome=outcome)

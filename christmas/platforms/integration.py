@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -12,6 +13,7 @@ from zlib import crc32
 
 import scrapy
 from scrapy import Request
+from scrapy.exceptions import NotConfigured
 
 from christmas import config as configuration
 from christmas.auditor.verdict import LEFT_OF_INDEX
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
     from twisted.python.failure import Failure
 
+    from christmas.auditor.quarantine import Quarantine
     from christmas.config import Config
     from christmas.items import ListingEntry, ListingReading, Product
+    from christmas.metrics.recorder import Recorder
     from christmas.reading.facts import ListingFacts
 
 logger = logging.getLogger(__name__)
@@ -69,6 +73,7 @@ class Integration(scrapy.Spider):
     download_delay_seconds: ClassVar[float | None] = None
     concurrency: ClassVar[int | None] = None
     follows_view_all: ClassVar[bool] = False
+    recorder: Recorder | None = None
 
     def __init__(self, config: Config, job_id: str | None = None, attempt: int | None = None, **given: Any) -> None:
         if not self.base_url.startswith("http") or not self.year_index.startswith("/"):
@@ -101,6 +106,28 @@ class Integration(scrapy.Spider):
         for done in (scrapy.signals.item_scraped, scrapy.signals.item_dropped, scrapy.signals.item_error):
             crawler.signals.connect(spider.progress.item_taken, signal=done)
         return spider
+
+    @staticmethod
+    def of(crawler: Crawler) -> Integration:
+        """Return the crawler's integration; raise NotConfigured where its spider is none, and has nothing to store."""
+        if not isinstance(crawler.spider, Integration):
+            raise NotConfigured("The spider is no integration.")
+        return crawler.spider
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """What this run would change of known products; the crawler's statistics must be there."""
+        # Imported late: SQLAlchemy takes 0.3 s (measured 2026-11), and listing the spiders does not need it.
+        from christmas.auditor.quarantine import Quarantine, Subject
+
+        def latency() -> float | None:
+            return self.recorder.quantile("latency", 0.5) if self.recorder else None
+
+        assert self.crawler.stats  # noqa: S101  # Scrapy sets it before it builds pipelines
+        arguments = self.arguments
+        audit = arguments.stage in spider_arguments.AUDITS
+        subject = Subject(self.name, self.job_id, audit, arguments.year is not None, latency)
+        return Quarantine(self.config.auditor, subject, self.crawler.stats)
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:

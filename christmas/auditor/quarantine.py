@@ -1,32 +1,32 @@
-"""Third step: what a run would change of known products waits until the run has been judged.
+"""What a run would change of known products waits here until the run has been judged.
 
-Items pass, and are counted. The store asks here before it changes a known product; what it is told to leave is written,
-held or dropped by ``conclude``, in the transaction that ends the run. A run that is killed before has changed nothing
-of them, and its vendor's next run finds the same differences.
+The store asks before it changes a known product; what the quarantine defers is written, held or dropped by
+``conclude``, in the transaction that ends the run. A run that is killed before has changed nothing of them, and its
+vendor's next run finds the same differences.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from christmas import config as configuration
 from christmas.auditor import facts as run_facts
 from christmas.auditor.price_moves import PRICES, Moves, identity_doubt, price_factor
 from christmas.auditor.verdict import DISBELIEVED, Health, Run, judge, still
+from christmas.catalog import held_changes, products, vendor_health
+from christmas.catalog.writing import delisted, listings, store
+from christmas.catalog.writing.changeset import Doubt
 from christmas.items import ListingEntry, Product
-from christmas.jobs.spider_arguments import AUDITS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Self
+    from collections.abc import Callable, Mapping
 
-    from scrapy.crawler import Crawler
     from sqlalchemy import Connection
 
     from christmas.catalog.vendor_health import HealthRow
-    from christmas.catalog.writing.changeset import Doubt, Written
+    from christmas.catalog.writing.changeset import Written
     from christmas.config.sections import AuditorConfig
     from christmas.items import GoneReading, ListingReading
 
@@ -41,12 +41,37 @@ MOVED_PAGES = 20
 JUDGED = {"finished", "blocked", "unavailable"}
 
 
+class Counts(Protocol):
+    """A run's counters by name; Scrapy's statistics are such."""
+
+    def get_stats(self) -> dict[str, Any]:
+        """Return all counters."""
+
+    def get_value(self, key: str, default: Any = None) -> Any:
+        """Return one counter."""
+
+    def inc_value(self, key: str, count: int = 1) -> None:
+        """Add to one counter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The run that is judged; ``narrow`` where it reads one year, ``latency_seconds`` returns its median so far."""
+
+    vendor: str
+    job_id: str
+    audit: bool
+    narrow: bool
+    latency_seconds: Callable[[], float | None]
+
+
 class Quarantine:
     """Counts what passes and keeps what would change; see the module."""
 
-    def __init__(self, crawler: Crawler, config: AuditorConfig) -> None:
-        self.crawler = crawler
+    def __init__(self, config: AuditorConfig, subject: Subject, counts: Counts) -> None:
         self.config = config
+        self.subject = subject
+        self.counts = counts
         self.readings = run_facts.Readings()
         self.moves = Moves()
         self.waiting: list[ListingEntry | Product] = []
@@ -58,20 +83,9 @@ class Quarantine:
         self.judging = False
         self.mass = False
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """Build from the crawler and the process's configuration."""
-        return cls(crawler, configuration.current().auditor)
-
-    def open_spider(self) -> None:
-        """Let the store and the run's report find it."""
-        spider: Any = self.crawler.spider
-        spider.quarantine = self
-
-    def process_item(self, item: Any) -> Any:
-        """Count the item and let it pass."""
+    def note(self, item: Any) -> None:
+        """Count an item of the run."""
         self.readings.note(item)
-        return item
 
     def stored(self, written: Written) -> None:
         """Take notice of what a batch did."""
@@ -124,8 +138,6 @@ class Quarantine:
 
     def doubts(self, item: ListingEntry | Product, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Doubt]:
         """Return what of a change is to be held, and why."""
-        from christmas.catalog.writing.changeset import Doubt
-
         found: dict[str, Doubt] = {}
         source = item.price_source if isinstance(item, Product) else item.source
         if doubt := self._doubt(item, old, new):
@@ -133,15 +145,12 @@ class Quarantine:
             found = {name: Doubt(reason, None, item.page, source if name in PRICES else "") for name in fields}
         if self.mass and item.key in self.moves.prices:
             reason = f"{len(self.moves.prices)} of {self.compared} prices moved in one run."
-            found |= {name: Doubt(reason, self._job_id, item.page, source) for name in PRICES if name in new}
+            found |= {name: Doubt(reason, self.subject.job_id, item.page, source) for name in PRICES if name in new}
         return found
 
     def conclude(self, connection: Connection, finish_reason: str) -> dict[str, Any]:
-        """Judge the run and write, hold or drop what waits; gives what the job's outcome tells of it. Blocking."""
-        from christmas.catalog import held_changes, vendor_health
-        from christmas.catalog.writing import delisted, listings
-
-        now, vendor = datetime.now(UTC), self._vendor
+        """Judge the run and write, hold or drop what waits; return what the job's outcome says of it. Blocking."""
+        now, vendor = datetime.now(UTC), self.subject.vendor
         held_changes.decide_groups(connection, vendor, now)
         before = vendor_health.get(connection, vendor)
         run = self._run(connection, finish_reason, before, now)
@@ -154,15 +163,15 @@ class Quarantine:
                 listings.record(connection, reading, now=now, misses=not ill)
             if self.gone and not (before is not None and before.state in DISBELIEVED):
                 delisted.write(connection, vendor, self.gone)
-        told = {"held": self._stat("store/held")}
+        told = {"held": int(self.counts.get_value("store/held", 0))}
         if finish_reason not in JUDGED or not run.tried:
             return told
         if before is not None and lasting:
             verdict = Health(before.state, before.kind, before.reason)
         else:
             vendor_health.record(
-                connection, vendor, state=verdict.state, kind=verdict.kind, reason=verdict.reason, job_id=self._job_id,
-                now=now,
+                connection, vendor, state=verdict.state, kind=verdict.kind, reason=verdict.reason,
+                job_id=self.subject.job_id, now=now,
             )  # fmt: skip
         if verdict.state != "healthy":
             logger.warning("%s is %s: %s", vendor, verdict.state, verdict.reason)
@@ -177,17 +186,13 @@ class Quarantine:
         return verdict.state == "healthy" or before.state in DISBELIEVED
 
     def _run(self, connection: Connection, finish_reason: str, before: HealthRow | None, now: datetime) -> Run:
-        from christmas.catalog import vendor_health
-
         accepted = before is not None and before.accepted_at is not None and before.accepted_at >= before.checked_at
-        history = vendor_health.history(connection, self._vendor, now)
+        history = vendor_health.history(connection, self.subject.vendor, now)
         return Run(self._facts(connection, now), finish_reason, history, self.config.jump_factor, accepted)
 
     def judge_early(self, connection: Connection) -> None:
         """Write, hold or drop what waits in the middle of a run."""
-        from christmas.catalog import vendor_health
-
-        before = vendor_health.get(connection, self._vendor)
+        before = vendor_health.get(connection, self.subject.vendor)
         run = self._run(connection, "finished", before, datetime.now(UTC))
         verdict = judge(run)
         ill = before is not None and before.state in DISBELIEVED
@@ -195,8 +200,6 @@ class Quarantine:
 
     def release(self, connection: Connection, verdict: Health, run: Run, *, ill: bool) -> None:
         """Write what waits as far as the verdict lets it; of a vendor that is ``ill`` nothing is sold out."""
-        from christmas.catalog.writing import store
-
         waiting, self.waiting = self.waiting, []
         sold_out, self.sold_out = self.sold_out, set()
         kept = [] if verdict.disbelieved else [item for item in waiting if not (ill and id(item) in sold_out)]
@@ -204,59 +207,36 @@ class Quarantine:
         self.mass = run.moved("price_moves", self.config.mass_share, even_if_accepted=True)
         self.judging = True
         try:
-            written = store.write(connection, kept, job_id=self._job_id, now=datetime.now(UTC), watch=self)
+            written = store.write(connection, kept, job_id=self.subject.job_id, now=datetime.now(UTC), watch=self)
         finally:
             self.judging = False
         for name, number in written.counts().items():
             self._inc(f"store/{name}", number)
 
     def _facts(self, connection: Connection, now: datetime) -> dict[str, Any]:
-        from christmas.catalog import held_changes, vendor_health
-        from christmas.catalog.writing import listings
-
-        spider: Any = self.crawler.spider
-        stats = self.crawler.stats.get_stats().copy() if self.crawler.stats else {}  # others go on counting
-        known = listings.entries_of(connection, self._vendor)
+        vendor = self.subject.vendor
+        known = listings.entries_of(connection, vendor)
         complete = [reading for reading in self.listings if reading.complete]
         before = [(reading, known[reading.listing]) for reading in complete if reading.listing in known]
-        recorder = getattr(spider, "recorder", None)
-        since = vendor_health.measure_since(connection, self._vendor, now)
+        since = vendor_health.measure_since(connection, vendor, now)
         return {
-            **run_facts.of_stats(stats),
+            **run_facts.of_stats(self.counts.get_stats().copy()),  # others go on counting
             **self.readings.as_facts(),
             **self.moves.as_facts(),
-            "audit": spider.arguments.stage in AUDITS,
-            "narrow": spider.arguments.year is not None or len(complete) == 1,
+            "audit": self.subject.audit,
+            "narrow": self.subject.narrow or len(complete) == 1,
             "compared": self.compared,
-            "known_products": self._known(connection),
-            "known_listings": listings.known(connection, self._vendor, since),
+            "known_products": products.count(connection, vendor),
+            "known_listings": listings.known(connection, vendor, since),
             "listings_read": len(complete),
             "listings_paged": sum(reading.pages > 1 for reading in complete),
             "listings_looped": sum(reading.looped for reading in complete),
             "listed_before": sum(count for _, count in before),
             "listed_now": sum(reading.entries for reading, _ in before),
-            "contradicted": held_changes.contradicted(connection, self._vendor),
-            "latency_seconds": recorder.quantile("latency", 0.5) if recorder else None,
+            "contradicted": held_changes.contradicted(connection, vendor),
+            "latency_seconds": self.subject.latency_seconds(),
         }
 
-    def _known(self, connection: Connection) -> int:
-        from christmas.catalog import products
-
-        return products.count(connection, self._vendor)
-
-    @property
-    def _vendor(self) -> str:
-        spider: Any = self.crawler.spider
-        return str(spider.name)
-
-    @property
-    def _job_id(self) -> str:
-        spider: Any = self.crawler.spider
-        return str(spider.job_id)
-
-    def _stat(self, name: str) -> int:
-        return int(self.crawler.stats.get_value(name, 0)) if self.crawler.stats else 0
-
     def _inc(self, name: str, by: int) -> None:
-        if self.crawler.stats and by:
-            self.crawler.stats.inc_value(name, by)
+        if by:
+            self.counts.inc_value(name, by)
