@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Text,
     Uuid,
     and_,
     any_,
@@ -26,17 +28,18 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from christmas.db import indexed
-from christmas.db.dialects import any_of
+from christmas.db.dialects import any_of, select_indexed
 from christmas.db.tables import changes, products
 from christmas.errors import ArgumentError
 from christmas.items import BUYABLE, NOT_BUYABLE
 from christmas.reading.money import format_amount, from_minor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
+# By how much the clocks of two nodes may differ.
+CLOCKS_APART = timedelta(minutes=5)
 # What a change can mean to a collector; a price that appeared or vanished neither fell nor rose.
 KINDS = ("fell", "rose", "back", "sold_out")
 
@@ -70,6 +73,20 @@ class ChangeRow:
     job: str
     url: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobChange:
+    """One change with its product; amounts are decimal strings under the field's plain name."""
+
+    name: str
+    release_year: int | None
+    piece: str
+    field: str
+    old: str | None
+    new: str | None
+    currency: str | None
+    at: datetime
 
 
 def history(connection: Connection, product_id: UUID) -> list[ChangeRow]:
@@ -140,6 +157,36 @@ def feed(
     return [_row(row) for row in connection.execute(query)]
 
 
+def of_jobs(
+    connection: Connection, job_ids: Sequence[str], since: datetime, until: datetime | None, limit: int
+) -> list[JobChange]:
+    """Return what these jobs have changed, the newest first.
+
+    ``since`` is when the first of them was submitted, ``until`` when the last one ended, None where one is open. Looked
+    for by time, which has an index: the changes between are those of a few runs.
+    """
+    columns = (
+        products.c.name, products.c.release_year, products.c.piece, changes.c.field, changes.c.old,
+        changes.c.new, changes.c.currency, changes.c.at,
+    )  # fmt: skip
+    query = (
+        select(*columns)
+        .join(products, products.c.id == changes.c.product_id)
+        .where(changes.c.at >= since, changes.c.job_id.in_(any_of(connection, list(job_ids), Text)))
+        .order_by(changes.c.at.desc(), changes.c.id.desc())
+        .limit(limit)
+    )
+    if until is not None:
+        query = query.where(changes.c.at <= until + CLOCKS_APART)
+    return [
+        JobChange(
+            name, year, piece, field.removesuffix("_minor"), shown(field, old, currency), shown(field, new, currency),
+            currency, at,
+        )
+        for name, year, piece, field, old, new, currency, at in connection.execute(query)
+    ]  # fmt: skip
+
+
 def _way(
     connection: Connection, of_vendors: list[ColumnElement[bool]], kind: str | None
 ) -> tuple[str, ColumnElement[str]]:
@@ -175,14 +222,14 @@ def _meaning(kind: str) -> ColumnElement[bool]:
 def _another_currency() -> ColumnElement[bool]:
     """Return whether the product's currency changed at the same moment: then its two prices cannot be compared."""
     other = changes.alias("other")
-    found = indexed.select(other, "ix_changes_product_id", other.c.id)  # many were read at one moment
+    found = select_indexed(other, "ix_changes_product_id", other.c.id)  # many were read at one moment
     return exists(
         found.where(other.c.product_id == changes.c.product_id, other.c.at == changes.c.at, other.c.field == "currency")
     )
 
 
 def _query(index: str | None = None) -> Select[Any]:
-    columns = select(*_COLUMNS) if index is None else indexed.select(changes, index, *_COLUMNS)
+    columns = select(*_COLUMNS) if index is None else select_indexed(changes, index, *_COLUMNS)
     return columns.join(products, products.c.id == changes.c.product_id)
 
 

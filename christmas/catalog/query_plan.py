@@ -14,8 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal, sel
 from christmas.catalog import search
 from christmas.catalog.filters import conditions, of_name, of_price, of_sellers, of_year
 from christmas.catalog.products import WITH_KEY
-from christmas.db import indexed
-from christmas.db.dialects import any_of
+from christmas.db.dialects import any_of, select_indexed
 from christmas.db.tables import keys, products
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Chosen:
 
     def of(self, *columns: Any, source: Any = WITH_KEY) -> Select[Any]:
         """Return the query for columns of these products."""
-        return indexed.select(products, self.index, *columns).select_from(source).where(*self.conditions)
+        return select_indexed(products, self.index, *columns).select_from(source).where(*self.conditions)
 
 
 def choose(

@@ -1,17 +1,18 @@
-"""What the two databases spell alike but SQLAlchemy keeps apart."""
+"""What differs between SQLite and PostgreSQL, and SQLAlchemy leaves to us."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, Text, bindparam, func, select, text
+from sqlalchemy import ARRAY, Select, Text, bindparam, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection, FromClause, Table
 
 
 def insert(connection: Connection, table: Table) -> Any:
@@ -37,3 +38,21 @@ def as_parameter(connection: Connection, values: Sequence[Any]) -> Any:
     if connection.dialect.name != "sqlite":
         return list(values)
     return json.dumps(list(values), default=lambda value: value.hex)  # as SQLite's column of a UUID has it
+
+
+class _Indexed(Select[Any]):
+    """A SELECT whose hints are written on SQLite, too, where SQLAlchemy leaves them out."""
+
+    inherit_cache = True
+
+
+@compiles(_Indexed, "sqlite")
+def _with_hints(element: _Indexed, compiler: Any, **options: Any) -> str:
+    compiler.get_from_hint_text = lambda _table, hint: hint
+    written: str = compiler.visit_select(element, **options)
+    return written
+
+
+def select_indexed(table: FromClause, index: str, *columns: Any) -> Select[Any]:
+    """Return the query for columns that reads a table by an index; SQLite, which has no statistics, refuses another."""
+    return _Indexed(*columns).with_hint(table, f"INDEXED BY {index}", "sqlite")

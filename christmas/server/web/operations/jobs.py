@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.catalog import job_changes
+from christmas.catalog import changes
 from christmas.errors import ArgumentError
 from christmas.jobs import notify, queue, records
 from christmas.jobs.records import JobRow
@@ -109,9 +109,9 @@ def _details(request: Request, caller: Caller, job_id: str) -> dict[str, Any]:
         job = lookup.job(connection, caller, job_id)
         rows = [row for row in records.tree(connection, job_id) if caller.sees(row.vendor)]
         children = [one for one in records.children(connection, job_id) if caller.sees(one.job.vendor)]
-        changes = job_changes.find(connection, [row.id for row in rows], job.queued_at, job.finished_at, CHANGES_SHOWN)
+        made = changes.of_jobs(connection, [row.id for row in rows], job.queued_at, job.finished_at, CHANGES_SHOWN)
     lines = lines_of(rows)
-    return {"job": job, "line": lines[0], "children": children, "changes": changes, "shown": CHANGES_SHOWN,
+    return {"job": job, "line": lines[0], "children": children, "changes": made, "shown": CHANGES_SHOWN,
             "open": job.state in records.OPEN}  # fmt: skip
 
 
