@@ -6,8 +6,6 @@ import http.client
 import json as json_module
 import os
 import signal
-import subprocess
-import sys
 import urllib.parse
 from base64 import b64encode
 from collections.abc import Iterator
@@ -22,7 +20,8 @@ from sqlalchemy import Engine
 from christmas.access import api_keys, audit_log
 from christmas.access.audit_log import AccessRow
 from christmas.db import database
-from tests.farm import ROOT, Farm, Key, free_port, until
+from tests import warm
+from tests.farm import ROOT, Farm, Key, Process, free_port, until
 
 START_SECONDS = 90
 
@@ -53,7 +52,7 @@ class Answer:
 class Server:
     """The process, its catalog, and a key of the role ``internal``."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     port: int
     engine: Engine
     log_path: Path
@@ -145,8 +144,7 @@ def serving(folder: Path, url: str = "", **variables: str) -> Iterator[Server]:
     }
     log_path = folder / "server.log"
     with log_path.open("ab") as log:
-        command = [sys.executable, "-m", "christmas", "server"]
-        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
+        process = warm.start("christmas", "server", environment=environment, output=log)
     server = Server(process, port, engine, log_path)
     try:
         until(lambda: _ready(server), START_SECONDS, f"the start of the server ({log_path})")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.balancer import balancing
 from tests.farm import until
 from tests.server.running import Server, serving
 
@@ -75,3 +76,29 @@ def test_without_a_time_to_drain_it_ends_at_once(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(90) == 0, server.log
         assert "s more" not in server.log
+
+
+def test_one_is_replaced_under_load_and_every_request_is_answered(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, CHRISTMAS__SERVER__DRAIN_SECONDS="1000") as old,
+        serving(tmp_path) as new,
+        balancing() as balancer,
+    ):
+        statuses: set[int] = set()
+
+        def only(*ports: int) -> bool:
+            statuses.update(balancer.send("GET", "/health/live", {}, b"")[0] for _ in range(5))
+            return set(balancer.ready()) == set(ports)
+
+        balancer.add(old.port)
+        until(balancer.ready, 30, "the old one to be ready")
+        balancer.add(new.port)
+        until(lambda: only(old.port, new.port), 30, "both to be ready")
+        old.process.send_signal(signal.SIGTERM)
+        until(lambda: only(new.port), 30, "the balancer to see it leave")
+        old.process.send_signal(signal.SIGTERM)
+        assert old.process.wait(90) == 0, old.log
+        balancer.remove(old.port)
+        assert only(new.port)
+        assert statuses == {200}
+        assert balancer.answered.keys() == {old.port, new.port}
