@@ -105,7 +105,7 @@ class Store:
     def _open(self) -> Engine:
         from christmas.db import database
 
-        engine = database.of(self.config)
+        engine = database.get_engine(self.config)
         database.upgrade(engine)
         return engine
 

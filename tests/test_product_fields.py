@@ -63,7 +63,7 @@ print(json.dumps({
     "held changes": ["artist" in held_changes._NUMBERS, "deposit_minor" in held_changes._NUMBERS],
     "validation": ["artist" in validate.TEXTS, "deposit_minor" in validate.AMOUNTS],
     "export": [export.as_dict(row)[name] for name in ("artist", "deposit")],
-    "API": [getattr(models.Product.of(row), name) for name in ("artist", "deposit")],
+    "API": [getattr(models.Product.from_record(row), name) for name in ("artist", "deposit")],
     "christmas read": [name in probe.FIELDS for name in ("artist", "deposit")],
 }))
 """

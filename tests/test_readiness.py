@@ -30,7 +30,7 @@ class Hanging(Readiness):
 @pytest.fixture
 def asked(tmp_path: Path) -> Hanging:
     config = Config(var_path=tmp_path)
-    engine = database.of(config)
+    engine = database.get_engine(config)
     database.upgrade(engine)
     found = Hanging(config, engine)
     found.opened = Event()

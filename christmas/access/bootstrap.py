@@ -36,13 +36,13 @@ def prepare(config: Config, service: str) -> Config:
 
     Raises AccessDenied, ConfigurationError or DatabaseUnavailable with what to do.
     """
-    engine = database.of(config)
+    engine = database.get_engine(config)
     database.upgrade(engine)
     database.grant(engine, rules.load(config))
     check(config, engine, service)
     _make_test_users(config, engine)
     bound = config.model_copy(update={"service": role(service)})
-    rights.of(bound)  # a policy without this service is an error now, and not with every query
+    rights.load(bound)  # a policy without this service is an error now, and not with every query
     return bound
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from christmas.auditor import facts as run_facts
 from christmas.auditor.price_moves import PRICES, Moves, identity_doubt, price_factor
-from christmas.auditor.verdict import DISBELIEVED, Health, Run, judge, still
+from christmas.auditor.verdict import DISBELIEVED, Run, Verdict, judge, still
 from christmas.catalog import held_changes, products, vendor_health
 from christmas.catalog.writing import delisted, listings, store
 from christmas.catalog.writing.changeset import Doubt
@@ -167,7 +167,7 @@ class Quarantine:
         if finish_reason not in JUDGED or not run.tried:
             return told
         if before is not None and lasting:
-            verdict = Health(before.state, before.kind, before.reason)
+            verdict = Verdict(before.state, before.kind, before.reason)
         else:
             vendor_health.record(
                 connection, vendor, state=verdict.state, kind=verdict.kind, reason=verdict.reason,
@@ -179,7 +179,7 @@ class Quarantine:
         return {"facts": run.facts, "health": shown, **told}
 
     @staticmethod
-    def _lasts(before: HealthRow | None, verdict: Health, run: Run) -> bool:
+    def _lasts(before: HealthRow | None, verdict: Verdict, run: Run) -> bool:
         """Return whether what was wrong before is so still: a run that could not see it, and found nothing worse."""
         if before is None or verdict.disbelieved or not still(before.kind, run):
             return False
@@ -198,7 +198,7 @@ class Quarantine:
         ill = before is not None and before.state in DISBELIEVED
         self.release(connection, verdict, run, ill=ill)
 
-    def release(self, connection: Connection, verdict: Health, run: Run, *, ill: bool) -> None:
+    def release(self, connection: Connection, verdict: Verdict, run: Run, *, ill: bool) -> None:
         """Write what waits as far as the verdict lets it; of a vendor that is ``ill`` nothing is sold out."""
         waiting, self.waiting = self.waiting, []
         sold_out, self.sold_out = self.sold_out, set()

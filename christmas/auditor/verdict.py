@@ -32,7 +32,7 @@ SLOWER, SLOWER_SECONDS = 5.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class Verdict:
     """The state, what is wrong in a word (None while healthy), and a sentence."""
 
     state: str
@@ -107,12 +107,12 @@ class Run:
         return many and usual is not None and usual < RARE
 
 
-def judge(run: Run) -> Health:
+def judge(run: Run) -> Verdict:
     """Return the health that a run shows."""
     for rule in _RULES:
         if found := rule(run):
             return found
-    return Health("healthy", None, "The last run read what earlier ones did.")
+    return Verdict("healthy", None, "The last run read what earlier ones did.")
 
 
 _LISTING_KINDS = {"listings_unreadable", "listings_shrunk", "paging_loops", "first_page_only", "names_shifted"}
@@ -150,156 +150,156 @@ def _moves_on(kind: str, run: Run) -> bool:
     return kind in _MOVES and run.of(_MOVES[kind]) >= HALF * run.compared
 
 
-def _blocked(run: Run) -> Health | None:
+def _blocked(run: Run) -> Verdict | None:
     count = run.of("blocked")
     if run.finish_reason == "blocked" or (count > 1 and count >= BLOCKED_SHARE * run.tried):
         kind = "challenge_on_products" if run.of("blocked_products") >= HALF * count else "challenge"
-        return Health("blocked", kind, f"{count} of {run.tried} pages were answered with a bot challenge.")
+        return Verdict("blocked", kind, f"{count} of {run.tried} pages were answered with a bot challenge.")
     return None
 
 
-def _not_found(run: Run) -> Health | None:
+def _not_found(run: Run) -> Verdict | None:
     count, answers = run.of("not_found"), run.of("answers")
     if run.facts.get("audit") or run.of("read"):
         return None
     enough = FEW_PAGES if run.of("missing") else 2
     if count >= enough and count >= MOST * (answers - 1):  # robots.txt may be there still
-        return Health("broken", "not_found", f"The shop has none of its pages any more: {count} answers were 404.")
+        return Verdict("broken", "not_found", f"The shop has none of its pages any more: {count} answers were 404.")
     return None
 
 
-def _cut(run: Run) -> Health | None:
+def _cut(run: Run) -> Verdict | None:
     count, attempts = run.of("cut"), run.of("attempts")
     if count > 1 and count >= CUT_SHARE * attempts:
-        return Health("broken", "bodies_cut", f"{count} of {attempts} answers broke off before their end.")
+        return Verdict("broken", "bodies_cut", f"{count} of {attempts} answers broke off before their end.")
     open_, pages = run.of("unclosed"), run.of("read") + run.of("unreadable")
     if open_ >= FEW_PAGES and run.gained("unclosed", "read"):
-        return Health("broken", "bodies_cut", f"{open_} of {pages} pages end before their end.")
+        return Verdict("broken", "bodies_cut", f"{open_} of {pages} pages end before their end.")
     return None
 
 
-def _unreachable(run: Run) -> Health | None:
+def _unreachable(run: Run) -> Verdict | None:
     failed = run.of("failed")
     answered = run.of("read") + run.of("unreadable") + run.of("missing")
     away = failed >= FEW_PAGES or (failed and run.of("index_failed"))
     if run.finish_reason == "unavailable" or (away and not answered):
-        return Health("unreachable", "unreachable", f"The shop gave no page: {failed or 'all'} failed.")
+        return Verdict("unreachable", "unreachable", f"The shop gave no page: {failed or 'all'} failed.")
     return None
 
 
-def _server_errors(run: Run) -> Health | None:
+def _server_errors(run: Run) -> Verdict | None:
     count, attempts = run.of("server_errors"), run.of("attempts")
     if count >= FEW_PAGES and count >= SERVER_ERRORS_SHARE * attempts:
-        return Health("degraded", "server_errors", f"{count} of {attempts} answers were server errors (5xx).")
+        return Verdict("degraded", "server_errors", f"{count} of {attempts} answers were server errors (5xx).")
     return None
 
 
-def _index(run: Run) -> Health | None:
+def _index(run: Run) -> Verdict | None:
     if run.of("index_unreadable"):
-        return Health("broken", "index_unreadable", "The year index names no listing.")
+        return Verdict("broken", "index_unreadable", "The year index names no listing.")
     links, known = run.of("index_links"), run.of("known_listings")
     if links and links < LEFT_OF_INDEX * known:
-        return Health("broken", "index_shrunk", f"The year index names {links} listings, and {known} were known.")
+        return Verdict("broken", "index_shrunk", f"The year index names {links} listings, and {known} were known.")
     return None
 
 
-def _listings_unreadable(run: Run) -> Health | None:
+def _listings_unreadable(run: Run) -> Verdict | None:
     bad, pages = run.of("listing_unreadable"), run.of("listing_pages")
     if bad > 1 and bad >= HALF * pages:
-        return Health("broken", "listings_unreadable", f"{bad} of {pages} listing pages could not be read: new layout?")
+        return Verdict("broken", "listings_unreadable", f"{bad} of {pages} listing pages are unreadable: new layout?")
     return None
 
 
-def _products_unreadable(run: Run) -> Health | None:
+def _products_unreadable(run: Run) -> Verdict | None:
     pages, bad, away = (run.of(name) for name in ("product_pages", "product_unreadable", "redirected"))
     if run.facts.get("audit") and not bad:
         return None
     if away >= FEW_PAGES and away >= HALF * pages:
-        return Health("broken", "products_redirect", f"{away} of {pages} product pages led to another page.")
+        return Verdict("broken", "products_redirect", f"{away} of {pages} product pages led to another page.")
     if bad >= FEW_PAGES and bad >= HALF * pages:
-        return Health("broken", "products_unreadable", f"{bad} of {pages} product pages could not be read: new layout?")
+        return Verdict("broken", "products_unreadable", f"{bad} of {pages} product pages are unreadable: new layout?")
     return None
 
 
-def _listings_shrunk(run: Run) -> Health | None:
+def _listings_shrunk(run: Run) -> Verdict | None:
     before, now = run.of("listed_before"), run.of("listed_now")
     if run.of("listings_read") < 2 or before < FEW_PRODUCTS or now >= LEFT_OF_LISTINGS * before:
         return None  # one that shrinks by itself counts as not read anyway
     listed = f"{now} products are listed where {before} were"
     if run.of("listings_looped"):
-        return Health("broken", "paging_loops", f"Pages of the listings lead back to each other: {listed}.")
+        return Verdict("broken", "paging_loops", f"Pages of the listings lead back to each other: {listed}.")
     if run.of("listings_paged") == 0:
-        return Health("broken", "first_page_only", f"No listing has a second page any more: {listed}.")
-    return Health("broken", "listings_shrunk", f"The listings lost more than a third: {listed}.")
+        return Verdict("broken", "first_page_only", f"No listing has a second page any more: {listed}.")
+    return Verdict("broken", "listings_shrunk", f"The listings lost more than a third: {listed}.")
 
 
-def _loops(run: Run) -> Health | None:
+def _loops(run: Run) -> Verdict | None:
     looped, read = run.of("listings_looped"), run.of("listings_read")
     if looped > 1 and looped >= HALF * read and not total(run.history, "listings_looped"):
-        return Health("broken", "paging_loops", f"The pages of {looped} of {read} listings lead back to each other.")
+        return Verdict("broken", "paging_loops", f"The pages of {looped} of {read} listings lead back to each other.")
     return None
 
 
-def _names(run: Run) -> Health | None:
+def _names(run: Run) -> Verdict | None:
     taken, moves = run.of("names_taken"), run.of("name_moves")
     if run.moved("name_moves") and taken >= HALF * moves:
-        return Health("broken", "names_shifted", f"{taken} products of the listings have the names of others.")
+        return Verdict("broken", "names_shifted", f"{taken} products of the listings have the names of others.")
     return None
 
 
-def _prices(run: Run) -> Health | None:
+def _prices(run: Run) -> Verdict | None:
     compared = f"of {run.compared} products"
     if run.moved("currency_moves"):
-        return Health("broken", "currency_changed", f"The currency of {run.of('currency_moves')} {compared} changed.")
+        return Verdict("broken", "currency_changed", f"The currency of {run.of('currency_moves')} {compared} changed.")
     for part, whole in (("ranges", "products"), ("entry_ranges", "entries")):
         if run.gained(part, whole):
             reason = f"{run.of(part)} of {run.of(whole)} {whole} show a range and no price."
-            return Health("broken", "prices_became_ranges", reason)
+            return Verdict("broken", "prices_became_ranges", reason)
     usual = run.was("top_price", "priced")
     equal, priced = run.of("top_price"), run.of("priced")
     even = priced >= FEW_PRODUCTS and equal >= ALMOST_ALL * priced and not run.narrow
     if even and usual is not None and usual < HALF:
-        return Health("broken", "prices_all_equal", f"{equal} of {priced} prices are the same.")
+        return Verdict("broken", "prices_all_equal", f"{equal} of {priced} prices are the same.")
     # A clearance may cost a quarter; what is beyond the square of the factor of single prices is no price of a shop's.
     ratio, most = run.facts.get("price_ratio"), run.jump_factor**2
     if ratio and run.moved("price_moves") and not 1 / most <= ratio <= most:
         reason = f"The prices of {run.of('price_moves')} {compared} are {ratio:g} times what they were."
-        return Health("broken", "prices_scaled", reason)
+        return Verdict("broken", "prices_scaled", reason)
     if run.moved("unpriced_moves"):
-        return Health("broken", "prices_missing", f"{run.of('unpriced_moves')} {compared} have no price any more.")
+        return Verdict("broken", "prices_missing", f"{run.of('unpriced_moves')} {compared} have no price any more.")
     if run.of("contradicted"):
-        return Health(
+        return Verdict(
             "broken", "prices_contradicted", f"{run.of('contradicted')} held prices are not what the product pages say."
         )
     return None
 
 
-def _sold_out(run: Run) -> Health | None:
+def _sold_out(run: Run) -> Verdict | None:
     if run.moved("sold_out_moves"):
-        return Health(
+        return Verdict(
             "broken", "all_sold_out", f"{run.of('sold_out_moves')} of {run.compared} products sold out in one run."
         )
     return None
 
 
-def _sources(run: Run) -> Health | None:
+def _sources(run: Run) -> Verdict | None:
     if run.lost("structured", "products"):
         reason = f"{run.of('structured')} of {run.of('products')} product pages have structured data, as most had."
-        return Health("degraded", "structured_data_lost", reason)
+        return Verdict("degraded", "structured_data_lost", reason)
     if run.lost("structured_prices", "products"):
         reason = "The structured data of product pages names no price any more; prices are read from the markup."
-        return Health("degraded", "structured_price_lost", reason)
+        return Verdict("degraded", "structured_price_lost", reason)
     return None
 
 
-def _fields(run: Run) -> Health | None:
+def _fields(run: Run) -> Verdict | None:
     flat = [_flat(facts) for facts in run.history]
     now = Run(_flat(run.facts), run.finish_reason, flat, run.jump_factor)
     for name in FIELDS:
         if now.lost(name, "products") and not (run.narrow and name == "price_minor"):
             word = _word(name)
             reason = f"{now.of(name)} of {now.of('products')} product pages tell the {word}, as most did."
-            return Health("degraded", f"{word}_lost", reason)
+            return Verdict("degraded", f"{word}_lost", reason)
     return None
 
 
@@ -311,18 +311,18 @@ def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"products": facts.get("products"), **(facts.get("fields") or {})}
 
 
-def _slow(run: Run) -> Health | None:
+def _slow(run: Run) -> Verdict | None:
     known = [facts["latency_seconds"] for facts in run.history if facts.get("latency_seconds")]
     now = run.facts.get("latency_seconds")
     if not known or not now or run.of("answers") < FEW_PAGES:
         return None
     usual = median(known)
     if now >= SLOWER * usual and now - usual >= SLOWER_SECONDS:
-        return Health("degraded", "slow", f"Half of the answers took over {now:.2f} s; {usual:.2f} s was usual.")
+        return Verdict("degraded", "slow", f"Half of the answers took over {now:.2f} s; {usual:.2f} s was usual.")
     return None
 
 
-_RULES: tuple[Callable[[Run], Health | None], ...] = (
+_RULES: tuple[Callable[[Run], Verdict | None], ...] = (
     _blocked, _not_found, _cut, _unreachable, _server_errors, _index, _listings_unreadable, _products_unreadable,
     _listings_shrunk, _loops, _names, _prices, _sold_out, _sources, _fields, _slow,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from christmas import config as configuration
+from christmas.config import current
 from christmas.db import database
 from christmas.errors import ArgumentError, ChristmasError
 from christmas.jobs import records
@@ -46,11 +46,11 @@ TableOrJson = Annotated[str, typer.Option("--format", help="table or json.", cal
 def engine(*, demo: bool = False) -> Engine:
     """Return the configured catalog, upgraded, or the demonstration's; raises ChristmasError where there is none."""
     if demo:
-        path = demo_folder(configuration.current()) / "christmas.db"
+        path = demo_folder(current()) / "christmas.db"
         if not path.exists():
             raise ChristmasError("There is no demonstration yet: `christmas demo` makes one.")
         return database.open_engine(f"sqlite:///{path}")
-    found = database.of(configuration.current())
+    found = database.get_engine(current())
     database.upgrade(found)
     return found
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from christmas import config as configuration
 from christmas.access import bootstrap
 from christmas.commands.common import engine
+from christmas.config import current
 from christmas.db import database, permissions
 from christmas.policy import rules
 
@@ -24,7 +24,7 @@ def upgrade(
     ] = None,
 ) -> None:
     """Create the catalog's tables, or bring them up to date; on PostgreSQL the services' roles too."""
-    config = configuration.current()
+    config = current()
     catalog = engine()
     database.grant(catalog, rules.load(config))
     typer.echo(f"The catalog is up to date: {database.shown(catalog.url)}")
@@ -35,5 +35,5 @@ def upgrade(
 @app.command()
 def grants() -> None:
     """Print the SQL that makes PostgreSQL's roles what the policy says, for an administrator to run."""
-    for statement in permissions.grants(rules.load(configuration.current())):
+    for statement in permissions.grants(rules.load(current())):
         typer.echo(f"{statement};")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from christmas import config as configuration
 from christmas.commands.common import console, demo_folder, engine
 from christmas.commands.up import server_beside
 from christmas.commands.vendors import known_vendors, vendors_table
+from christmas.config import current
 from christmas.demo import run
 from christmas.errors import ChristmasError
 from christmas.jobs import local_crawls
@@ -28,7 +28,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the first refresh.")] = False,
 ) -> None:
     """Crawl three bundled sample shops, let prices change, refresh, and show what changed; with the pages beside."""
-    config = configuration.current()
+    config = current()
 
     def serve(catalog: Engine, variables: Mapping[str, str], log: Path) -> AbstractContextManager[run.Wait]:
         return server_beside(config, catalog, variables, log, typer.echo)
@@ -43,7 +43,7 @@ def live(
     once: Annotated[bool, typer.Option("--once", help="End after the reading; the pages otherwise stay.")] = False,
 ) -> None:
     """Read the real shops, carefully: one release year and a few product pages each; with the pages beside."""
-    config = configuration.current()
+    config = current()
     names = known_vendors(vendors)
     if not config.contact_url:
         raise ChristmasError(

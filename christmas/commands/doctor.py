@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from christmas import config as configuration
 from christmas import valkey
 from christmas.catalog import vendors
+from christmas.config import current, documentation
 from christmas.db import database
 from christmas.errors import ChristmasError
 from christmas.platforms.browser import find_browser
@@ -35,7 +35,7 @@ def run() -> bool:
     """Print one line per check; False where something that is needed is wrong."""
     console = Console(soft_wrap=True, highlight=False)
     try:
-        config = configuration.current()
+        config = current()
     except ChristmasError as error:
         console.print(f"[red]wrong[/]  configuration: {error}", markup=True)
         return False
@@ -55,13 +55,13 @@ def run() -> bool:
 def list_keys() -> None:
     """Print every key of the configuration with its default, its meaning and its variable."""
     table = Table("Key", "Default", "Meaning", title="Keys of config/<ENV>.json, or CHRISTMAS__SECTION__KEY variables")
-    for key, default, meaning in configuration.documentation():
+    for key, default, meaning in documentation():
         table.add_row(key, default, meaning)
     Console().print(table)
 
 
 def _database(config: Config) -> str:
-    engine = database.of(config)
+    engine = database.get_engine(config)
     database.upgrade(engine)
     with database.read(engine) as connection:
         count = sum(row.products for row in vendors.counts(connection).values())

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from christmas import config as configuration
 from christmas.commands.common import LIMIT_MAX, TableOrJson, arguments, console, engine, job_tree, show
+from christmas.config import current
 from christmas.db import database
 from christmas.errors import ArgumentError
 from christmas.jobs import notify, queue, records, submission
@@ -115,7 +115,7 @@ def cancel(job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's ID.
         before = queue.cancel(connection, job_id, datetime.now(UTC))
     if before is None:
         raise ArgumentError(f"There is no queued or running job {job_id!r}; `christmas jobs` lists them.")
-    notify.nodes(configuration.current())
+    notify.nodes(current())
     typer.echo(f"{job_id} was {before} and is being cancelled")
 
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from christmas import config as configuration
 from christmas.access import api_keys, audit_log
 from christmas.commands.common import LIMIT_MAX, TableOrJson, engine, show
+from christmas.config import current
 from christmas.db import database
 from christmas.errors import ArgumentError
 from christmas.jobs import submission
@@ -34,7 +34,7 @@ def create(
     output: TableOrJson = "table",
 ) -> None:
     """Make a key. It is shown this once; only its hash is kept."""
-    api_keys.check_role(configuration.current(), role)
+    api_keys.check_role(current(), role)
     api_keys.check_user(user)
     scope = None if vendors is None else _vendors(vendors)
     now = datetime.now(UTC)
@@ -100,7 +100,7 @@ def list_users(output: TableOrJson = "table") -> None:
 @users.command()
 def bind(user: User, role: Role) -> None:
     """Grant a user a role."""
-    api_keys.check_role(configuration.current(), role)
+    api_keys.check_role(current(), role)
     api_keys.check_user(user)
     with database.begin(engine()) as connection:
         api_keys.bind(connection, user, role, datetime.now(UTC))

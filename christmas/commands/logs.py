@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from christmas import config as configuration
 from christmas import valkey
 from christmas.commands.common import LIMIT_MAX, job_tree
+from christmas.config import current
 from christmas.config.durations import duration
 from christmas.errors import ArgumentError
 from christmas.jobs import records
@@ -42,7 +42,7 @@ def logs(
     if output not in {"text", "json"}:
         raise ArgumentError(f"--format {output} is not known here: use text or json.")
     wanted = Wanted(_jobs(job), vendor, _level(level), None if since is None else _time(since, datetime.now(UTC)))
-    with valkey.connect(configuration.current()) as client:
+    with valkey.connect(current()) as client:
         newest = reading.newest_id(client)
         found = reading.read(client, wanted, limit=limit, until=newest)
         for line in found:
@@ -79,7 +79,7 @@ def _nothing(job: str | None) -> str:
     """Say that there are no lines, and where a job's own are besides."""
     if job is None:
         return "Redis holds no such lines."
-    options = Options(configuration.current())
+    options = Options(current())
     files = [f"{log_path(options, row)} (on {row.node})" for row in job_tree(job) if row.node and row.consumer]
     where = f"; see {', '.join(files)}" if files else "; it has not been run yet"
     return f"Redis holds no such lines of job {job}{where}."

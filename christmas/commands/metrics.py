@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from christmas import config as configuration
 from christmas.commands.common import TableOrJson, console, engine, show
+from christmas.config import current
 from christmas.metrics import gauges, report
 from christmas.metrics.histogram import quantile
 
@@ -31,7 +31,7 @@ def metrics(
     """
     window = report.window(since, "--since")
     seen = None if vendor is None else [vendor]
-    read = report.read(configuration.current(), window, seen)
+    read = report.read(current(), window, seen)
     found = read.series
     if output == "json":
         show((), [row for series in found for row in report.rows(series)], output)

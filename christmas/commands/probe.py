@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from christmas import config as configuration
 from christmas.catalog import kept_pages
 from christmas.commands.common import TableOrJson, engine
+from christmas.config import current
 from christmas.db import database
 from christmas.errors import ArgumentError, ChristmasError, ReadingError
 from christmas.items import DECLARED, UNREAD, Kind
@@ -168,7 +168,7 @@ def _user_agent(address: str) -> str:
     """Name us and whom to ask; a shop on this machine needs no contact, nor a configuration that holds one."""
     if _is_local(address):
         return "christmas"
-    contact = configuration.current().contact_url
+    contact = current().contact_url
     if not contact:
         raise PageUnavailable("Fetching a page needs a contact its owner can reach: set CHRISTMAS__CONTACT_URL.")
     return f"christmas (+{contact})"

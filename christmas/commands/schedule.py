@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from christmas import config as configuration
 from christmas.commands.common import LIMIT_MAX, TableOrJson, arguments, engine, show
+from christmas.config import current
 from christmas.db import database
 from christmas.errors import ArgumentError
 from christmas.jobs import schedules, submission, triggers
@@ -32,7 +32,7 @@ def schedule(context: typer.Context, output: TableOrJson = "table") -> None:
     if context.invoked_subcommand is not None:
         return
     with database.begin(engine()) as connection:
-        schedules.begin(connection, configuration.current().schedules, datetime.now(UTC))
+        schedules.begin(connection, current().schedules, datetime.now(UTC))
         rows = schedules.find(connection)
     columns = ("name", "next_at", "when", "job", "arguments", "missed", "paused", "origin")
     show(columns, [asdict(row) | {"when": triggers.in_words(row)} for row in rows], output)
@@ -54,7 +54,7 @@ def resume(name: Name) -> None:
 def run(name: Name) -> None:
     """Submit its job now, whatever the time."""
     with database.begin(engine()) as connection:
-        schedules.begin(connection, configuration.current().schedules, datetime.now(UTC))
+        schedules.begin(connection, current().schedules, datetime.now(UTC))
         row = schedules.existing(connection, name)
     job = submission.submit(row.job, row.arguments, submitted_by=f"schedule {name}, by hand")
     typer.echo(f"{job.id} {job.state}")
@@ -75,7 +75,7 @@ def add(
     values = {"job": job, "arguments": arguments(given or []), **_timing(cron, every, timezone, jitter, missed)}
     wanted = schedules.wanted(**values)
     with database.begin(engine()) as connection:
-        schedules.begin(connection, configuration.current().schedules, datetime.now(UTC))
+        schedules.begin(connection, current().schedules, datetime.now(UTC))
         row = schedules.add(connection, name, wanted, datetime.now(UTC))
     typer.echo(f"{name} is due at {row.next_at:%Y-%m-%d %H:%M:%S} UTC")
 
@@ -122,7 +122,7 @@ def history(
 
 def _change(name: str, **values: Any) -> None:
     with database.begin(engine()) as connection:
-        schedules.begin(connection, configuration.current().schedules, datetime.now(UTC))
+        schedules.begin(connection, current().schedules, datetime.now(UTC))
         row = schedules.change(connection, name, datetime.now(UTC), **values)
     typer.echo(f"{name} is paused" if row.paused else f"{name} is due at {row.next_at:%Y-%m-%d %H:%M:%S} UTC")
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import signal
 import threading
 
-from christmas import config as configuration
 from christmas import logs
 from christmas.commands.common import UntilStdinCloses
+from christmas.config import current
 from christmas.health.parent import watch
 from christmas.scheduler import service
 
 
 def scheduler(until_stdin_closes: UntilStdinCloses = False) -> None:
     """Run the scheduler; as many as you like may run, each firing happens once."""
-    config = configuration.current()
+    config = current()
     logs.set_up(config, service="scheduler")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

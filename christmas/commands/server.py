@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from christmas import config as configuration
 from christmas import logs
 from christmas.commands.common import UntilStdinCloses
+from christmas.config import PREFIX, current
 from christmas.server import service
 
 
@@ -20,9 +20,9 @@ def server(
 ) -> None:
     """Run the server: the API under /api/v1 and the web pages."""
     if port is not None:
-        os.environ[f"{configuration.PREFIX}SERVER__PORT"] = str(port)
+        os.environ[f"{PREFIX}SERVER__PORT"] = str(port)
 
-    config = configuration.current()
+    config = current()
     logs.set_up(config, service="server")
     try:
         service.run(config, leash=until_stdin_closes, descriptor=descriptor)

@@ -116,7 +116,8 @@ def run(config: Config, tell: Callable[[str], object], *, check_only: bool = Fal
         if not stop.is_set():
             logger.info("The pages are at %s; `christmas sign-in` prints a link that signs in", addresses["server"])
             if not check_only:
-                tell(f"To sign in once, within 15 minutes: {sign_in_link(database.of(config), addresses['server'])}")
+                link = sign_in_link(database.get_engine(config), addresses["server"])
+                tell(f"To sign in once, within 15 minutes: {link}")
             keys = config.var_path / "keys"
             logger.info("Everything runs: the node is %s, its keys are in %s", addresses["node"], keys)
             _begin(config)
@@ -134,7 +135,7 @@ def _begin(config: Config) -> None:
     """Read everything once where nothing was ever read: the first schedule may be due in an hour."""
     if not config.schedules:
         return
-    with database.read(database.of(config)) as connection:
+    with database.read(database.get_engine(config)) as connection:
         known = records.find(connection, limit=1)
     if known:
         return

@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, inspe
 
 from christmas.db import permissions
 from christmas.errors import AccessDenied, DatabaseUnavailable
-from christmas.policy import rights as access_rights
+from christmas.policy import rights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +53,9 @@ _CAUSES = (
 _DENIED = ("not authorized", "prohibited", "permission denied", "must be owner")
 
 
-def of(config: Config) -> Engine:
+def get_engine(config: Config) -> Engine:
     """Return the engine of a configuration, bound to the rights of the service that this process is."""
-    return open_engine(config.database_url, access_rights.of(config))
+    return open_engine(config.database_url, rights.load(config))
 
 
 @cache

@@ -144,4 +144,4 @@ class Lease:
         )
 
     def _engine(self) -> Any:
-        return database.of(self.config)
+        return database.get_engine(self.config)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from scrapy import signals
 
-from christmas import config as configuration
+from christmas.config import current
 from christmas.logs import own_name
 from christmas.logs.lines import Context
 from christmas.logs.stream import StreamHandler
@@ -36,7 +36,7 @@ class Logs:
             job=getattr(crawler.spider, "job_id", ""),
             vendor=crawler.spidercls.name,
         )
-        handler = StreamHandler(configuration.current(), context)
+        handler = StreamHandler(current(), context)
         handler.setLevel(crawler.settings.get("LOG_LEVEL"))
         logs = cls(handler)
         crawler.signals.connect(logs.engine_stopped, signal=signals.engine_stopped)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy import signals
 
-from christmas import config as configuration
 from christmas import valkey
+from christmas.config import current
 from christmas.errors import RedisUnavailable
 from christmas.metrics import store
 from christmas.metrics.recorder import MINUTES_MAX, Recorder
@@ -68,7 +68,7 @@ class Metrics:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Build from the crawler and the process's configuration."""
-        metrics = cls(crawler, configuration.current())
+        metrics = cls(crawler, current())
         crawler.signals.connect(metrics.spider_opened, signal=signals.spider_opened)
         crawler.signals.connect(metrics.spider_closed, signal=signals.spider_closed)
         crawler.signals.connect(metrics.engine_stopped, signal=signals.engine_stopped)

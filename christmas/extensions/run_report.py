@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy import signals
 
-from christmas import config as configuration
 from christmas.auditor import sample
+from christmas.config import current
 from christmas.errors import DatabaseUnavailable, LeaseLost, VendorTaken
 from christmas.extensions.lease import Lease
 from christmas.middlewares.stop import stop
@@ -85,7 +85,7 @@ class RunReport:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Build from the crawler and the process's configuration."""
-        report = cls(crawler, configuration.current())
+        report = cls(crawler, current())
         crawler.signals.connect(report.spider_opened, signal=signals.spider_opened)
         crawler.signals.connect(report.spider_closed, signal=signals.spider_closed)
         return report

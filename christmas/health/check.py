@@ -11,8 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 
-from christmas import config as configuration
-from christmas.config import Config, local_address
+from christmas.config import Config, load, local_address
 from christmas.errors import ChristmasError
 
 READY = "/health/ready"
@@ -59,7 +58,7 @@ def _asked(url: str) -> str | None:
 def main() -> None:
     """Look once and end the process."""
     try:
-        wrong = look(configuration.load())
+        wrong = look(load())
     except ChristmasError as error:
         wrong = [str(error)]
     sys.exit("christmas.health.check: " + "; ".join(wrong) if wrong else 0)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from christmas import config as configuration
+from christmas.config import current
 from christmas.db import database
 from christmas.errors import AccessDenied, ArgumentError, JobRefused
 from christmas.jobs import eggs, hooks, notify, queue, records, spider_files, tree
@@ -67,9 +67,9 @@ def submit(name: str, arguments: Mapping[str, Any], *, config: Config | None = N
 
     Takes and raises what ``plan`` does.
     """
-    config = config or configuration.current()
+    config = config or current()
     hooks.check(config)
-    engine = database.of(config)
+    engine = database.get_engine(config)
     database.upgrade(engine)
     chosen = plan(engine, name, arguments, config=config, **more)
     with database.begin(engine) as connection:
@@ -212,10 +212,10 @@ def _check_vendor(job: Definition, known: Mapping[str, bool], allowed: Sequence[
 
 def wait(job_id: str, *, config: Config | None = None, timeout_seconds: float | None = None) -> JobRow:
     """Wait until a job has ended, and give its record; raises TimeoutError."""
-    config = config or configuration.current()
+    config = config or current()
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while True:
-        with database.read(database.of(config)) as connection:
+        with database.read(database.get_engine(config)) as connection:
             job = records.get(connection, job_id)
         if job is None:
             raise ArgumentError(f"There is no job {job_id!r}.")

@@ -35,7 +35,7 @@ class Options:
     @cached_property
     def engine(self) -> Engine:
         """Return the catalog's engine."""
-        return database.of(self.config)
+        return database.get_engine(self.config)
 
     @cached_property
     def name(self) -> str:

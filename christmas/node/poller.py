@@ -27,7 +27,7 @@ from christmas.node import options
 from christmas.node.lost import Watch
 from christmas.node.measuring import Measuring
 from christmas.node.prepare import Start, last_line, log_path, prepare
-from christmas.node.records import Queues
+from christmas.node.scrapyd_jobs import Queues
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,11 +16,10 @@ from twisted.web import resource, server
 
 from christmas.db import database
 from christmas.errors import AccessDenied, ArgumentError, ChristmasError, DatabaseUnavailable, EggRefused, JobRefused
-from christmas.jobs import eggs, notify, queue, submission
-from christmas.jobs import records as jobs
+from christmas.jobs import eggs, notify, queue, records, submission
 from christmas.jobs.definitions import registry
 from christmas.jobs.submission import PROJECT
-from christmas.node import form, records
+from christmas.node import form, scrapyd_jobs
 from christmas.node.http import JSON, reply
 
 if TYPE_CHECKING:
@@ -232,7 +231,7 @@ class Cancel(Answer):
             raise ArgumentError(f"signal={name!r} is not accepted: use {', '.join(SIGNALS)}")
         job_id = call.text("job")
         with database.begin(self.options.engine) as connection:
-            job = jobs.get(connection, job_id)
+            job = records.get(connection, job_id)
             if job is None or not call.sees(job):
                 return {"prevstate": None}
             before = queue.cancel(connection, job_id, datetime.now(UTC))
@@ -249,7 +248,7 @@ class Status(Answer):
         """Return pending, running, finished or null."""
         self._project(call, required=False)
         with database.read(self.options.engine) as connection:
-            job = jobs.get(connection, call.text("job"))
+            job = records.get(connection, call.text("job"))
         if job is None or not call.sees(job):
             return {"currstate": None}
         return {"currstate": _STATES.get(job.state, "finished")}
@@ -264,10 +263,10 @@ class ListJobs(Answer):
         vendors = call.identity.vendors
         name = self.options.name
         with database.read(self.options.engine) as connection:
-            pending = jobs.find(connection, states=["queued"], processes_only=True, vendors=vendors)[::-1]
-            running = jobs.find(connection, states=["running"], node=name, vendors=vendors)[::-1]
-            ended = jobs.find(
-                connection, states=records.FINISHED, node=name, vendors=vendors, limit=records.FINISHED_SHOWN
+            pending = records.find(connection, states=["queued"], processes_only=True, vendors=vendors)[::-1]
+            running = records.find(connection, states=["running"], node=name, vendors=vendors)[::-1]
+            ended = records.find(
+                connection, states=scrapyd_jobs.FINISHED, node=name, vendors=vendors, limit=scrapyd_jobs.FINISHED_SHOWN
             )
         pids = {run.job: run.pid for run in list(self.root.launcher.processes.values())}
         return {
@@ -278,7 +277,7 @@ class ListJobs(Answer):
 
     @staticmethod
     def _pending(job: JobRow) -> dict[str, Any]:
-        message = records.message(job)
+        message = scrapyd_jobs.message(job)
         arguments = {k: v for k, v in message.items() if k not in ("name", "_job", "_version", "settings")}
         common = {"id": job.id, "project": PROJECT, "spider": job.vendor}
         return {**common, "version": job.version, "settings": job.settings, "args": arguments}
@@ -294,9 +293,9 @@ class DaemonStatus(Answer):
     def get(self, call: Call) -> dict[str, Any]:
         """Return the three numbers."""
         with database.read(self.options.engine) as connection:
-            pending = jobs.count(connection, vendors=call.identity.vendors)["queued"]
-            here = jobs.count(connection, node=self.options.name, vendors=call.identity.vendors)
-        finished = sum(here[state] for state in records.FINISHED)
+            pending = records.count(connection, vendors=call.identity.vendors)["queued"]
+            here = records.count(connection, node=self.options.name, vendors=call.identity.vendors)
+        finished = sum(here[state] for state in scrapyd_jobs.FINISHED)
         return {"pending": pending, "running": here["running"], "finished": finished}
 
 

@@ -11,9 +11,9 @@ from twisted.internet import threads
 from twisted.web import resource, server
 
 from christmas.db import database
-from christmas.jobs import records as jobs
+from christmas.jobs import records
 from christmas.jobs.submission import PROJECT
-from christmas.node import options, records
+from christmas.node import options, scrapyd_jobs
 from christmas.node.http import HTML, reply
 from christmas.node.metrics import Metrics
 
@@ -77,7 +77,7 @@ def _send(request: Request, code: int, body: str) -> None:
 
 def _home(root: Root, vendors: list[str] | None) -> str:
     with database.read(root.options.engine) as connection:
-        counts = jobs.count(connection, vendors=vendors)
+        counts = records.count(connection, vendors=vendors)
     numbers = ", ".join(f"{count} {state}" for state, count in counts.items())
     return (
         f"<h1>Node {escape(root.options.name)}</h1><p>Jobs on all nodes: {numbers}.</p>"
@@ -88,10 +88,11 @@ def _home(root: Root, vendors: list[str] | None) -> str:
 def _jobs(root: Root, vendors: list[str] | None) -> str:
     name = root.options.name
     with database.read(root.options.engine) as connection:
-        waiting = jobs.count(connection, vendors=vendors)["queued"]
-        pending = jobs.find(connection, states=["queued"], processes_only=True, vendors=vendors, limit=PENDING_SHOWN)
-        running = jobs.find(connection, states=["running"], node=name, vendors=vendors)
-        ended = jobs.find(connection, states=records.FINISHED, node=name, vendors=vendors, limit=records.FINISHED_SHOWN)
+        waiting = records.count(connection, vendors=vendors)["queued"]
+        pending = records.find(connection, states=["queued"], processes_only=True, vendors=vendors, limit=PENDING_SHOWN)
+        running = records.find(connection, states=["running"], node=name, vendors=vendors)
+        states, limit = scrapyd_jobs.FINISHED, scrapyd_jobs.FINISHED_SHOWN
+        ended = records.find(connection, states=states, node=name, vendors=vendors, limit=limit)
     parts = [(f"Pending ({waiting} on all nodes)", pending), ("Running here", running), ("Ended here", ended)]
     tables = "".join(f"<h2>{title}</h2>{_table(root, rows)}" for title, rows in parts)
     return f"<h1>Jobs of {escape(name)}</h1><p><a href=./>Go up</a></p>{tables}"
@@ -112,7 +113,7 @@ def _row(root: Root, job: JobRow) -> str:
     button = (
         f"<form method=post action=cancel.json><input type=hidden name=project value={PROJECT}>"
         f"<input type=hidden name=job value='{escape(job.id)}'><button>Cancel</button></form>"
-        if job.state in jobs.OPEN
+        if job.state in records.OPEN
         else ""
     )
     return "<tr>" + "".join(f"<td>{escape(cell)}" for cell in cells) + f"<td>{link}<td>{button}"

@@ -49,7 +49,7 @@ class Audits:
         from christmas.db import database
 
         spider = self.spider
-        with database.read(database.of(spider.config)) as connection:
+        with database.read(database.get_engine(spider.config)) as connection:
             pages = held_changes.to_check(
                 connection,
                 spider.name,
@@ -64,7 +64,7 @@ class Audits:
 
         spider = self.spider
         size = spider.arguments.limit or spider.config.auditor.sample
-        with database.read(database.of(spider.config)) as connection:
+        with database.read(database.get_engine(spider.config)) as connection:
             rows = products.sample(connection, spider.name, size)
         return [self._request(row.url, self.parse_sample, self.sample_failed, known=row) for row in rows]
 
@@ -74,7 +74,7 @@ class Audits:
 
         spider = self.spider
         limit = spider.arguments.limit or GONE_A_RUN
-        with database.read(database.of(spider.config)) as connection:
+        with database.read(database.get_engine(spider.config)) as connection:
             rows = delisted.unconfirmed(connection, spider.name, datetime.now(UTC), limit=limit)
         return [self._request(row.url, self.parse_gone, self.gone_failed, key=row.key) for row in rows]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from christmas import config as configuration
+from christmas.config import current
 from christmas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class BrowserPages:
     def update_settings(cls, settings: BaseSettings) -> None:
         """Send this spider's requests through Chromium."""
         super().update_settings(settings)  # type: ignore[misc]  # a mix-in of Integration
-        path = find_browser(configuration.current().browser_path)
+        path = find_browser(current().browser_path)
         if path is None:
             raise ConfigurationError(
                 "This vendor needs a browser and none was found: install chromium, or set CHRISTMAS__BROWSER_PATH."

@@ -15,8 +15,8 @@ import scrapy
 from scrapy import Request
 from scrapy.exceptions import NotConfigured
 
-from christmas import config as configuration
 from christmas.auditor.verdict import LEFT_OF_INDEX
+from christmas.config import current
 from christmas.errors import ConfigurationError, NothingReadable, ReadingError
 from christmas.items import OddPage, Page, PageUnread, YearLink
 from christmas.jobs import spider_arguments
@@ -100,7 +100,7 @@ class Integration(scrapy.Spider):
         """Build from the crawler; a node gives ``_job``, the job's id, and ``_attempt``, which it has claimed."""
         attempt = kwargs.pop("_attempt", None)
         job_id = kwargs.pop("_job", None)
-        spider = cls(configuration.current(), job_id, None if attempt is None else int(attempt), *args, **kwargs)
+        spider = cls(current(), job_id, None if attempt is None else int(attempt), *args, **kwargs)
         spider._set_crawler(crawler)
         crawler.signals.connect(spider.progress.abandon, signal=scrapy.signals.spider_closed)
         for done in (scrapy.signals.item_scraped, scrapy.signals.item_dropped, scrapy.signals.item_error):
@@ -133,8 +133,8 @@ class Integration(scrapy.Spider):
     def update_settings(cls, settings: BaseSettings) -> None:
         """Set this vendor's delay and concurrency: the configuration's, else the class's, else the common ones."""
         super().update_settings(settings)
-        current = configuration.current()
-        vendor, common = current.vendor(cls.name), current.politeness
+        config = current()
+        vendor, common = config.vendor(cls.name), config.politeness
         delay = _first(vendor.download_delay_seconds, cls.download_delay_seconds, common.download_delay_seconds)
         concurrency = _first(vendor.concurrency, cls.concurrency, common.concurrency)
         settings.set("DOWNLOAD_DELAY", delay, priority="spider")

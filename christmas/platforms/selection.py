@@ -30,7 +30,7 @@ def _due_links(config: Config, vendor: str, links: list[YearLink]) -> list[YearL
     from christmas.db import database
 
     by_path = {url_path(link.url): link for link in links}
-    with database.read(database.of(config)) as connection:
+    with database.read(database.get_engine(config)) as connection:
         years = [(path, link.year) for path, link in by_path.items()]
         return [by_path[path] for path in listings.due(connection, vendor, years, datetime.now(UTC))]
 
@@ -45,7 +45,7 @@ def _known_listings(config: Config, vendor: str) -> int:
     from christmas.catalog.writing import listings
     from christmas.db import database
 
-    with database.read(database.of(config)) as connection:
+    with database.read(database.get_engine(config)) as connection:
         return listings.known(connection, vendor, vendor_health.measure_since(connection, vendor, datetime.now(UTC)))
 
 
@@ -68,7 +68,7 @@ def _allowance(config: Config, vendor: str, arguments: Arguments) -> int:
     from christmas.catalog import page_schedule
     from christmas.db import database
 
-    with database.read(database.of(config)) as connection:
+    with database.read(database.get_engine(config)) as connection:
         read_today = page_schedule.pages_read_today(connection, vendor, datetime.now(UTC))
     return min(limit, max(config.sync.pages_per_day - read_today, 0))
 
@@ -82,7 +82,7 @@ def _count(config: Config, vendor: str, arguments: Arguments) -> int:
     from christmas.catalog import page_schedule
     from christmas.db import database
 
-    with database.read(database.of(config)) as connection:
+    with database.read(database.get_engine(config)) as connection:
         found = page_schedule.count_pages(connection, vendor, _wanted(config, arguments))
     return min(found, _allowance(config, vendor, arguments))
 
@@ -91,7 +91,7 @@ def _chunk(config: Config, vendor: str, arguments: Arguments, after: int, size: 
     from christmas.catalog import page_schedule
     from christmas.db import database
 
-    with database.read(database.of(config)) as connection:
+    with database.read(database.get_engine(config)) as connection:
         return page_schedule.select_pages(connection, vendor, _wanted(config, arguments), limit=size, after=after)
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from christmas.errors import AccessDenied, ConfigurationError
-from christmas.policy import rules as policy
+from christmas.policy import rules
 
 if TYPE_CHECKING:
     from christmas.config import Config
@@ -44,15 +44,15 @@ class Rights:
             raise AccessDenied(f"{self.subject} has no permission {resource}.{action}.")
 
 
-def of(config: Config) -> Rights | None:
+def load(config: Config) -> Rights | None:
     """Return the rights of this process; None for one that acts as the database's owner."""
-    return _of(config.service, policy.load(config)) if config.service else None
+    return _rights(config.service, rules.load(config)) if config.service else None
 
 
 @cache
-def _of(subject: str, rules: Policy) -> Rights:
-    if subject not in rules.subjects():
+def _rights(subject: str, policy: Policy) -> Rights:
+    if subject not in policy.subjects():
         raise ConfigurationError(
-            f"The policy has no {subject}, which this process is; it has {', '.join(rules.subjects()) or 'nothing'}."
+            f"The policy has no {subject}, which this process is; it has {', '.join(policy.subjects()) or 'nothing'}."
         )
-    return Rights(subject, rules)
+    return Rights(subject, policy)

@@ -33,7 +33,7 @@ def run(config: Config, stop: Event) -> None:
     """Run until ``stop``; raises what is wrong at the start, and nothing later."""
     hooks.check(config)
     config = bootstrap.prepare(config, "scheduler")
-    engine = database.of(config)
+    engine = database.get_engine(config)
     with database.begin(engine) as connection:
         schedules.sync(connection, config.schedules, datetime.now(UTC))
     pulse = Pulse()

@@ -16,9 +16,8 @@ from starlette.requests import Request
 from christmas.access import api_keys, audit_log, authentication, requests, sessions
 from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
 from christmas.policy.rules import PUBLIC
-from christmas.server import state as states
 from christmas.server.problems import TooMany, Unauthorised, WrongMediaType
-from christmas.server.state import State
+from christmas.server.state import State, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +87,7 @@ async def read_form(request: Request) -> FormData:
 
 
 def _checked(request: Request, permission: str, *, page: bool, all_vendors: bool) -> Caller:
-    state = states.of(request)
+    state = state_of(request)
     caller = nobody(request)
     try:
         caller = _caller(request, state, caller, page=page)
@@ -158,7 +157,7 @@ def granted(connection: Connection, caller: Caller, permission: str) -> None:
 def may(request: Request, caller: Caller, permission: str) -> bool:
     """Return whether a page is to show what needs a permission."""
     resource, _, action = permission.rpartition(".")
-    return states.of(request).policy.allows(caller.role, resource, action)
+    return state_of(request).policy.allows(caller.role, resource, action)
 
 
 def nobody(request: Request) -> Caller:
@@ -193,7 +192,7 @@ def signed_in(request: Request) -> Caller | None:
     known: Caller | None = getattr(request.state, "caller", None)
     if known is not None:
         return known
-    state, anonymous = states.of(request), nobody(request)
+    state, anonymous = state_of(request), nobody(request)
     public = replace(anonymous, role=PUBLIC) if state.config.server.public else None
     try:
         return _of_session(request, state, anonymous.address) or public
@@ -234,7 +233,7 @@ def _note_use(state: State, key_id: str, now: datetime) -> None:
 def count_unseen(request: Request) -> None:
     """Count a request that was refused before the guard saw it; raises TooMany as ``count``."""
     if getattr(request.state, "limit", None) is None:
-        count(request, states.of(request), nobody(request))
+        count(request, state_of(request), nobody(request))
 
 
 def count(request: Request, state: State, caller: Caller) -> None:
@@ -270,7 +269,7 @@ def _credentials(header: str) -> tuple[str | None, str | None]:
 
 def refuse_other_sites(request: Request) -> None:
     """Refuse what a page of another site makes a browser ask, but for the origins that are configured."""
-    if request.headers.get("origin") in states.of(request).config.server.cors_origins:
+    if request.headers.get("origin") in state_of(request).config.server.cors_origins:
         return
     if requests.is_of_another_site(request.method, request.headers.get):
         raise AccessDenied("Requests from pages of other sites are refused.")
@@ -291,7 +290,7 @@ def _check_media_type(request: Request) -> None:
 
 def refuse_unknown(request: Request) -> None:
     """Raise ArgumentError naming the query parameters that the route does not know."""
-    names, endpoint = states.of(request).query_names, request.scope["endpoint"]
+    names, endpoint = state_of(request).query_names, request.scope["endpoint"]
     if endpoint not in names:
         fields = get_flat_params(request.scope["route"].dependant)
         names[endpoint] = frozenset(one.alias for one in fields) - set(request.path_params)

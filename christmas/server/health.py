@@ -10,23 +10,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from christmas.metrics import prometheus
-from christmas.server import state as states
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
+from christmas.server.state import state_of
 
 router = APIRouter(tags=["health"])
 
 
-class Health(BaseModel):
+class ServiceHealth(BaseModel):
     """How the server is."""
 
     status: Literal["ok"]
 
 
 @router.get("/health/live", summary="Whether the process answers")
-async def live() -> Health:  # in no thread: those may all wait for a database
+async def live() -> ServiceHealth:  # in no thread: those may all wait for a database
     """Say that the process answers; open to everybody."""
-    return Health(status="ok")
+    return ServiceHealth(status="ok")
 
 
 class Ready(BaseModel):
@@ -45,7 +45,7 @@ class Ready(BaseModel):
 )
 def ready(request: Request, response: Response) -> Ready:
     """Return whether requests can be answered: 503 while the catalog cannot be read. Open to everybody."""
-    found = states.of(request).readiness.look()
+    found = state_of(request).readiness.look()
     response.status_code = found.http_status
     return Ready.model_validate(found.as_dict())
 
@@ -58,7 +58,7 @@ def ready(request: Request, response: Response) -> Ready:
 )
 def metrics(request: Request, caller: Annotated[Caller, Depends(needs("metrics.read"))]) -> Response:
     """Return the vendors' totals, what stands now, and how long this server's answers took."""
-    state = states.of(request)
+    state = state_of(request)
     found = prometheus.text(state.engine, state.config, caller.vendors)
     # Of several processes, only one would be seen each time.
     alone = state.config.server.workers == 1 and caller.vendors is None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from christmas.catalog import vendor_health, vendors
 from christmas.catalog.vendors import VendorCount, VendorRow
 from christmas.jobs import records, submission
-from christmas.server import state as states
 from christmas.server.problems import NotFound
+from christmas.server.state import state_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -28,7 +28,7 @@ def job(connection: Connection, caller: Caller, job_id: str) -> JobRow:
 
 def all_vendors(request: Request, connection: Connection, caller: Caller) -> list[VendorRow]:
     """Return all vendors that the caller may see by name; their counts are at most a minute old."""
-    counted = states.of(request).counts.get(connection)
+    counted = state_of(request).counts.get(connection)
     return vendors.overview(connection, submission.known_vendors(connection, None), caller.vendors, counted=counted)
 
 

@@ -110,7 +110,7 @@ class State:
 def make(config: Config) -> State:
     """Make the state of a process whose configuration is prepared (see ``access.services``)."""
     shared = Shared(config)
-    engine = database.of(config)
+    engine = database.get_engine(config)
     return State(
         config,
         engine,
@@ -128,7 +128,7 @@ def forget_old_sessions(state: State) -> None:
         sessions.prune(connection, datetime.now(UTC))
 
 
-def of(request: Request) -> State:
+def state_of(request: Request) -> State:
     """Return the state; a dependency of the routes."""
     found: State = request.app.state.christmas
     return found

@@ -129,11 +129,11 @@ def test_roles_that_are_each_others_parents_end_nothing() -> None:
 
 
 def test_a_process_acts_for_a_subject_of_the_policy_only() -> None:
-    assert rights.of(Config()) is None
-    bound = rights.of(Config(service="spider:integrator"))
+    assert rights.load(Config()) is None
+    bound = rights.load(Config(service="spider:integrator"))
     assert bound is not None
     with pytest.raises(AccessDenied, match=r"spider:integrator has no permission products\.delete"):
         bound.require("products", "delete")
     for name in ("spider:nobody", "internal", "service", "user"):
         with pytest.raises(ConfigurationError, match=name):
-            rights.of(Config(service=name))
+            rights.load(Config(service=name))

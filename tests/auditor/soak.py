@@ -106,7 +106,7 @@ class Soak:
         from christmas.db import database
 
         self.config = config.current()
-        self.engine = database.of(self.config)
+        self.engine = database.get_engine(self.config)
         database.upgrade(self.engine)
         settings = get_project_settings()
         settings.set("LOG_FILE", str(self.folder / "soak.log"))

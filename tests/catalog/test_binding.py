@@ -41,7 +41,7 @@ def bound(engine: Engine) -> Callable[[str], Engine]:
     """Return a function from a subject of the policy to the catalog as its process opens it."""
     database.grant(engine, policy.load(Config()))
     url = engine.url.render_as_string(hide_password=False)
-    return lambda subject: database.of(Config(database={"url": url}, service=subject))  # type: ignore[arg-type]
+    return lambda subject: database.get_engine(Config(database={"url": url}, service=subject))  # type: ignore[arg-type]
 
 
 def stored(engine: Engine) -> products.ProductRow:
@@ -168,7 +168,7 @@ def test_a_spider_does_not_see_the_keys(bound: Callable[[str], Engine]) -> None:
 
 def test_a_bound_process_neither_attaches_nor_changes_settings(sqlite: Engine) -> None:
     url = sqlite.url.render_as_string()
-    engine = database.of(Config(database={"url": url}, service=BROWSER))  # type: ignore[arg-type]
+    engine = database.get_engine(Config(database={"url": url}, service=BROWSER))  # type: ignore[arg-type]
     for statement in (
         "ATTACH DATABASE ':memory:' AS other",
         "PRAGMA writable_schema = 1",
@@ -183,7 +183,7 @@ def test_a_bound_process_neither_attaches_nor_changes_settings(sqlite: Engine) -
 def test_a_bound_process_does_not_migrate(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.db'}"
     with pytest.raises(DatabaseUnavailable, match="christmas db upgrade"):
-        database.upgrade(database.of(Config(database={"url": url}, service=BROWSER)))  # type: ignore[arg-type]
+        database.upgrade(database.get_engine(Config(database={"url": url}, service=BROWSER)))  # type: ignore[arg-type]
 
 
 def test_the_roles_of_postgresql_are_made_once(postgresql: Engine) -> None:

@@ -197,8 +197,8 @@ def test_who_may_not_write_access_signs_nobody_in(engine: Engine) -> None:
     url = engine.url.render_as_string(hide_password=False)
     with database.begin(engine) as connection:
         link = made(connection, kind="link")
-    spider = database.of(Config(database={"url": url}, service="spider:integrator"))  # type: ignore[arg-type]
-    server = database.of(Config(database={"url": url}, service="service:server"))  # type: ignore[arg-type]
+    spider = database.get_engine(Config(database={"url": url}, service="spider:integrator"))  # type: ignore[arg-type]
+    server = database.get_engine(Config(database={"url": url}, service="service:server"))  # type: ignore[arg-type]
     with pytest.raises(AccessDenied, match=r"access\.write"), database.begin(spider) as connection:
         sessions.redeem(connection, link, at(1), DAY)
     with pytest.raises(AccessDenied), database.read(spider) as connection:

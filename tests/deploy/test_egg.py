@@ -23,11 +23,11 @@ names = loader.list()
 for name in names:
     assert loader.load(name).base_url
 import christmas.db.database as database
-from christmas.jobs import records as jobs
+from christmas.jobs import records
 engine = database.open_engine({url!r})
 database.upgrade(engine)
 with database.read(engine) as connection:
-    assert jobs.last(connection, names[0]) is None
+    assert records.last(connection, names[0]) is None
 import pipelines.store
 files = [database.__file__, pipelines.store.__file__, sys.modules["spiders." + names[0]].__file__]
 print(json.dumps([sorted(names), files]))

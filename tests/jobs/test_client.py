@@ -17,8 +17,7 @@ from christmas import jobs
 from christmas.config import Config, ScheduleConfig
 from christmas.db import database
 from christmas.errors import AccessDenied, ArgumentError, JobRefused
-from christmas.jobs import eggs, queue, schedules, submission
-from christmas.jobs import records as store
+from christmas.jobs import eggs, queue, records, schedules, submission
 from christmas.jobs.definitions.base import Definition
 from christmas.jobs.records import JobRow
 from christmas.scheduler.tick import tick
@@ -55,7 +54,7 @@ def scheduled(farm: Farm, job: Definition) -> str:
 def tree(farm: Farm, root_id: str) -> list[dict[str, Any]]:
     """Return what is the same in every record of a job and its children, and forget the jobs."""
     with database.begin(farm.engine) as connection:
-        rows = store.tree(connection, root_id)
+        rows = records.tree(connection, root_id)
         queue.cancel(connection, root_id, datetime.now(UTC))
     places = {row.id: place for place, row in enumerate(rows)}
     found = []
@@ -151,7 +150,7 @@ def test_an_unknown_vendor_is_refused_with_those_that_exist(engine: Engine, conf
         with pytest.raises(ArgumentError, match=f"no vendor 'no_such_shop'; there are {THIRD}, {OTHER}, {SHOP}"):
             job.submit(config)
     with database.read(engine) as connection:
-        assert store.find(connection) == []
+        assert records.find(connection) == []
 
 
 def test_a_product_is_submitted_by_id_address_or_key_as_the_same_job(engine: Engine, config: Config) -> None:
@@ -198,8 +197,8 @@ def test_a_job_submitted_by_many_at_once_is_one(engine: Engine, config: Config) 
     assert len(found) == 6
     assert len(set(found)) == 1
     with database.read(engine) as connection:
-        assert len(store.find(connection)) == 4
-        assert len(store.children(connection, found[0])) == 3
+        assert len(records.find(connection)) == 4
+        assert len(records.children(connection, found[0])) == 3
 
 
 def test_priority_then_age_decide_who_is_next(engine: Engine, config: Config) -> None:
@@ -243,7 +242,7 @@ def test_the_newest_egg_says_which_vendors_there_are(engine: Engine, config: Con
         jobs.integrator.sync_all().submit(config)
     root = jobs.integrator.sync_all(stage="links").submit(config, version="2")
     with database.read(engine) as connection:
-        children = [child.job for child in store.children(connection, root.id)]
+        children = [child.job for child in records.children(connection, root.id)]
     assert [(job.vendor, job.consumer, job.version) for job in children] == [
         ("new_com", "integrator", "2"), (SHOP, "integrator.browser", "2"),
     ]  # fmt: skip

@@ -16,8 +16,7 @@ from christmas import jobs
 from christmas.config import Config, JobsConfig
 from christmas.db import database, tables
 from christmas.errors import ConfigurationError, JobRefused
-from christmas.jobs import hooks, queue, submission
-from christmas.jobs import records as store
+from christmas.jobs import hooks, queue, records, submission
 from christmas.jobs.definitions.base import Definition
 from christmas.jobs.records import JobRow
 from tests.farm import ROOT
@@ -50,7 +49,7 @@ def ended(engine: Engine, config: Config, *, state: str = "succeeded", **argumen
 
 def recorded(engine: Engine, job_id: str) -> JobRow:
     with database.read(engine) as connection:
-        found = store.get(connection, job_id)
+        found = records.get(connection, job_id)
     assert found is not None
     return found
 
@@ -94,7 +93,7 @@ def test_what_a_pre_hook_refuses_leaves_no_trace(pattern: str, engine: Engine, c
     with pytest.raises(JobRefused, match=r"closed refused integrator\.sync_\w+: the shop is closed"):
         jobs.integrator.sync_vendor(vendor=SHOP).submit(chosen(config, pre_hooks={pattern: ["closed"]}))
     with database.read(engine) as connection:
-        assert store.find(connection) == []
+        assert records.find(connection) == []
 
 
 @pytest.mark.integration
@@ -106,8 +105,8 @@ def test_what_is_refused_below_a_root_is_recorded_there_and_the_rest_goes_on(eng
     hooks.pre_hook(closed)
     root = jobs.integrator.sync_all().submit(chosen(config, pre_hooks={LINKS: ["closed"]}))
     with database.read(engine) as connection:
-        found = {child.job.vendor: child for child in store.children(connection, root.id)}
-        states = [row.state for row in store.tree(connection, root.id) if row.consumer]
+        found = {child.job.vendor: child for child in records.children(connection, root.id)}
+        states = [row.state for row in records.tree(connection, root.id) if row.consumer]
     refused = found.pop(SHOP)
     assert (refused.job.state, refused.completed_at) == ("cancelled", refused.job.finished_at)
     assert refused.job.outcome == {"error": "closed refused integrator.sync_links: the shop is closed"}
@@ -130,7 +129,7 @@ def test_a_pre_hook_that_fails_refuses(engine: Engine, config: Config) -> None:
     with pytest.raises(JobRefused, match=r"careless failed, so integrator\.sync_links is refused: KeyError"):
         jobs.integrator.sync_links(vendor=SHOP).submit(chosen(config, pre_hooks={"*": ["careless"]}))
     with database.read(engine) as connection:
-        assert store.find(connection) == []
+        assert records.find(connection) == []
 
 
 @pytest.mark.integration
@@ -254,7 +253,7 @@ def dying(job, config):
     os._exit(9)
 
 config = load()
-hooks.run_post(database.of(config), config)
+hooks.run_post(database.get_engine(config), config)
 """
 
 

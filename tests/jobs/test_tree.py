@@ -16,8 +16,7 @@ from christmas.config import Config
 from christmas.db import database, tables
 from christmas.demo.faults import Fault
 from christmas.demo.shops import Shop
-from christmas.jobs import queue
-from christmas.jobs import records as store
+from christmas.jobs import queue, records
 from christmas.jobs.records import Child, JobRow
 from tests.farm import Farm, Node, until
 
@@ -45,12 +44,12 @@ def farm(shared_farm: Farm, nodes: list[Node]) -> Iterator[Farm]:
 
 def below(farm: Farm, job: JobRow) -> list[Child]:
     with database.read(farm.engine) as connection:
-        return store.children(connection, job.id)
+        return records.children(connection, job.id)
 
 
 def states(farm: Farm, job: JobRow) -> list[tuple[str, str | None, str]]:
     with database.read(farm.engine) as connection:
-        rows = store.tree(connection, job.id)
+        rows = records.tree(connection, job.id)
     assert rows[0].id == job.id
     return sorted((row.name, row.vendor, row.state) for row in rows[1:])
 
@@ -183,14 +182,14 @@ def test_a_shared_child_is_shown_below_the_root_that_came_later(engine: Engine, 
     child = jobs.integrator.sync_links(vendor=SHOP).submit(config)
     root = jobs.integrator.sync_all(stage="links").submit(config)
     with database.read(engine) as connection:
-        rows = store.tree(connection, root.id)
+        rows = records.tree(connection, root.id)
     assert rows[0].id == root.id
     assert child.id in {row.id for row in rows[1:]}
     with database.begin(engine) as connection:
         queue.cancel(connection, root.id, NOW)
-        assert store.get(connection, child.id).state == "queued"  # type: ignore[union-attr]  # others wait for it
+        assert records.get(connection, child.id).state == "queued"  # type: ignore[union-attr]  # others wait for it
         queue.cancel(connection, child.id, NOW)
-        assert store.get(connection, root.id).state == "cancelled"  # type: ignore[union-attr]
+        assert records.get(connection, root.id).state == "cancelled"  # type: ignore[union-attr]
 
 
 def test_a_run_ends_while_its_root_is_cancelled_and_neither_fails(engine: Engine, config: Config) -> None:
@@ -226,7 +225,7 @@ def test_a_run_ends_while_its_root_is_cancelled_and_neither_fails(engine: Engine
         thread.join(60)
     assert failed == []
     with database.read(engine) as connection:
-        ended = {row.id: row.state for row in store.tree(connection, root.id)}
+        ended = {row.id: row.state for row in records.tree(connection, root.id)}
     assert (ended.pop(run.id), ended.pop(root.id)) == ("failed", "cancelled")
     assert sorted(ended.values()) == ["cancelled"] * 7 + ["failed"]  # the vendor whose run had failed before
 

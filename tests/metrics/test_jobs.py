@@ -15,8 +15,7 @@ from christmas import valkey
 from christmas.config import Config
 from christmas.db import database
 from christmas.db.tables import jobs as table
-from christmas.jobs import queue
-from christmas.jobs import records as store_of_jobs
+from christmas.jobs import queue, records
 from christmas.jobs.queue import NewJob
 from christmas.metrics import jobs, store
 from tests.catalog.conftest import engine, postgresql, sqlite, sqlite_template
@@ -84,7 +83,7 @@ def test_children_complete_after_their_roots_start(begun: Engine, client: Redis)
     children = {"one": 2, "two": 4}
     for job_id in children:
         with database.begin(begun) as connection:
-            above = store_of_jobs.get(connection, "root")
+            above = records.get(connection, "root")
             child = NewJob(job_id, "integrator.sync_links", job_id, "integrator", {}, parent=above)
             queue.submit(connection, child, began)
         with database.begin(begun) as connection:

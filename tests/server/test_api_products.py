@@ -388,6 +388,6 @@ def test_a_list_of_fifty_costs_little(shared: Server) -> None:
 
 def _seconds(rows: list[Any]) -> float:
     started = time.process_time()
-    page = models.ProductPage(items=[models.Product.of(row) for row in rows], next=None, more=False)
+    page = models.ProductPage(items=[models.Product.from_record(row) for row in rows], next=None, more=False)
     page.__pydantic_serializer__.to_json(page)
     return time.process_time() - started

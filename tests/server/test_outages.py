@@ -80,7 +80,7 @@ def test_sqlite_that_another_process_writes_to(tmp_path: Path, monkeypatch: pyte
         assert answer.headers["retry-after"] == "5"
     assert asgi.ask(application, "/api/v1/held/discard", key, json={"ids": [1]}).status != 503
     application.state.christmas.close()
-    for one in (engine, database.of(bound)):
+    for one in (engine, database.get_engine(bound)):
         one.dispose()
     valkey.release(tmp_path / "valkey")
 

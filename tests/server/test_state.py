@@ -10,13 +10,12 @@ from threading import Event, Thread
 import pytest
 
 from christmas.config import Config
-from christmas.server import state as states
-from christmas.server.state import State
+from christmas.server.state import State, make
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[State]:
-    made = states.make(Config(var_path=tmp_path))
+    made = make(Config(var_path=tmp_path))
     yield made
     made.close()
     made.engine.dispose()
@@ -55,7 +54,7 @@ def test_whatever_goes_wrong_is_logged_and_the_next_is_done(state: State, caplog
 
 
 def test_the_end_does_not_wait_for_what_has_not_begun(tmp_path: Path) -> None:
-    state = states.make(Config(var_path=tmp_path))
+    state = make(Config(var_path=tmp_path))
     begun, may_end, calls = Event(), Event(), []
 
     def first() -> None:

@@ -11,11 +11,11 @@ from starlette.responses import Response
 from christmas.catalog import changes
 from christmas.catalog.changes import ChangeRow
 from christmas.server import atom, paging
-from christmas.server import state as states
 from christmas.server.api import models
 from christmas.server.api.filters import Cursor, Given, Limit, Moment, Vendor
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
+from christmas.server.state import state_of
 
 router = APIRouter(tags=["changes"])
 
@@ -43,7 +43,7 @@ class FeedQuery(BaseModel):
 def feed(request: Request, query: Annotated[FeedQuery, Query()], caller: Reader) -> models.ChangePage:
     """Return a page of changes; `next` is the cursor of the page that follows."""
     rows, after = _page(request, query, caller)
-    return models.ChangePage(items=[models.FeedChange.of(row) for row in rows], next=after)
+    return models.ChangePage(items=[models.FeedChange.from_record(row) for row in rows], next=after)
 
 
 @router.get(
@@ -63,7 +63,7 @@ def atom_feed(request: Request, query: Annotated[FeedQuery, Query()], caller: Re
 
 def _page(request: Request, query: FeedQuery, caller: Caller) -> tuple[list[ChangeRow], str | None]:
     before = paging.position(query.cursor, datetime, int)
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         rows = changes.feed(
             connection,
             kind=query.kind,

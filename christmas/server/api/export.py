@@ -11,11 +11,10 @@ from starlette.responses import StreamingResponse
 
 from christmas.catalog import export, product_lists
 from christmas.catalog.products import ProductRow
-from christmas.server import state as states
 from christmas.server.api.filters import ProductFilters
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
-from christmas.server.state import State
+from christmas.server.state import State, state_of
 
 router = APIRouter(tags=["products"])
 
@@ -45,7 +44,7 @@ def products(
     caller: Annotated[Caller, Depends(needs("products.read"))],
 ) -> StreamingResponse:
     """Return every product once, in no promised order, as CSV, JSON lines or Parquet."""
-    state = states.of(request)
+    state = state_of(request)
     with state.read() as connection:
         filters = query.filters(state, connection, caller)
         first = product_lists.walk(connection, filters, None, CHUNK)  # what fails now still has an answer of its own

@@ -12,10 +12,10 @@ from christmas.catalog import held_changes as store
 from christmas.catalog.changes import shown
 from christmas.catalog.held_changes import HeldRow
 from christmas.server import paging
-from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
+from christmas.server.state import state_of
 
 router = APIRouter(tags=["held changes"])
 
@@ -50,7 +50,7 @@ class HeldChange(BaseModel):
     decided_by: str | None = Field(examples=[None])
 
     @classmethod
-    def of(cls, row: HeldRow) -> "HeldChange":
+    def from_record(cls, row: HeldRow) -> "HeldChange":
         """Make it of a record."""
         return cls(
             id=row.id, vendor=row.vendor, product=str(row.product_id), name=row.name, key=row.key,
@@ -104,23 +104,23 @@ def list_held(
 ) -> HeldList:
     """Return held changes, the newest first: both values, why, and the run and page it was read from."""
     before = paging.position(cursor, int)
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         rows = store.find(
             connection, state=state, vendor=vendor, vendors=caller.vendors,
             before=None if before is None else before[0], limit=limit + 1,
         )  # fmt: skip
     following = paging.cursor((rows[limit - 1].id,)) if len(rows) > limit else None
-    return HeldList(items=[HeldChange.of(row) for row in rows[:limit]], next=following)
+    return HeldList(items=[HeldChange.from_record(row) for row in rows[:limit]], next=following)
 
 
 @router.get("/held/{held_id:int}", summary="One held change", responses=responses(404))
 def get_held(request: Request, held_id: Annotated[inputs.RowId, Path()], caller: Reader) -> HeldChange:
     """Return one change that is held, or was."""
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         rows = store.find(connection, ids=[held_id], state=None, vendors=caller.vendors)
     if not rows:
         raise NotFound(f"There is no held change {held_id}; GET /api/v1/held lists them.")
-    return HeldChange.of(rows[0])
+    return HeldChange.from_record(rows[0])
 
 
 @router.post("/held/release", summary="Make held changes true", responses=responses(400, 404, 413, 415))
@@ -136,7 +136,7 @@ def discard(request: Request, body: Which, caller: Writer) -> Decided:
 
 
 def _decide(act: Callable[..., int], request: Request, which: Which, caller: Caller) -> Decided:
-    with states.of(request).begin() as connection:
+    with state_of(request).begin() as connection:
         count = store.decide(
             connection, act, ids=which.ids, vendor=which.vendor, group=which.group, vendors=caller.vendors,
             by=caller.user, now=datetime.now(UTC),

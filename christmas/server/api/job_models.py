@@ -64,7 +64,7 @@ class Job(JobState):
     )
 
     @classmethod
-    def of(cls, row: JobRow, **more: Any) -> Self:
+    def from_record(cls, row: JobRow, **more: Any) -> Self:
         """Make it of a record; ``more`` are a subclass's fields."""
         return cls(
             id=row.id, name=row.name, vendor=row.vendor, state=row.state, parent=row.parent_id, root=row.root_id,
@@ -96,7 +96,7 @@ class JobWithChildren(Job):
     @classmethod
     def of_family(cls, row: JobRow, children: Sequence[Child]) -> Self:
         """Make it of a record and those of its children."""
-        return cls.of(
+        return cls.from_record(
             row,
             children=[
                 ChildJob(
@@ -120,13 +120,13 @@ class JobTree(BaseModel):
     items: list[JobOfTree]
 
     @classmethod
-    def of(cls, rows: Sequence[JobRow]) -> Self:
+    def from_record(cls, rows: Sequence[JobRow]) -> Self:
         """Make it of records, the top first."""
         depth: dict[str, int] = {}
         for row in rows:
             # One that another root had submitted already has its parent elsewhere.
             depth[row.id] = depth.get(row.parent_id or "", 0) + 1 if depth else 0
-        return cls(items=[JobOfTree.of(row, depth=depth[row.id]) for row in rows])
+        return cls(items=[JobOfTree.from_record(row, depth=depth[row.id]) for row in rows])
 
 
 class Definition(BaseModel):

@@ -10,16 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from christmas.errors import AccessDenied
-from christmas.jobs import notify, queue, submission
-from christmas.jobs import records as store
+from christmas.jobs import notify, queue, records, submission
 from christmas.jobs.records import JobRow
 from christmas.server import auth, lookup, paging
-from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.api.job_models import Job, JobList, JobTree, JobWithChildren, NewJob
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
-from christmas.server.state import State
+from christmas.server.state import State, state_of
 
 router = APIRouter(tags=["jobs"])
 
@@ -39,14 +37,14 @@ def list_jobs(
 ) -> JobList:
     """Return jobs, the newest first; a key for some vendors sees theirs."""
     before = paging.position(cursor, datetime, str)
-    with states.of(request).read() as connection:
-        rows = store.find(
-            connection, states=state or store.STATES, vendor=vendor, vendors=caller.vendors, name=name,
+    with state_of(request).read() as connection:
+        rows = records.find(
+            connection, states=state or records.STATES, vendor=vendor, vendors=caller.vendors, name=name,
             before=None if before is None else (before[0], before[1]), limit=limit + 1,
         )  # fmt: skip
     last = rows[limit - 1] if len(rows) > limit else None
     return JobList(
-        items=[Job.of(row) for row in rows[:limit]],
+        items=[Job.from_record(row) for row in rows[:limit]],
         next=None if last is None else paging.cursor((last.queued_at, last.id)),
     )
 
@@ -63,7 +61,7 @@ def submit(
 ) -> Job:
     """Submit a job, or give the one with the same name and arguments that is queued or running already."""
     inputs.check_job(body.name)
-    state = states.of(request)
+    state = state_of(request)
     job_id = uuid4().hex
     try:
         row = submission.submit(
@@ -75,40 +73,40 @@ def submit(
         raise
     response.status_code = 201 if row.id == job_id else 200
     response.headers["Location"] = f"{request.url.path}/{row.id}"
-    return Job.of(row)
+    return Job.from_record(row)
 
 
 @router.get("/jobs/{job_id}", summary="A job and its children", responses=responses(404))
 def get_job(request: Request, job_id: inputs.JobPath, caller: Reader) -> JobWithChildren:
     """Return a job, its children of the first generation, and when each of them completed."""
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         row = lookup.job(connection, caller, job_id)
-        children = [one for one in store.children(connection, job_id) if caller.sees(one.job.vendor)]
+        children = [one for one in records.children(connection, job_id) if caller.sees(one.job.vendor)]
     return JobWithChildren.of_family(row, children)
 
 
 @router.get("/jobs/{job_id}/tree", summary="A job and everything below it", responses=responses(404))
 def get_tree(request: Request, job_id: inputs.JobPath, caller: Reader) -> JobTree:
     """Return a job, and behind it everything below it in the order of submission."""
-    return JobTree.of(tree(states.of(request), job_id, caller))
+    return JobTree.from_record(tree(state_of(request), job_id, caller))
 
 
 @router.post("/jobs/{job_id}/cancel", summary="Cancel a job", responses=responses(404, 409))
 def cancel(request: Request, job_id: inputs.JobPath, caller: Annotated[Caller, Depends(needs("jobs.cancel"))]) -> Job:
     """Cancel a job and what it has started, on whatever node it runs; one that is running ends some seconds later."""
-    state = states.of(request)
+    state = state_of(request)
     with state.begin() as connection:
         row = lookup.job(connection, caller, job_id)
         if queue.cancel(connection, job_id, datetime.now(UTC)) is None:
             raise HTTPException(409, f"The job {job_id} has ended: it {row.state}.")
         row = lookup.job(connection, caller, job_id)
     notify.nodes(state.config)
-    return Job.of(row)
+    return Job.from_record(row)
 
 
 def tree(state: State, job_id: str, caller: Caller) -> list[JobRow]:
     """Return a job and what is below it, the job first; raises NotFound."""
     with state.read() as connection:
         lookup.job(connection, caller, job_id)
-        rows = store.tree(connection, job_id)
+        rows = records.tree(connection, job_id)
     return [row for row in rows if caller.sees(row.vendor)]

@@ -12,10 +12,10 @@ from christmas.access import api_keys
 from christmas.access.api_keys import KeyRow
 from christmas.jobs import submission
 from christmas.server import paging
-from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
+from christmas.server.state import state_of
 
 router = APIRouter(tags=["keys and users"])
 
@@ -42,7 +42,7 @@ class Key(BaseModel):
     )
 
     @classmethod
-    def of(cls, row: KeyRow) -> "Key":
+    def from_record(cls, row: KeyRow) -> "Key":
         """Make it of a record, without the hash."""
         return cls(
             id=row.id, user=row.user, role=row.role, vendors=row.vendors, created_at=row.created_at,
@@ -87,11 +87,11 @@ def list_keys(
 ) -> KeyList:
     """Return the keys: whose, which role, valid until when, last used."""
     after = paging.position(cursor, datetime, str)
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         rows = api_keys.list_keys(connection, None if after is None else (after[0], after[1]), limit + 1)
     last = rows[limit - 1] if len(rows) > limit else None
     return KeyList(
-        items=[Key.of(row) for row in rows[:limit]],
+        items=[Key.from_record(row) for row in rows[:limit]],
         next=None if last is None else paging.cursor((last.created_at, last.id)),
     )
 
@@ -99,7 +99,7 @@ def list_keys(
 @router.post("/keys", summary="Make a key", status_code=201, responses=responses(400, 413, 415))
 def create_key(request: Request, response: Response, body: WantedKey, caller: Writer) -> MadeKey:
     """Make a key, and its user where there is none. It is in this answer only; its hash is kept."""
-    state, now = states.of(request), datetime.now(UTC)
+    state, now = state_of(request), datetime.now(UTC)
     api_keys.check_role(state.config, body.role)
     until = None if body.expires is None else api_keys.expiry(body.expires, now)
     with state.begin() as connection:
@@ -116,7 +116,7 @@ def create_key(request: Request, response: Response, body: WantedKey, caller: Wr
 @router.delete("/keys/{key_id}", summary="Revoke a key", status_code=204, responses=responses(404))
 def revoke_key(request: Request, key_id: KeyId, caller: Writer) -> None:
     """End a key at once, with the sessions it has opened; your own as well."""
-    with states.of(request).begin() as connection:
+    with state_of(request).begin() as connection:
         if not api_keys.revoke(connection, key_id, datetime.now(UTC)):
             raise _no_key(key_id)
 
@@ -124,7 +124,7 @@ def revoke_key(request: Request, key_id: KeyId, caller: Writer) -> None:
 @router.post("/keys/{key_id}/rotate", summary="Replace a key", status_code=201, responses=responses(404))
 def rotate_key(request: Request, response: Response, key_id: KeyId, caller: Writer) -> MadeKey:
     """Replace a key by a new one of the same user, role, vendors and expiry; the old one ends at once."""
-    with states.of(request).begin() as connection:
+    with state_of(request).begin() as connection:
         new = api_keys.rotate(connection, key_id, datetime.now(UTC))
         found = None if new is None else api_keys.find_key(connection, new.key)
     if new is None or found is None:

@@ -10,11 +10,11 @@ from christmas import valkey
 from christmas.errors import ArgumentError
 from christmas.logs import reading
 from christmas.logs.reading import Wanted
-from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.api.jobs import tree
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
+from christmas.server.state import state_of
 
 router = APIRouter(tags=["jobs"])
 
@@ -73,7 +73,7 @@ def get_logs(
     """
     if after is not None and before is not None:
         raise ArgumentError("Give after or before, not both.")
-    state = states.of(request)
+    state = state_of(request)
     rows = tree(state, job_id, caller)
     wanted = Wanted({row.id for row in rows}, level=level, since=rows[0].queued_at)
     previous: str | None = None

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from christmas.policy.rules import SESSION_USE
-from christmas.server import state as states
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
+from christmas.server.state import state_of
 
 router = APIRouter(tags=["about"])
 
@@ -28,7 +28,7 @@ class Whoami(BaseModel):
 @router.get("/whoami", summary="Whose key it is, and what it may do", responses=responses())
 def whoami(request: Request, caller: Annotated[Caller, Depends(needs(SESSION_USE))]) -> Whoami:
     """Return user, role, scope and permissions."""
-    policy = states.of(request).policy
+    policy = state_of(request).policy
     return Whoami(
         user=caller.user,
         role=caller.role,

@@ -79,7 +79,7 @@ class Product(_Fields):  # type: ignore[misc]  # the fields are those that items
     gone_since: datetime | None = Field(description="since when the shop no longer lists it", examples=[None])
 
     @classmethod
-    def of(cls, row: ProductRow) -> Self:
+    def from_record(cls, row: ProductRow) -> Self:
         """Make it of a row of the catalog."""
         values = dict(zip(_PLAIN, _plain_of(row), strict=True))
         for name, column in _AMOUNTS:
@@ -100,7 +100,7 @@ class Understood(BaseModel):
     )
 
     @classmethod
-    def of(cls, query: Query) -> Self:
+    def from_record(cls, query: Query) -> Self:
         """Make it of a query."""
         return cls(words=[*query.words, *query.prefixes], corrected=query.corrected)
 
@@ -127,7 +127,7 @@ class Change(BaseModel):
     source: str = Field(description="what it was read from", examples=["json-ld"])
 
     @classmethod
-    def of(cls, row: ChangeRow) -> Self:
+    def from_record(cls, row: ChangeRow) -> Self:
         """Make it of a row of the catalog."""
         return cls.model_construct(**{name: getattr(row, name) for name in cls.model_fields})
 
@@ -160,7 +160,7 @@ class Step(BaseModel):
     job: str | None = Field(description="the run that has read it; null where it is not known", examples=[None])
 
     @classmethod
-    def of(cls, step: StepFound) -> Self:
+    def from_record(cls, step: StepFound) -> Self:
         """Make it of a step."""
         price = amount(step.price_minor, step.currency)
         return cls(at=step.at, price=price, currency=step.currency, availability=step.availability, job=step.job)
@@ -184,7 +184,7 @@ class Best(BaseModel):
     url: Url
 
     @classmethod
-    def of(cls, row: ProductRow | None) -> Self | None:
+    def from_record(cls, row: ProductRow | None) -> Self | None:
         """Make it of a product; None where nothing is in stock."""
         if row is None:
             return None
@@ -207,12 +207,12 @@ class Piece(BaseModel):
     product_ids: list[Id]
 
     @classmethod
-    def of(cls, found: PieceFound) -> Self:
+    def from_record(cls, found: PieceFound) -> Self:
         """Make it of a piece of the catalog."""
         return cls(
             piece=found.piece, release_year=found.release_year, name=found.name, series=found.series,
             series_number=found.series_number, sku=found.sku, image_url=found.image_url, vendors=list(found.shops),
-            best=Best.of(found.best), product_ids=[row.id for row in found.offers],
+            best=Best.from_record(found.best), product_ids=[row.id for row in found.offers],
         )  # fmt: skip
 
 
@@ -274,7 +274,7 @@ class Prices(BaseModel):
     maximum: Amount
 
     @classmethod
-    def of(cls, found: PriceStatistics) -> Self:
+    def from_record(cls, found: PriceStatistics) -> Self:
         """Make it of what was computed."""
         values: dict[str, Any] = {name: getattr(found, name) for name in cls.model_fields}
         values |= {name: str(value) for name, value in values.items() if isinstance(value, Decimal)}

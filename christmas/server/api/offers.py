@@ -10,11 +10,11 @@ from starlette.requests import Request
 from christmas.catalog import offers, price_history
 from christmas.catalog.export import amount
 from christmas.catalog.products import ProductRow
-from christmas.server import state as states
 from christmas.server.api import models
 from christmas.server.api.filters import NO_NUL, Currency, Given, Plain, Year
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
+from christmas.server.state import state_of
 
 router = APIRouter(tags=["products"])
 
@@ -43,7 +43,7 @@ def get(
 
     SKUs are equal where their normal forms are: retail price in front and box mark at the end do not count.
     """
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         found = offers.of_sku(connection, query.sku, query.year, caller.vendors, query.currency)
         steps = price_history.of_products(connection, found.offers)
     lowest = price_history.lowest(steps, found.currency)
@@ -53,10 +53,10 @@ def get(
         piece=found.piece,
         release_year=found.release_year,
         name=found.name,
-        best=models.Best.of(found.best),
+        best=models.Best.from_record(found.best),
         lowest_ever=_lowest(found.offers, lowest, found.currency),
         usual_range=_usual(usual, found.currency),
-        items=[models.Product.of(row) for row in found.offers],
+        items=[models.Product.from_record(row) for row in found.offers],
         more=found.more,
     )
 

@@ -13,11 +13,11 @@ from christmas.catalog import changes, export, price_history, product_lists, pro
 from christmas.catalog.products import ProductRow
 from christmas.catalog.search import Scope
 from christmas.server import paging
-from christmas.server import state as states
 from christmas.server.api import models
 from christmas.server.api.filters import NO_NUL, Cursor, Given, Limit, Plain, SortedFilters
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
+from christmas.server.state import state_of
 
 router = APIRouter(tags=["products"])
 
@@ -70,7 +70,7 @@ def find(request: Request, query: Annotated[ProductQuery, Query()], caller: Read
 
     `more` where more products have the words of `text` than are looked at: then no page has the others.
     """
-    state = states.of(request)
+    state = state_of(request)
     after = paging.position(query.cursor, *_POSITIONS[query.sort])
     with state.read() as connection:
         filters = query.filters(state, connection, caller)
@@ -78,31 +78,31 @@ def find(request: Request, query: Annotated[ProductQuery, Query()], caller: Read
         found = product_lists.page(connection, filters, query.sort, after, query.limit + 1)
     shown = found.rows[: query.limit]
     return models.ProductPage(
-        items=[models.Product.of(row) for row in shown],
+        items=[models.Product.from_record(row) for row in shown],
         next=paging.cursor(product_lists.position(shown[-1], query.sort)) if len(found.rows) > len(shown) else None,
         more=found.more,
-        understood=models.Understood.of(filters.query) if filters.query is not None else None,
+        understood=models.Understood.from_record(filters.query) if filters.query is not None else None,
     )
 
 
 @router.get("/pieces", summary="Products grouped to pieces, with the best price", responses=responses())
 def pieces(request: Request, query: Annotated[PieceQuery, Query()], caller: Reader) -> models.PieceList:
     """Return pieces in the order of their first product; `more` where there are more products than were looked at."""
-    state = states.of(request)
+    state = state_of(request)
     with state.read() as connection:
         filters = query.filters(state, connection, caller)
         found, more = product_lists.pieces(connection, filters, query.sort, limit=query.limit)
     return models.PieceList(
-        items=[models.Piece.of(one) for one in found],
+        items=[models.Piece.from_record(one) for one in found],
         more=more,
-        understood=models.Understood.of(filters.query) if filters.query is not None else None,
+        understood=models.Understood.from_record(filters.query) if filters.query is not None else None,
     )
 
 
 @router.get("/suggestions", summary="How a text may go on", responses=responses())
 def suggestions(request: Request, query: Annotated[SuggestionQuery, Query()], caller: Reader) -> models.Suggestions:
     """Return at most 10 words of the products that go on where the text ends."""
-    state = states.of(request)
+    state = state_of(request)
     with state.read() as connection:
         state.vocabulary.refresh(connection)
         found = state.vocabulary.suggest(query.text, Scope.of(connection, caller.vendors))
@@ -124,24 +124,24 @@ def history(
     ] = None,
 ) -> models.History:
     """Return every change, the oldest first, as JSON or CSV; as JSON also the steps of price and stock."""
-    state = states.of(request)
+    state = state_of(request)
     with state.read() as connection:
         product = _one(connection, name, caller)
         rows = changes.history(connection, product.id)
-    items = [models.Change.of(row) for row in rows]
+    items = [models.Change.from_record(row) for row in rows]
     if format == "csv" or (format is None and _prefers_csv(request)):
         lines = export.csv_of(models.Change.model_fields, (one.model_dump(mode="json") for one in items))
         return _csv(b"".join(lines), f"christmas-{product.id}.csv")  # type: ignore[return-value]  # FastAPI takes both
     response.headers["Vary"] = "Accept"
-    steps = [models.Step.of(step) for step in price_history.steps(product, rows)]
-    return models.History(product=models.Product.of(product), items=items, steps=steps)
+    steps = [models.Step.from_record(step) for step in price_history.steps(product, rows)]
+    return models.History(product=models.Product.from_record(product), items=items, steps=steps)
 
 
 @router.get("/products/{name:path}", summary="One product", responses=responses(404))
 def get(request: Request, name: ProductName, caller: Reader) -> models.Product:
     """Return one product by its id or by vendor and key."""
-    with states.of(request).read() as connection:
-        return models.Product.of(_one(connection, name, caller))
+    with state_of(request).read() as connection:
+        return models.Product.from_record(_one(connection, name, caller))
 
 
 def _one(connection: Connection, name: str, caller: Caller) -> ProductRow:

@@ -13,12 +13,11 @@ from starlette.responses import Response
 from christmas.jobs import schedules, submission
 from christmas.jobs.schedules import FiringRow, ScheduleRow
 from christmas.server import auth, paging
-from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.api.job_models import Job
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
-from christmas.server.state import State
+from christmas.server.state import State, state_of
 
 router = APIRouter(tags=["schedules"])
 
@@ -62,7 +61,7 @@ class Schedule(BaseModel):
     changed_at: datetime
 
     @classmethod
-    def of(cls, row: ScheduleRow) -> "Schedule":
+    def from_record(cls, row: ScheduleRow) -> "Schedule":
         """Make it of a record."""
         return cls.model_validate(row, from_attributes=True)
 
@@ -83,7 +82,7 @@ class Firing(BaseModel):
     error: str | None = Field(examples=[None])
 
     @classmethod
-    def of(cls, row: FiringRow) -> "Firing":
+    def from_record(cls, row: FiringRow) -> "Firing":
         """Make it of a record."""
         return cls(due_at=row.due_at, fired_at=row.fired_at, job=row.job_id, error=row.error)
 
@@ -98,22 +97,22 @@ class FiringList(BaseModel):
 @router.get("/schedules", summary="What is done when", responses=responses())
 def list_schedules(request: Request, caller: Reader) -> ScheduleList:
     """Return all schedules."""
-    state = states.of(request)
+    state = state_of(request)
     with state.read() as connection:
         rows = schedules.planned(connection, state.config.schedules, datetime.now(UTC))
-    return ScheduleList(items=[Schedule.of(row) for row in rows])
+    return ScheduleList(items=[Schedule.from_record(row) for row in rows])
 
 
 @router.get("/schedules/{name}", summary="One schedule", responses=responses(404))
 def get_schedule(request: Request, name: Name, caller: Reader) -> Schedule:
     """Return one schedule."""
-    state = states.of(request)
+    state = state_of(request)
     with state.read() as connection:
         rows = schedules.planned(connection, state.config.schedules, datetime.now(UTC))
     row = next((row for row in rows if row.name == name), None)
     if row is None:
         raise _not_found(name)
-    return Schedule.of(row)
+    return Schedule.from_record(row)
 
 
 @router.put(
@@ -123,7 +122,7 @@ def get_schedule(request: Request, name: Name, caller: Reader) -> Schedule:
 )
 def put_schedule(request: Request, response: Response, name: Name, body: NewSchedule, caller: Writer) -> Schedule:
     """Add a schedule, or make it what is given; from then on the configuration does not touch it."""
-    state, now = states.of(request), datetime.now(UTC)
+    state, now = state_of(request), datetime.now(UTC)
     inputs.check_job(body.job)
     wanted = schedules.wanted(**body.model_dump())
     with state.begin() as connection:
@@ -133,13 +132,13 @@ def put_schedule(request: Request, response: Response, name: Name, body: NewSche
             response.status_code = 201
         else:
             row = schedules.change(connection, name, now, **wanted.model_dump())
-    return Schedule.of(row)
+    return Schedule.from_record(row)
 
 
 @router.delete("/schedules/{name}", summary="Remove a schedule", status_code=204, responses=responses(404))
 def delete_schedule(request: Request, name: Name, caller: Writer) -> None:
     """Remove a schedule; one of the configuration comes back at a scheduler's start: pause it instead."""
-    state = states.of(request)
+    state = state_of(request)
     with state.begin() as connection:
         _existing(state, connection, name)
         schedules.remove(connection, name)
@@ -148,13 +147,13 @@ def delete_schedule(request: Request, name: Name, caller: Writer) -> None:
 @router.post("/schedules/{name}/pause", summary="Fire no more", responses=responses(404))
 def pause(request: Request, name: Name, caller: Writer) -> Schedule:
     """Fire no more, until it is resumed."""
-    return _set_paused(states.of(request), name, paused=True)
+    return _set_paused(state_of(request), name, paused=True)
 
 
 @router.post("/schedules/{name}/resume", summary="Fire again", responses=responses(404))
 def resume(request: Request, name: Name, caller: Writer) -> Schedule:
     """Fire again, from the next due time on."""
-    return _set_paused(states.of(request), name, paused=False)
+    return _set_paused(state_of(request), name, paused=False)
 
 
 @router.post(
@@ -165,7 +164,7 @@ def resume(request: Request, name: Name, caller: Writer) -> Schedule:
 )
 def run(request: Request, response: Response, name: Name, caller: Writer) -> Job:
     """Submit a schedule's job now, whatever the time; needs the permission jobs.submit as well."""
-    state = states.of(request)
+    state = state_of(request)
     auth.require(state, caller, "jobs.submit")
     with state.begin() as connection:
         row = _existing(state, connection, name)
@@ -174,7 +173,7 @@ def run(request: Request, response: Response, name: Name, caller: Writer) -> Job
     job = submission.submit(row.job, row.arguments, config=state.config, submitted_by=by, job_id=job_id)
     response.status_code = 201 if job.id == job_id else 200
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
-    return Job.of(job)
+    return Job.from_record(job)
 
 
 @router.get("/schedules/{name}/firings", summary="When it has fired", responses=responses(404))
@@ -187,20 +186,20 @@ def list_firings(
 ) -> FiringList:
     """Return a schedule's firings, the newest first; they stay when it is removed."""
     before = paging.position(cursor, datetime)
-    state = states.of(request)
+    state = state_of(request)
     with state.read() as connection:
         rows = schedules.history(connection, name, limit + 1, None if before is None else before[0])
         known = [] if rows else schedules.planned(connection, state.config.schedules, datetime.now(UTC))
     if not rows and name not in {row.name for row in known}:
         raise _not_found(name)
     following = paging.cursor((rows[limit - 1].due_at,)) if len(rows) > limit else None
-    return FiringList(items=[Firing.of(row) for row in rows[:limit]], next=following)
+    return FiringList(items=[Firing.from_record(row) for row in rows[:limit]], next=following)
 
 
 def _set_paused(state: State, name: str, *, paused: bool) -> Schedule:
     with state.begin() as connection:
         _existing(state, connection, name)
-        return Schedule.of(schedules.change(connection, name, datetime.now(UTC), paused=paused))
+        return Schedule.from_record(schedules.change(connection, name, datetime.now(UTC), paused=paused))
 
 
 def _existing(state: State, connection: Connection, name: str) -> ScheduleRow:

@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
 from christmas.catalog import statistics
-from christmas.server import state as states
 from christmas.server.api import models
 from christmas.server.api.filters import Given, Vendor, Year
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
+from christmas.server.state import state_of
 
 router = APIRouter(tags=["products"])
 
@@ -32,6 +32,6 @@ def prices(
     caller: Annotated[Caller, Depends(needs("products.read"))],
 ) -> models.Statistics:
     """Return count, mean, median and standard deviation of the prices of a vendor, a year, or both; one is needed."""
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         found = statistics.prices(connection, vendor=query.vendor, year=query.year, vendors=caller.vendors)
-    return models.Statistics(items=[models.Prices.of(one) for one in found])
+    return models.Statistics(items=[models.Prices.from_record(one) for one in found])

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from christmas.access import api_keys, audit_log
 from christmas.access.audit_log import AccessRow
 from christmas.server import paging
-from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
+from christmas.server.state import state_of
 
 router = APIRouter(tags=["keys and users"])
 
@@ -52,7 +52,7 @@ class AccessLine(BaseModel):
     reason: str | None = Field(description="why it was refused", examples=["ann (user) has no permission held.write."])
 
     @classmethod
-    def of(cls, row: AccessRow) -> "AccessLine":
+    def from_record(cls, row: AccessRow) -> "AccessLine":
         """Make it of a record."""
         return cls.model_validate(row, from_attributes=True)
 
@@ -70,7 +70,7 @@ def list_users(
 ) -> UserList:
     """Return the users with their roles."""
     after = paging.position(cursor, str)
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         rows = api_keys.list_users(connection, "" if after is None else after[0], limit + 1)
     following = paging.cursor((rows[limit - 1][0],)) if len(rows) > limit else None
     return UserList(items=[User(name=name, roles=roles) for name, roles in rows[:limit]], next=following)
@@ -79,7 +79,7 @@ def list_users(
 @router.delete("/users/{name}", summary="Remove a user", status_code=204, responses=responses(404))
 def remove_user(request: Request, name: UserName, caller: Remover) -> None:
     """Remove a user with all keys, roles and sessions, yourself as well; the access log keeps the name."""
-    with states.of(request).begin() as connection:
+    with state_of(request).begin() as connection:
         if not api_keys.remove(connection, name):
             raise NotFound(f"There is no user {name!r}; GET /api/v1/users lists them.")
 
@@ -87,7 +87,7 @@ def remove_user(request: Request, name: UserName, caller: Remover) -> None:
 @router.put("/users/{name}/roles/{role}", summary="Give a user a role", status_code=204, responses=responses())
 def bind(request: Request, name: UserName, role: Role, caller: Writer) -> None:
     """Grant a user a role; makes the user where there is none."""
-    state = states.of(request)
+    state = state_of(request)
     api_keys.check_role(state.config, role)
     with state.begin() as connection:
         api_keys.bind(connection, name, role, datetime.now(UTC))
@@ -98,7 +98,7 @@ def bind(request: Request, name: UserName, role: Role, caller: Writer) -> None:
 )
 def unbind(request: Request, name: UserName, role: Role, caller: Remover) -> None:
     """Take a role from a user; keys and sessions of that role stop working at once, your own as well."""
-    with states.of(request).begin() as connection:
+    with state_of(request).begin() as connection:
         if not api_keys.unbind(connection, name, role):
             raise NotFound(f"{name!r} has no role {role!r}; GET /api/v1/users lists them.")
 
@@ -112,7 +112,7 @@ def get_access_log(
 ) -> AccessLog:
     """Return every refusal, and every grant of a write, the newest first."""
     before = paging.position(cursor, int)
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         rows = audit_log.page(connection, limit + 1, None if before is None else before[0])
     following = paging.cursor((rows[limit - 1][0],)) if len(rows) > limit else None
-    return AccessLog(items=[AccessLine.of(row) for _, row in rows[:limit]], next=following)
+    return AccessLog(items=[AccessLine.from_record(row) for _, row in rows[:limit]], next=following)

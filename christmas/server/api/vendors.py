@@ -16,17 +16,17 @@ from christmas.config.durations import PATTERN
 from christmas.metrics import report
 from christmas.metrics.report import Point
 from christmas.server import auth, lookup
-from christmas.server import state as states
 from christmas.server.api import inputs
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound, responses
+from christmas.server.state import state_of
 
 router = APIRouter(tags=["vendors"])
 
 Reader = Annotated[Caller, Depends(needs("products.read"))]
 
 
-class Health(BaseModel):
+class VendorHealth(BaseModel):
     """How well a vendor is read, as its last runs have shown."""
 
     state: str = Field(description="healthy, degraded, broken, blocked or unreachable", examples=["degraded"])
@@ -37,7 +37,7 @@ class Health(BaseModel):
     job: str = Field(description="the run that showed it last", examples=["0b6f5a2c4d1e48f7a9c3b2d1e0f9a8b7"])
 
     @classmethod
-    def of(cls, row: HealthRow) -> "Health":
+    def from_record(cls, row: HealthRow) -> "VendorHealth":
         """Make it of a record."""
         return cls(
             state=row.state, kind=row.kind, reason=row.reason, since=row.since, checked_at=row.checked_at,
@@ -52,7 +52,7 @@ class Vendor(BaseModel):
     products: int = Field(examples=[10270])
     in_stock: int = Field(description="can be bought now: in stock, few left or on preorder", examples=[6120])
     without_price: int = Field(examples=[12])
-    health: Health | None = Field(
+    health: VendorHealth | None = Field(
         description="null where no run has shown it yet, and for keys without the permission health.read"
     )
 
@@ -84,7 +84,7 @@ class MetricPoint(BaseModel):
     p95_ms: float | None = Field(examples=[399.3])
 
     @classmethod
-    def of(cls, points: Iterable[Point]) -> "list[MetricPoint]":
+    def from_record(cls, points: Iterable[Point]) -> "list[MetricPoint]":
         """Make them of a report's points."""
         return [cls(at=one.at, count=one.count, p50_ms=one.p50_ms, p95_ms=one.p95_ms) for one in points]
 
@@ -103,7 +103,7 @@ class VendorMetrics(BaseModel):
 @router.get("/vendors", summary="All vendors", responses=responses())
 def list_vendors(request: Request, caller: Reader) -> VendorList:
     """Return the vendors with their counts, as of at most a minute ago, and their health for keys that may read it."""
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         return VendorList(
             items=[_vendor(request, caller, row) for row in lookup.all_vendors(request, connection, caller)]
         )
@@ -112,7 +112,7 @@ def list_vendors(request: Request, caller: Reader) -> VendorList:
 @router.get("/vendors/{vendor}", summary="One vendor", responses=responses(404))
 def get_vendor(request: Request, vendor: inputs.VendorPath, caller: Reader) -> Vendor:
     """Return one vendor."""
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         return _one(connection, request, caller, vendor)
 
 
@@ -126,7 +126,7 @@ def get_metrics(
     ] = "1h",
 ) -> VendorMetrics:
     """Return durations with their percentiles, counts, and the steps of time to first byte and latency."""
-    state, window = states.of(request), report.window(since)
+    state, window = state_of(request), report.window(since)
     with state.read() as connection:
         lookup.check_vendor(connection, caller, vendor)
     found = report.read(state.config, window, [vendor])
@@ -136,8 +136,8 @@ def get_metrics(
         since=found.since,
         until=found.until,
         items=[] if series is None else [MetricRow(**row) for row in report.rows(series)],
-        ttfb=MetricPoint.of(report.chart(found, series, "ttfb")),
-        latency=MetricPoint.of(report.chart(found, series, "latency")),
+        ttfb=MetricPoint.from_record(report.chart(found, series, "ttfb")),
+        latency=MetricPoint.from_record(report.chart(found, series, "latency")),
     )
 
 
@@ -146,7 +146,7 @@ def accept(
     request: Request, vendor: inputs.VendorPath, caller: Annotated[Caller, Depends(needs("health.write"))]
 ) -> Vendor:
     """Take a vendor as it is now for the usual: later runs are compared with those from now on."""
-    with states.of(request).begin() as connection:
+    with state_of(request).begin() as connection:
         lookup.check_vendor(connection, caller, vendor)
         if not vendor_health.accept(connection, vendor, datetime.now(UTC)):
             raise NotFound(f"Nothing is known of the health of {vendor} yet: no run has shown it.")
@@ -164,5 +164,5 @@ def _vendor(request: Request, caller: Caller, row: VendorRow) -> Vendor:
         products=row.count.products,
         in_stock=row.count.in_stock,
         without_price=row.count.without_price,
-        health=Health.of(row.health) if row.health is not None and is_shown else None,
+        health=VendorHealth.from_record(row.health) if row.health is not None and is_shown else None,
     )

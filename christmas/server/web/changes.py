@@ -12,8 +12,8 @@ from christmas.catalog import changes as catalog
 from christmas.catalog import vendors
 from christmas.errors import ArgumentError
 from christmas.server import paging
-from christmas.server import state as states
 from christmas.server.auth import Caller, needs
+from christmas.server.state import state_of
 from christmas.server.web import render, words
 
 router = APIRouter()
@@ -38,7 +38,7 @@ def changes(
     if when not in {"", *TIMES}:
         raise ArgumentError(f"when: one of {', '.join(TIMES)}, or nothing.")
     since = datetime.now(UTC) - TIMES[when][1] if when else None
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         known = vendors.names(connection, caller.vendors)
         if shop and shop not in known:
             raise ArgumentError("shop: there is none of this name; choose one of the list.")

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from christmas.catalog import vendors
 from christmas.jobs import records, submission
 from christmas.jobs.records import JobRow
-from christmas.server import state as states
 from christmas.server.auth import Caller, needs
+from christmas.server.state import state_of
 from christmas.server.web import render
 
 router = APIRouter()
@@ -40,7 +40,7 @@ def page(request: Request, caller: Caller, connection: Connection) -> Response:
 @router.get("/first-visit")
 def progress(request: Request, caller: Annotated[Caller, Depends(needs("products.read", page=True))]) -> Response:
     """Render the part of the page that is polled; the whole page is reloaded once there is a product."""
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         found = readings(connection, caller.vendors)
         arrived = bool(vendors.names(connection, caller.vendors))
         needs_contact = not found and _needs_contact(request, connection)
@@ -52,7 +52,7 @@ def progress(request: Request, caller: Annotated[Caller, Depends(needs("products
 
 def _needs_contact(request: Request, connection: Connection) -> bool:
     """Return whether jobs are refused because no contact for the shops' owners is configured."""
-    config = states.of(request).config
+    config = state_of(request).config
     return any(not config.may_be_read(vendor) for vendor in submission.known_vendors(connection, None))
 
 

@@ -18,9 +18,9 @@ from christmas.items import NOT_BUYABLE
 from christmas.reading.identity import normal_sku
 from christmas.reading.money import decimals
 from christmas.server import auth
-from christmas.server import state as states
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound
+from christmas.server.state import state_of
 from christmas.server.web import filters, render, words
 
 router = APIRouter()
@@ -77,7 +77,7 @@ def piece(
     number = None if year == "unknown" else filters.number(year, "year", 1900, 2100)
     name = piece[:PIECE_MAX].replace("\0", "")
     may_see_changes = auth.may(request, caller, "changes.read")
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         found = offers.of_piece(connection, name, number, caller.vendors)
         normal = normal_sku(name)
         if not found and normal != name and offers.of_piece(connection, normal, number, caller.vendors):

@@ -14,8 +14,8 @@ from christmas.catalog.search import Scope, Vocabulary
 from christmas.catalog.search_terms import tokens
 from christmas.errors import ArgumentError
 from christmas.items import BUYABLE
-from christmas.server import state as states
 from christmas.server.auth import Caller, needs
+from christmas.server.state import state_of
 from christmas.server.web import filters, first_visit, render
 from christmas.server.web.filters import Asked, Wanted
 
@@ -47,7 +47,7 @@ def search(
     caller: Annotated[Caller, Depends(needs("products.read", page=True))],
 ) -> Response:
     """Show what is found, or what is new where nothing is asked for."""
-    state = states.of(request)
+    state = state_of(request)
     problem, results = None, NOTHING
     with state.read() as connection:
         known = vendors.names(connection, caller.vendors)
@@ -69,7 +69,7 @@ def suggestions(
     request: Request, caller: Annotated[Caller, Depends(needs("products.read", page=True))], q: str = ""
 ) -> Response:
     """Return what the text may become, as a list for the box."""
-    state = states.of(request)
+    state = state_of(request)
     found: list[str] = []
     if q.strip() and len(q) <= filters.TEXT_MAX:
         with state.read() as connection:

@@ -13,9 +13,8 @@ from christmas.config import is_loopback
 from christmas.errors import AccessDenied
 from christmas.policy.rules import SESSION_USE
 from christmas.server import auth
-from christmas.server import state as states
 from christmas.server.problems import TooMany, Unauthorised
-from christmas.server.state import State
+from christmas.server.state import State, state_of
 from christmas.server.web import render
 
 router = APIRouter()
@@ -28,7 +27,7 @@ def form(request: Request, next: str = "/", token: str | None = None) -> Respons
     """Show the form, or exchange a link's token for a session; open to everybody."""
     if token is None:
         return _form(request, target=next)
-    state, caller = states.of(request), auth.nobody(request)
+    state, caller = state_of(request), auth.nobody(request)
     try:
         auth.count(request, state, caller)
         auth.refuse_closed(state, caller.address)
@@ -44,7 +43,7 @@ def form(request: Request, next: str = "/", token: str | None = None) -> Respons
 @router.post("/sign-in")
 def sign_in(request: Request, form: Annotated[FormData, Depends(auth.read_form)]) -> Response:
     """Exchange user name and key for a session; open to everybody."""
-    state, caller = states.of(request), auth.nobody(request)
+    state, caller = state_of(request), auth.nobody(request)
     user, key, target = (str(form.get(name, "")) for name in ("user", "key", "next"))
     try:
         auth.count(request, state, caller)
@@ -70,7 +69,7 @@ def _form(request: Request, status: int = 200, *, target: str = "/", problem: st
     address, host = auth.nobody(request).address, request.url.hostname or ""
     return render.page(
         request, None, "sign_in.html", status, target=_local(target), problem=problem, user=user,
-        public=states.of(request).config.server.public, local=is_loopback(address) and is_loopback(host),
+        public=state_of(request).config.server.public, local=is_loopback(address) and is_loopback(host),
     )  # fmt: skip
 
 
@@ -96,7 +95,7 @@ def _redeem(state: State, token: str, address: str) -> str:
 def sign_out(request: Request, caller: Annotated[auth.Caller, Depends(auth.needs(SESSION_USE, page=True))]) -> Response:
     """End the session."""
     if caller.token is not None:
-        with states.of(request).begin() as connection:
+        with state_of(request).begin() as connection:
             sessions.end(connection, caller.token)
     response = RedirectResponse("/", 303)
     response.delete_cookie(auth.COOKIE, path="/")

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from christmas.catalog import product_lists
 from christmas.server import paging
-from christmas.server import state as states
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import NotFound
+from christmas.server.state import state_of
 from christmas.server.web import filters, render
 
 router = APIRouter()
@@ -24,7 +24,7 @@ UNKNOWN = "unknown"
 @router.get("/years")
 def years(request: Request, caller: Annotated[Caller, Depends(needs("products.read", page=True))]) -> Response:
     """Show the years of which there is a product, the newest first."""
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         found = product_lists.years(connection, caller.vendors)
     return render.page(request, caller, "years.html", years=found)
 
@@ -38,7 +38,7 @@ def year(
 ) -> Response:
     """Show all pieces of one year, and where each is available."""
     number = None if year == UNKNOWN else filters.number(year, "year", 1900, 2100)
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         position = paging.position(after, str)
         rows = product_lists.year_page(
             connection, number, position[0] if position else None, PAGE_SIZE + 1, caller.vendors

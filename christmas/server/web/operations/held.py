@@ -14,8 +14,8 @@ from christmas.catalog import held_changes
 from christmas.catalog.changes import shown
 from christmas.errors import ArgumentError
 from christmas.jobs.spider_arguments import VENDOR_PATTERN
-from christmas.server import state as states
 from christmas.server.auth import Caller, needs, read_form
+from christmas.server.state import state_of
 from christmas.server.web import render
 from christmas.server.web.operations.overview import Done, back
 
@@ -37,7 +37,7 @@ def show_held(
     before: Annotated[int | None, Query(ge=1, le=ID_MAX)] = None, done: Done | None = None,
 ) -> Response:  # fmt: skip
     """Show quarantined changes, the newest first."""
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         rows = held_changes.find(
             connection, vendor=vendor or None, vendors=caller.vendors, before=before, limit=PER_PAGE + 1
         )
@@ -67,7 +67,7 @@ def _decide(request: Request, caller: Caller, form: FormData, act: Callable[...,
     number, vendor = form.get("id"), form.get("vendor")
     ids = None if number is None else [int(_checked(number, _ID))]
     name = None if vendor is None else _checked(vendor, _VENDOR)
-    with states.of(request).begin() as connection:
+    with state_of(request).begin() as connection:
         held_changes.decide(
             connection, act, ids=ids, vendor=name, vendors=caller.vendors, by=caller.user, now=datetime.now(UTC)
         )

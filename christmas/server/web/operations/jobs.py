@@ -16,9 +16,9 @@ from christmas.jobs import notify, queue, records
 from christmas.jobs.records import JobRow
 from christmas.jobs.spider_arguments import VENDOR_PATTERN
 from christmas.server import lookup
-from christmas.server import state as states
 from christmas.server.auth import Caller, needs
 from christmas.server.paging import cursor, position
+from christmas.server.state import state_of
 from christmas.server.web import render
 from christmas.server.web.operations.overview import Done, back
 
@@ -57,7 +57,7 @@ def list_jobs(
 ) -> Response:  # fmt: skip
     """Show open jobs as a tree, and below it the newest finished jobs, or those of a filter."""
     wanted = [state] if state else [one for one in records.STATES if one not in records.OPEN]
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         live = _live(connection, caller)
         rows = records.find(
             connection, states=wanted, vendor=vendor or None, vendors=caller.vendors, limit=PER_PAGE + 1,
@@ -73,7 +73,7 @@ def list_jobs(
 @router.get("/live")
 def live_jobs(request: Request, caller: Viewer) -> Response:
     """Return the part of the list that is polled."""
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         found = _live(connection, caller)
     return render.page(request, caller, "_operations_live.html", live=found)
 
@@ -95,7 +95,7 @@ def cancel(
     request: Request, job_id: JobId, caller: Annotated[Caller, Depends(needs("jobs.cancel", page=True))]
 ) -> Response:
     """Cancel a job and what it has started."""
-    state = states.of(request)
+    state = state_of(request)
     with state.begin() as connection:
         lookup.job(connection, caller, job_id)
         if queue.cancel(connection, job_id, datetime.now(UTC)) is None:
@@ -105,7 +105,7 @@ def cancel(
 
 
 def _details(request: Request, caller: Caller, job_id: str) -> dict[str, Any]:
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         job = lookup.job(connection, caller, job_id)
         rows = [row for row in records.tree(connection, job_id) if caller.sees(row.vendor)]
         children = [one for one in records.children(connection, job_id) if caller.sees(one.job.vendor)]

@@ -16,8 +16,8 @@ from christmas.logs import reading
 from christmas.logs.lines import as_text
 from christmas.logs.reading import Line, Wanted
 from christmas.server import lookup
-from christmas.server import state as states
 from christmas.server.auth import Caller, needs
+from christmas.server.state import state_of
 from christmas.server.web import render
 from christmas.server.web.operations.jobs import JobId
 
@@ -48,7 +48,7 @@ class Seen(Wanted):
 @router.get("/logs")
 def show_logs(request: Request, caller: Viewer, vendor: Vendor = None, level: Level = "INFO") -> Response:
     """Show the newest lines, and follow new ones."""
-    with valkey.connect(states.of(request).config) as redis:
+    with valkey.connect(state_of(request).config) as redis:
         newest = reading.newest_id(redis)
     wanted = Seen(vendor=vendor or None, level=level, sees=caller.sees)
     lines, reached = _until(request, wanted, newest)
@@ -81,7 +81,7 @@ def job_logs(
     request: Request, caller: Viewer, job_id: JobId, after: Position = None, before: Position = None
 ) -> Response:
     """Return a job's lines and those of the jobs below it: the newest, those that have come since, or earlier ones."""
-    with states.of(request).read() as connection:
+    with state_of(request).read() as connection:
         job = lookup.job(connection, caller, job_id)
         below = {row.id for row in records.tree(connection, job_id)}
     ended = job.finished_at is not None and datetime.now(UTC) - job.finished_at > LAST_LINES
@@ -93,7 +93,7 @@ def job_logs(
     elif after is not None:
         lines, position = _after(request, wanted, after)
     else:
-        with valkey.connect(states.of(request).config) as redis:
+        with valkey.connect(state_of(request).config) as redis:
             position = reading.newest_id(redis)
         lines, reached = _until(request, wanted, position)
     address = f"/operations/jobs/{job_id}/logs"
@@ -105,13 +105,13 @@ def job_logs(
 
 def _until(request: Request, wanted: Wanted, until: str) -> tuple[list[str], str | None]:
     """Return the newest lines up to an ID, and before which ID to go on; None at the beginning."""
-    with valkey.connect(states.of(request).config) as redis:
+    with valkey.connect(state_of(request).config) as redis:
         lines, reached = reading.before(redis, wanted, limit=LINES_SHOWN, until=until)
     return [as_text(line) for line in lines], reached
 
 
 def _after(request: Request, wanted: Wanted, position: str) -> tuple[list[str], str]:
-    with valkey.connect(states.of(request).config) as redis:
+    with valkey.connect(state_of(request).config) as redis:
         lines, reached = reading.after(redis, wanted, position, limit=LINES_SHOWN)
     return [as_text(line) for line in lines], reached
 

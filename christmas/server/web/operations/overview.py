@@ -20,10 +20,9 @@ from christmas.metrics import gauges, report
 from christmas.metrics.report import Report
 from christmas.metrics.store import Series
 from christmas.server import lookup
-from christmas.server import state as states
 from christmas.server.auth import Caller, may, needs
 from christmas.server.problems import NotFound
-from christmas.server.state import State
+from christmas.server.state import State, state_of
 from christmas.server.web import render, words
 
 logger = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ def overview(
     request: Request, caller: Viewer, page: Annotated[int, Query(ge=1, le=10_000)] = 1, done: Done | None = None
 ) -> Response:
     """Show all vendors, the unhealthy first, and the current numbers."""
-    state = states.of(request)
+    state = state_of(request)
     with state.read() as connection:
         found = lookup.all_vendors(request, connection, caller)
         found.sort(key=lambda row: (row.health is None or row.health.state == "healthy", row.name))
@@ -86,7 +85,7 @@ def overview(
 @router.get("/now")
 def now(request: Request, caller: Viewer) -> Response:
     """Render the part of the overview that is polled."""
-    return render.page(request, caller, "_operations_now.html", **_now(states.of(request), caller))
+    return render.page(request, caller, "_operations_now.html", **_now(state_of(request), caller))
 
 
 @router.get("/vendors/{vendor}")
@@ -95,7 +94,7 @@ def vendor_page(
     done: Done | None = None,
 ) -> Response:  # fmt: skip
     """Show one vendor: its health, its last runs, and its response times."""
-    state = states.of(request)
+    state = state_of(request)
     with state.read() as connection:
         found = lookup.vendor(request, connection, caller, vendor)
         runs = records.find(connection, vendors=[vendor], limit=10)
@@ -115,7 +114,7 @@ def accept(
     request: Request, vendor: Vendor, caller: Annotated[Caller, Depends(needs("health.write", page=True))]
 ) -> Response:
     """Make a vendor's current state the one that later runs are compared with."""
-    with states.of(request).begin() as connection:
+    with state_of(request).begin() as connection:
         if not caller.sees(vendor) or not vendor_health.accept(connection, vendor, datetime.now(UTC)):
             raise NotFound(f"Nothing is known of the health of {vendor}.")
     return back(f"/operations/vendors/{vendor}", "accepted")

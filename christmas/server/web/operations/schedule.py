@@ -10,9 +10,8 @@ from starlette.responses import Response
 
 from christmas.errors import ArgumentError
 from christmas.jobs import schedules, submission, triggers
-from christmas.server import state as states
 from christmas.server.auth import Caller, needs, read_form, require
-from christmas.server.state import State
+from christmas.server.state import State, state_of
 from christmas.server.web import render
 from christmas.server.web.operations.overview import Done, back
 
@@ -29,7 +28,7 @@ Form = Annotated[FormData, Depends(read_form)]
 @router.get("")
 def show_schedule(request: Request, caller: Viewer, done: Done | None = None) -> Response:
     """Show the next and the newest firings."""
-    state = states.of(request)
+    state = state_of(request)
     with state.read() as connection:
         rows = schedules.planned(connection, state.config.schedules, datetime.now(UTC))
         firings = schedules.history(connection, limit=FIRINGS_SHOWN)
@@ -41,21 +40,21 @@ def show_schedule(request: Request, caller: Viewer, done: Done | None = None) ->
 @router.post("/pause")
 def pause(request: Request, caller: Changer, form: Form) -> Response:
     """Pause a schedule until it is resumed."""
-    _change(states.of(request), _name(form), paused=True)
+    _change(state_of(request), _name(form), paused=True)
     return back("/operations/schedule", "paused")
 
 
 @router.post("/resume")
 def resume(request: Request, caller: Changer, form: Form) -> Response:
     """Resume a schedule from its next due time on."""
-    _change(states.of(request), _name(form), paused=False)
+    _change(state_of(request), _name(form), paused=False)
     return back("/operations/schedule", "resumed")
 
 
 @router.post("/run")
 def run_now(request: Request, caller: Changer, form: Form) -> Response:
     """Submit a schedule's job now, whatever the time; redirect to the job."""
-    state = states.of(request)
+    state = state_of(request)
     require(state, caller, "jobs.submit", all_vendors=True)
     with state.begin() as connection:
         schedules.begin(connection, state.config.schedules, datetime.now(UTC))
