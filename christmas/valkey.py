@@ -13,6 +13,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from threading import Event, Lock
 from typing import IO, TYPE_CHECKING
 
 from christmas.errors import RedisUnavailable
@@ -30,6 +31,17 @@ START_TIMEOUT_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
 
 _users: dict[Path, IO[bytes]] = {}
+_using = Lock()
+_ended = Event()
+
+
+@atexit.register
+def _leave() -> None:
+    """Leave all servers at the end; a thread that still runs starts none afterwards, which would be left behind."""
+    _ended.set()
+    with _using:
+        for folder in list(_users):
+            release(folder)
 
 
 def connect(config: Config, timeout_seconds: float = TIMEOUT_SECONDS) -> Redis:
@@ -72,10 +84,11 @@ def _embedded(folder: Path, timeout_seconds: float) -> Redis:
     folder.chmod(0o700)
     path = socket_path(folder)
     client: Redis = Redis(unix_socket_path=str(path), **_client_options(timeout_seconds))  # type: ignore[arg-type]
-    with FileLock(folder / "start.lock"):
+    with _using, FileLock(folder / "start.lock"):
+        if _ended.is_set():
+            raise RedisUnavailable("This process is ending.")
         if folder not in _users:
             _users[folder] = _hold(folder)
-            atexit.register(release, folder)
         if not _answers(client):
             _start(folder, path, client)
     return client

@@ -35,7 +35,7 @@ LONG = (
     "node/test_outages.py", "catalog/test_queue_plans.py", "node/test_prepare.py", "server/test_browser.py",
     "server/test_schemathesis.py", "container/test_services.py", "container/test_deployed.py", "test_alive.py",
 )  # fmt: skip
-pytest_plugins = ["tests.tiers"]
+pytest_plugins = ["tests.tiers", "tests.left"]
 FOLDER = Path(__file__).parent
 VENDORS = ("hallmark_ornaments_com", "hookedonhallmark_com", "ornament_shop_com")
 

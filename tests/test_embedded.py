@@ -169,6 +169,15 @@ def test_the_server_outlives_the_process_that_started_it(folder: Path, user: Cal
         assert server_of(client) == starter.server
 
 
+def test_a_process_that_ends_starts_no_server_any_more(folder: Path) -> None:
+    """As a thread may try that still runs at the end: nobody would stop that server."""
+    program = f"import atexit, filelock, redis, christmas.config; atexit.register(lambda: exec({USER!r}))\n"
+    program += "import christmas.valkey"  # so it leaves before
+    done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, timeout=60)
+    assert "RedisUnavailable: This process is ending." in done.stderr
+    assert servers(folder) == []
+
+
 def test_a_killed_user_does_not_keep_the_server(folder: Path, user: Callable[[], User]) -> None:
     victim, other = user(), user()
     victim.kill()

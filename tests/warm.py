@@ -28,6 +28,8 @@ from pathlib import Path
 from threading import Lock
 from typing import IO
 
+import psutil
+
 ROOT = Path(__file__).parent.parent
 # They read the configuration or the database's state when they are imported.
 COLD = ("christmas.__main__", "christmas.settings")
@@ -91,7 +93,7 @@ def start(
         )  # fmt: skip
     task = {"module": module, "arguments": arguments, "environment": dict(environment), "cwd": str(cwd)}
     ours, theirs = socket.socketpair()
-    control, lock = _parent()
+    control, lock, _ = _parent()
     with theirs, Path(os.devnull).open("rb") as nothing:
         files = [theirs.fileno(), nothing.fileno(), output.fileno(), (errors or output).fileno()]
         with lock:
@@ -117,8 +119,15 @@ def run(
     return subprocess.CompletedProcess([module, *arguments], status, *texts)
 
 
+def children() -> list[psutil.Process]:
+    """Return what this process has had forked and still runs."""
+    if not _parent.cache_info().currsize:
+        return []
+    return psutil.Process(_parent()[2]).children()
+
+
 @cache
-def _parent() -> tuple[socket.socket, Lock]:
+def _parent() -> tuple[socket.socket, Lock, int]:
     """Start the parent, one for each process that runs tests; it ends when that process ends."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CHRISTMAS_", "COVERAGE_"))}
@@ -129,7 +138,7 @@ def _parent() -> tuple[socket.socket, Lock]:
         )  # fmt: skip
     atexit.register(process.wait)
     atexit.register(ours.close)
-    return ours, Lock()
+    return ours, Lock(), process.pid
 
 
 def serve() -> None:
