@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 10
 CUT_OFF_SECONDS = 15
 # The newest migration; a test compares it with the migrations' own head.
-HEAD = "0004"
+HEAD = "first"
 _ADVISORY_LOCK = 1_225_061_973
 _CAUSES = (
     ("is locked", "another process holds it for too long: end that process, or use PostgreSQL for many writers"),
@@ -232,7 +232,7 @@ def _migrate(engine: Engine, connection: Connection, version: str | None) -> Non
         except CommandError as error:
             raise DatabaseUnavailable(
                 f"The database {shown(engine.url)} is at version {version}, which this christmas does not know: "
-                "install a newer one."
+                "install a newer one, or move the database away if it was made before the first release."
             ) from error
 
 

@@ -1,7 +1,8 @@
-"""Upgrading: from nothing, from older versions with their rows, at once, and from a package."""
+"""Upgrading: from nothing, by several processes at once, and from a package."""
 
 from __future__ import annotations
 
+import ast
 import sqlite3
 import subprocess
 import sys
@@ -16,21 +17,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 import christmas
-from christmas.catalog.writing.product_pages import product_id
 from christmas.db import database
-from christmas.db.tables import changes, jobs, keys, metadata, vocabulary
-from christmas.db.tables import products as products_table
-from christmas.items import GoneReading
-from tests.catalog.making import VENDOR, at, entry, product, rows, write
-from tests.catalog.watches import doubt
+from christmas.db.tables import metadata
+from christmas.errors import DatabaseUnavailable
+from tests.catalog.making import entry, product, rows, write
 from tests.catalog.words import check_index, find_by_words
 
 PACKAGE = Path(christmas.__file__).parent
 UPGRADE = "import sys; from christmas.db import database; database.upgrade(database.open_engine(sys.argv[1]))"
-NEW_IN_0003 = ("held_changes", "kept_pages", "vendor_health")
 
 
 def _versions(engine: Engine) -> list[str]:
@@ -122,97 +119,28 @@ def test_an_interrupted_upgrade_leaves_nothing(empty_engine: Engine, monkeypatch
     database.upgrade(empty_engine)
 
 
-def test_from_the_version_before_the_auditor_with_all_its_rows(
-    empty_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _upgrade_to("0002", empty_engine, monkeypatch)
-    assert _versions(empty_engine) == ["0002"]
-    key = {"vendor": VENDOR, "url": "https://bells.example/7", "first_seen": at(0), "last_seen": at(0), "spread": 0}
-    sold = {"id": product_id(VENDOR, "7"), "key_id": 1, "vendor": VENDOR, "name": "Bell", "availability": "in_stock"}
-    change = {"product_id": sold["id"], "field": "price_minor", "old": "1000", "new": "900", "currency": "USD"}
-    with database.begin(empty_engine) as connection:
-        connection.execute(
-            insert(keys), [key | {"key": "7", "gone_since": at(1)}, key | {"key": "8", "gone_since": None}]
-        )
-        connection.execute(
-            insert(products_table), sold | {name: at(0) for name in ("first_seen", "last_changed", "read_at")}
-        )
-        connection.execute(insert(changes), change | {"at": at(0), "job_id": "a", "url": "", "source": "json-ld"})
-        connection.execute(insert(jobs), _job("a", vendor=VENDOR, outcome={"products": 1}))
-        columns = {table.name: _columns(connection, table.name) for table in (keys, products_table, changes, jobs)}
-        before = _plain_rows(connection, columns)
-    database.upgrade(empty_engine)
-    assert _versions(empty_engine) == [database.HEAD]
-    with database.begin(empty_engine) as connection:
-        assert differences(connection) == []
-        assert _plain_rows(connection, columns) == before
-        assert [len(rows(connection)[name]) for name in NEW_IN_0003] == [0, 0, 0]
-        write(connection, GoneReading(VENDOR, "7", "missing", at(30)))
-        found = connection.execute(select(keys.c.key, keys.c.gone_as, keys.c.gone_checks).order_by(keys.c.key)).all()
-        assert found == [("7", "delisted", 1), ("8", None, 0)]
-        assert [row.new for row in doubt(connection, product("7", 2))] == ["1995 Bell 7", "1000", "USD"]
+def test_a_migration_is_frozen_it_imports_nothing_of_ours() -> None:
+    imported = {
+        f"{path.name}: {ast.unparse(node)}"
+        for path in (PACKAGE / "db" / "migrations").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("christmas")))
+        or (isinstance(node, ast.Import) and any(alias.name.startswith("christmas") for alias in node.names))
+    }
+    assert imported == set()
 
 
-def test_from_the_version_before_the_server_everything_can_be_found(
-    empty_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    count = 5_002  # more than are written at a time
-    _upgrade_to("0003", empty_engine, monkeypatch)
-    key = {"vendor": VENDOR, "url": "", "first_seen": at(0), "last_seen": at(0), "spread": 0}
-    sold = {"vendor": VENDOR, "availability": "in_stock", "name": "Bell", "sku": None, "brand": None, "series": None}
-    sold |= {name: at(0) for name in ("first_seen", "last_changed", "read_at")} | {"release_year": None}
-    products = [
-        sold | {"id": product_id(VENDOR, str(n)), "key_id": n, "name": f"Bell {n}"} for n in range(1, count + 1)
-    ]
-    products[1] |= {"name": "No\u00ebl", "sku": "3799QXI7109", "brand": "Maker", "series": "Row", "release_year": 1985}
-    with database.begin(empty_engine) as connection:
-        connection.execute(insert(keys), [key | {"key": str(n)} for n in range(1, count + 1)])
-        connection.execute(insert(products_table), products)
-        change = {"product_id": products[1]["id"], "field": "name", "at": at(0), "job_id": "a", "url": "", "source": ""}
-        connection.execute(insert(changes), change)
-    database.upgrade(empty_engine)
-    columns = products_table.c
-    with database.begin(empty_engine) as connection:
-        assert differences(connection) == []
-        query = select(columns.piece, columns.words).order_by(columns.key_id)
-        found = [tuple(row) for row in connection.execute(query)]
-        assert found[0] == (product_id(VENDOR, "1").hex, "bell 1 vbellsexample")
-        assert found[1] == ("QXI7109", "noel row maker 1985 3799qxi7109 qxi7109 vbellsexample")
-        assert found[-1] == (product_id(VENDOR, str(count)).hex, f"bell {count} vbellsexample")
-        known = list(connection.scalars(select(vocabulary.c.word)))
-        assert len(known) == len(set(known))
-        assert set(known) == {word for _, words in found for word in words.split()[:-1]}
-        assert [find_by_words(connection, word) for word in ("qxi7109", "noel")] == [["2"], ["2"]]
-        assert len(find_by_words(connection, "bell", "vbellsexample")) == count - 1
-        write(connection, product("2", hours=1, name="Gong"))
-        assert (find_by_words(connection, "noel"), find_by_words(connection, "gong")) == ([], ["2"])
+def test_the_triggers_keep_the_full_text_index(sqlite: Engine) -> None:
+    with database.begin(sqlite) as connection:
+        write(connection, entry(), product(hours=1))
+        write(connection, product(hours=2, name="Gong"))
+        assert find_by_words(connection, "gong") != []
         check_index(connection)
 
 
-def _upgrade_to(version: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    from alembic import command
-
-    original = command.upgrade
-    with monkeypatch.context() as patch:
-        patch.setattr(command, "upgrade", lambda config, _: original(config, version))
-        database.upgrade(engine)
-
-
-def _job(id_: str, **values: Any) -> dict[str, Any]:
-    common = {
-        "id": id_, "root_id": id_, "name": "integrator.sync_links", "arguments": {}, "fingerprint": id_,
-        "state": "succeeded", "queued_at": at(0),
-    }  # fmt: skip
-    return common | values
-
-
-def _columns(connection: Connection, table: str) -> str:
-    return ", ".join(f'"{column["name"]}"' for column in inspect(connection).get_columns(table))
-
-
-def _plain_rows(connection: Connection, columns: dict[str, str]) -> dict[str, Any]:
-    """Return all rows of some tables as the driver gives them."""
-    return {
-        table: connection.exec_driver_sql(f"SELECT {names} FROM {table} ORDER BY id").all()
-        for table, names in columns.items()
-    }
+@pytest.mark.parametrize("version", ["0001", "0004"])
+def test_a_catalog_made_before_the_first_release_is_refused_with_what_to_do(sqlite: Engine, version: str) -> None:
+    with database.begin(sqlite) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
+    with pytest.raises(DatabaseUnavailable, match=f"at version {version}.*move the database away"):
+        database.upgrade(sqlite)
