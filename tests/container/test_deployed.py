@@ -204,18 +204,10 @@ def test_a_backup_of_sqlite_is_made_beside_a_writer_and_restored(tmp_path: Path)
     engine.dispose()
 
 
-@pytest.mark.parametrize(
-    ("version", "said"),
-    [
-        ("9999", "is at version 9999, which this christmas does not know: install a newer one"),
-        ("0003", "run `christmas db upgrade` as the database's owner"),
-    ],
-)
-def test_a_service_that_starts_on_another_catalog_ends_with_one_line(
-    farm: Farm, postgresql: Server, version: str, said: str
-) -> None:
-    assert said.replace("9999", "...").replace("`", "") in page.text()
-    postgresql.run("christmas_owner", f"UPDATE alembic_version SET version_num = '{version}'")
+def test_a_service_that_starts_on_another_catalog_ends_with_one_line(farm: Farm, postgresql: Server) -> None:
+    said = "is at version 9999, which this christmas does not know: install a newer one"
+    assert said.replace("9999", "...") in page.text()
+    postgresql.run("christmas_owner", "UPDATE alembic_version SET version_num = '9999'")
     try:
         done = farm.run("scheduler")
     finally:
