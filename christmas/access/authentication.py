@@ -1,4 +1,4 @@
-"""Who a key belongs to, and whether it is valid now."""
+"""Which user a key belongs to, and whether it is valid now."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAST_USE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks; ``vendors`` None means all."""
+    """The user of a key; ``vendors`` None means all."""
 
     user: str
     role: str
@@ -33,21 +33,28 @@ class Identity:
         return self.last_used_at is None or now - self.last_used_at > LAST_USE
 
 
-class KeyRefused(AccessDenied):
-    """Raised when a key is not valid, from ``authenticate``; ``reason`` is for the log, not for the caller."""
+class Unauthorised(AccessDenied):
+    """Raised when there is no key, or one that is not valid; ``reason`` is for the log, not for the caller."""
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class KeyRefused(Unauthorised):
+    """Raised when a key is not valid, from ``authenticate``; the message is the same for every reason."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__("The user name or the key is not valid.")
-        self.reason = reason
+        super().__init__("The user name or the key is not valid.", reason)
 
 
 def authenticate(
     connection: Connection, user: str | None, key: str, now: datetime, *, test_users: bool = False
 ) -> Identity:  # fmt: skip
-    """Return the identity of a user name and key, or of a key alone; raises KeyRefused, which tells always the same.
+    """Return the identity of a user name and key, or of a key alone; raise KeyRefused.
 
-    The keys of test users are valid only with ``test_users``: a process that made them may share the database. Only
-    reads; where ``use_is_due``, call ``users.used`` in a writing transaction.
+    The keys of test users are valid only with ``test_users``: a process that made them may share the database. It
+    only reads; where ``use_is_due``, call ``api_keys.used`` in a writing transaction.
     """
     found = api_keys.find_key(connection, key)
     if found is None:

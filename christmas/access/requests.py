@@ -1,4 +1,4 @@
-"""What the head of an HTTP request says of who asks; headers as texts, whatever server has read them."""
+"""What the header fields of an HTTP request say of its caller."""
 
 from __future__ import annotations
 
@@ -21,8 +21,14 @@ def basic(value: str) -> tuple[str, str] | None:
     return (user, key) if colon else None
 
 
+def bearer(value: str) -> str | None:
+    """Read the key of an ``Authorization`` header; None where it is no Bearer token."""
+    scheme, _, key = value.partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
+
+
 def is_of_another_site(method: str, header: Callable[[str], str | None]) -> bool:
-    """Return whether a page of another site makes a browser ask; following a link to here is all right."""
+    """Return whether a page of another site makes a browser send this; following a link to here is accepted."""
     site, origin, host = header("Sec-Fetch-Site"), header("Origin"), header("Host")
     followed = (
         method == "GET"

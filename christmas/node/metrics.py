@@ -35,7 +35,7 @@ class Metrics(resource.Resource):
         used = self.used_slots()
         slots = {"used": used, "total": self.options.slots}
         deferred = threads.deferToThread(
-            prometheus.text, self.options.engine, self.options.config, request.identity.vendors, slots
+            prometheus.text, self.options.engine, self.options.config, request.caller.vendors, slots
         )
         deferred.addCallback(lambda body: reply(request, 200, prometheus.CONTENT_TYPE_LATEST, body))
         deferred.addErrback(lambda failure: _refuse(request, failure.value))

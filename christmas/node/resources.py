@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet import reactor, threads
 from twisted.web import resource, server
 
+from christmas.access.gate import status_of
 from christmas.db import database
-from christmas.errors import AccessDenied, ArgumentError, ChristmasError, DatabaseUnavailable, EggRefused, JobRefused
+from christmas.errors import AccessDenied, ArgumentError, ChristmasError, EggRefused
 from christmas.jobs import eggs, notify, queue, records, submission
 from christmas.jobs.definitions import registry
 from christmas.jobs.submission import PROJECT
@@ -27,15 +28,12 @@ if TYPE_CHECKING:
 
     from twisted.web.http import Request
 
-    from christmas.access.authentication import Identity
+    from christmas.access.gate import Caller, Statuses
     from christmas.jobs.records import JobRow
     from christmas.node.website import Root
 
 logger = logging.getLogger(__name__)
 
-CODES: dict[type[Exception], int] = {
-    AccessDenied: 403, ArgumentError: 400, DatabaseUnavailable: 503, EggRefused: 400, JobRefused: 409,
-}  # fmt: skip
 SIGNALS = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
 PRIORITY_MAX = 1000
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
@@ -46,7 +44,8 @@ class NotFound(ChristmasError):
     """Raised when a request names what does not exist, from this module."""
 
 
-CODES[NotFound] = 404
+# What the node's endpoints raise besides the errors of the gate.
+STATUSES: Statuses = ((NotFound, 404), (ArgumentError, 400), (EggRefused, 400))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Call:
     """One request: its arguments, and who makes it."""
 
     values: dict[bytes, list[bytes]]
-    identity: Identity
+    caller: Caller
 
     def text(self, name: str) -> str:
         """Return a required argument."""
@@ -86,7 +85,7 @@ class Call:
 
     def sees(self, job: JobRow) -> bool:
         """Return whether the job is within the key's vendors."""
-        return self.identity.vendors is None or job.vendor in self.identity.vendors
+        return self.caller.sees(job.vendor)
 
     @staticmethod
     def _decoded(name: str, value: bytes) -> str:
@@ -130,14 +129,14 @@ class Answer(resource.Resource):
 
     def _made(self, request: Request, make: Callable[[Call], dict[str, Any]]) -> bytes:
         try:
-            return _content(self.root, {**make(Call(form.values(request), request.identity)), "status": "ok"})
+            return _content(self.root, {**make(Call(form.values(request), request.caller)), "status": "ok"})
         except AccessDenied as error:
-            request.refuse(reason=str(error))
+            request.refuse(error)
             raise
 
     def _failed(self, request: Request, failure: Any) -> None:
         error = failure.value
-        code = next((code for kind, code in CODES.items() if isinstance(error, kind)), 500)
+        code = status_of(error, STATUSES)
         message = str(error) if isinstance(error, ChristmasError) else "an unexpected error; the node's log has it"
         if not isinstance(error, ChristmasError):
             logger.error("%s\n%s", request.path.decode("ascii", "replace"), failure.getTraceback())
@@ -178,12 +177,12 @@ class Schedule(Answer):
             job.job_name(),
             job.arguments(),
             config=self.options.config,
-            submitted_by=call.identity.user,
+            submitted_by=call.caller.user,
             job_id=call.optional("jobid"),
             version=call.optional("_version"),
             settings=self._settings(call),
             priority=self._priority(call),
-            allowed_vendors=call.identity.vendors,
+            allowed_vendors=call.caller.vendors,
         )
         with database.begin(self.options.engine) as connection:
             record = submission.add(connection, chosen)
@@ -260,7 +259,7 @@ class ListJobs(Answer):
     def get(self, call: Call) -> dict[str, Any]:
         """Return the three lists."""
         self._project(call, required=False)
-        vendors = call.identity.vendors
+        vendors = call.caller.vendors
         name = self.options.name
         with database.read(self.options.engine) as connection:
             pending = records.find(connection, states=["queued"], processes_only=True, vendors=vendors)[::-1]
@@ -293,8 +292,8 @@ class DaemonStatus(Answer):
     def get(self, call: Call) -> dict[str, Any]:
         """Return the three numbers."""
         with database.read(self.options.engine) as connection:
-            pending = records.count(connection, vendors=call.identity.vendors)["queued"]
-            here = records.count(connection, node=self.options.name, vendors=call.identity.vendors)
+            pending = records.count(connection, vendors=call.caller.vendors)["queued"]
+            here = records.count(connection, node=self.options.name, vendors=call.caller.vendors)
         finished = sum(here[state] for state in scrapyd_jobs.FINISHED)
         return {"pending": pending, "running": here["running"], "finished": finished}
 
@@ -325,7 +324,7 @@ class ListSpiders(Answer):
         self._project(call)
         with database.read(self.options.engine) as connection:
             known = submission.known_vendors(connection, call.optional("_version"))
-        vendors = call.identity.vendors
+        vendors = call.caller.vendors
         return {"spiders": sorted(name for name in known if vendors is None or name in vendors)}
 
 
@@ -343,7 +342,7 @@ class AddVersion(Answer):
         if not _VERSION.fullmatch(version):
             raise ArgumentError(f"version {version!r} is not accepted: letters, digits, dots, dashes, plus signs")
         content = (call.values.get(b"egg") or [b""])[0]
-        stored = self.root.eggstorage.put(io.BytesIO(content), PROJECT, version, call.identity.user)
+        stored = self.root.eggstorage.put(io.BytesIO(content), PROJECT, version, call.caller.user)
         return {"project": PROJECT, "version": version, "spiders": stored}
 
 

@@ -58,7 +58,7 @@ class Page(resource.Resource):
 
     def render_GET(self, request: Request) -> int:  # noqa: N802  # Twisted's name
         """Begin to answer."""
-        vendors = request.identity.vendors
+        vendors = request.caller.vendors
         deferred = threads.deferToThread(self.make, self.root, vendors)
         deferred.addCallback(lambda body: _send(request, 200, body))
         deferred.addErrback(lambda failure: _send(request, 503, f"<p>{escape(failure.getErrorMessage())}</p>"))

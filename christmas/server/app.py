@@ -32,12 +32,12 @@ GZIP_MIN_BYTES, GZIP_LEVEL = 1000, 1
 
 
 def create(config: Config) -> FastAPI:
-    """Make the application; ``config`` is bound to the service's rights (see ``access.services.prepare``)."""
+    """Make the application; ``config`` is bound to the service's rights (see ``access.bootstrap.prepare``)."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
-        app.state.christmas.later("Removing old sessions", state.forget_old_sessions, app.state.christmas)
+        app.state.christmas.background.later("Removing old sessions", state.forget_old_sessions, app.state.christmas)
         yield
         app.state.christmas.close()
 

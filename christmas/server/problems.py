@@ -13,6 +13,8 @@ from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from christmas.access import gate
+from christmas.access.gate import TooMany
 from christmas.errors import (
     AccessDenied,
     ArgumentError,
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
 
+    from christmas.access.gate import Statuses
+
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_SECONDS = 5
 DETAIL_MAX = 2000
 TITLES = {
     AccessDenied: "Not permitted", ArgumentError: "Not accepted", DatabaseUnavailable: "The database is away",
@@ -57,31 +60,16 @@ class NotFound(ChristmasError):
     """Raised when a request names what does not exist, from the routes."""
 
 
-class Unauthorised(AccessDenied):
-    """Raised when there is no key, or one that is not valid, from ``guard``; ``reason`` is for the log alone."""
-
-    reason: str | None = None
-
-
-class TooMany(AccessDenied):
-    """Raised when a key, or an address, asks too often, from ``guard``; ``first`` is the first one within a minute."""
-
-    def __init__(self, message: str, seconds: int, *, first: bool) -> None:
-        super().__init__(message)
-        self.seconds = seconds
-        self.first = first
-
-
 class WrongMediaType(ChristmasError):
-    """Raised when a body is not of the type that is accepted, from ``guard``."""
+    """Raised when a body is not of the type that is accepted, from ``auth``."""
 
 
-# The first that fits.
-CODES: tuple[tuple[type[Exception], int], ...] = (
-    (Unauthorised, 401), (TooMany, 429), (AccessDenied, 403), (NotFound, 404), (NotHeld, 404),
-    (WrongMediaType, 415), (ArgumentError, 422), (JobRefused, 409), (DatabaseUnavailable, 503), (RedisUnavailable, 503),
+# What the routes raise besides the errors of the gate.
+STATUSES: Statuses = (
+    (NotFound, 404), (NotHeld, 404), (WrongMediaType, 415), (ArgumentError, 422), (RedisUnavailable, 503),
     (exc.TimeoutError, 503),
 )  # fmt: skip
+CHALLENGE = f'Bearer realm="christmas", {gate.BASIC}'
 
 
 class _Answers:
@@ -100,7 +88,7 @@ class _Answers:
         return self.page(request, status, title, detail)
 
     def expected(self, request: Request, error: Exception) -> Response:
-        status = next(code for kind, code in CODES if isinstance(error, kind))
+        status = gate.status_of(error, STATUSES)
         if status == 401 and not _is_api(request):
             return _to_the_door(request)
         detail = str(error)
@@ -109,10 +97,7 @@ class _Answers:
             detail = "The catalog cannot be used at the moment. It comes back by itself; try again in some seconds."
         title = next((text for kind, text in TITLES.items() if isinstance(error, kind)), HTTPStatus(status).phrase)
         response = self.answer(request, status, title, detail)
-        if status == 401:
-            response.headers["WWW-Authenticate"] = 'Bearer realm="christmas", Basic realm="christmas", charset="UTF-8"'
-        if status == 503 or isinstance(error, TooMany):
-            response.headers["Retry-After"] = str(getattr(error, "seconds", RETRY_SECONDS))
+        response.headers.update(gate.headers_of(error, status, CHALLENGE))
         return response
 
     def invalid(self, request: Request, error: Exception) -> Response:
@@ -156,7 +141,7 @@ def install(
     ``count`` counts a request that nobody has counted; raises TooMany.
     """
     answers = _Answers(page, count)
-    for kind, _ in CODES:
+    for kind, _ in (*gate.STATUSES, *STATUSES):
         app.add_exception_handler(kind, answers.expected)
     app.add_exception_handler(RequestValidationError, answers.invalid)
     app.add_exception_handler(HTTPException, answers.http)

@@ -224,7 +224,7 @@ def test_keys_that_were_made_before_are_made_known(farm: Farm, tmp_path: Path) -
     for _ in range(2):  # again, with the next version
         done = farm.run("db", "upgrade", "--service-keys", str(folder))
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.endswith("Keys are known of scheduler, server\n")
+        assert done.stdout.endswith("Registered the keys of scheduler, server\n")
         assert not set(made) & set(done.stdout.split())
     elsewhere = {"CHRISTMAS__VAR_PATH": str(tmp_path / "empty"), "CHRISTMAS__DATABASE__URL": farm.config.database_url}
     scheduler = farm.start("scheduler", CHRISTMAS__ACCESS__KEY=made[0], **elsewhere)

@@ -29,16 +29,16 @@ def test_one_of_a_name_is_under_way_at_most(state: State) -> None:
         begun.set()
         assert may_end.wait(60)
 
-    state.later("a", note, "a")
+    state.background.later("a", note, "a")
     assert begun.wait(60)
     for _ in range(3):
-        state.later("a", note, "a, once more")
-        state.later("b", note, "b")
+        state.background.later("a", note, "a, once more")
+        state.background.later("b", note, "b")
     may_end.set()
-    state.background.submit(int).result(60)
+    state.background.executor.submit(int).result(60)
     assert calls == ["a", "b"]
-    state.later("a", note, "a, after the first")
-    state.background.submit(int).result(60)
+    state.background.later("a", note, "a, after the first")
+    state.background.executor.submit(int).result(60)
     assert calls == ["a", "b", "a, after the first"]
 
 
@@ -47,8 +47,8 @@ def test_whatever_goes_wrong_is_logged_and_the_next_is_done(state: State, caplog
         raise LookupError("not a kind that anybody expected")
 
     for _ in range(2):
-        state.later("This", fail)
-        state.background.submit(int).result(60)
+        state.background.later("This", fail)
+        state.background.executor.submit(int).result(60)
     told = [(record.getMessage(), record.exc_info[0]) for record in caplog.records if record.exc_info]
     assert told == [("This could not be done", LookupError)] * 2
 
@@ -61,10 +61,10 @@ def test_the_end_does_not_wait_for_what_has_not_begun(tmp_path: Path) -> None:
         begun.set()
         assert may_end.wait(60)
 
-    state.later("first", first)
+    state.background.later("first", first)
     assert begun.wait(60)
-    state.later("second", calls.append, "second")
-    waiting = state.background.submit(int)
+    state.background.later("second", calls.append, "second")
+    waiting = state.background.executor.submit(int)
     ending = Thread(target=state.close)
     ending.start()
     try:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from christmas.errors import AccessDenied
 from christmas.jobs import notify, queue, records, submission
 from christmas.jobs.records import JobRow
-from christmas.server import auth, lookup, paging
+from christmas.server import lookup, paging
 from christmas.server.api import inputs
 from christmas.server.api.job_models import Job, JobList, JobTree, JobWithChildren, NewJob
 from christmas.server.auth import Caller, needs
@@ -69,7 +69,7 @@ def submit(
             priority=body.priority, allowed_vendors=caller.vendors,
         )  # fmt: skip
     except AccessDenied as error:
-        auth.refused(state, caller, "jobs.submit", error)
+        state.gate.refused(caller, "jobs.submit", error)
         raise
     response.status_code = 201 if row.id == job_id else 200
     response.headers["Location"] = f"{request.url.path}/{row.id}"

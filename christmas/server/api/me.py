@@ -28,7 +28,7 @@ class Whoami(BaseModel):
 @router.get("/whoami", summary="Whose key it is, and what it may do", responses=responses())
 def whoami(request: Request, caller: Annotated[Caller, Depends(needs(SESSION_USE))]) -> Whoami:
     """Return user, role, scope and permissions."""
-    policy = state_of(request).policy
+    policy = state_of(request).gate.policy
     return Whoami(
         user=caller.user,
         role=caller.role,

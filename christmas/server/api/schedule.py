@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from christmas.jobs import schedules, submission
 from christmas.jobs.schedules import FiringRow, ScheduleRow
-from christmas.server import auth, paging
+from christmas.server import paging
 from christmas.server.api import inputs
 from christmas.server.api.job_models import Job
 from christmas.server.auth import Caller, needs
@@ -165,7 +165,7 @@ def resume(request: Request, name: Name, caller: Writer) -> Schedule:
 def run(request: Request, response: Response, name: Name, caller: Writer) -> Job:
     """Submit a schedule's job now, whatever the time; needs the permission jobs.submit as well."""
     state = state_of(request)
-    auth.require(state, caller, "jobs.submit")
+    state.gate.require(caller, "jobs.submit")
     with state.begin() as connection:
         row = _existing(state, connection, name)
     job_id = uuid4().hex

@@ -8,12 +8,13 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from christmas.access import sessions
+from christmas.access import gate, sessions
+from christmas.access.authentication import Unauthorised
+from christmas.access.gate import Caller, TooMany
 from christmas.config import is_loopback
 from christmas.errors import AccessDenied
 from christmas.policy.rules import SESSION_USE
 from christmas.server import auth
-from christmas.server.problems import TooMany, Unauthorised
 from christmas.server.state import State, state_of
 from christmas.server.web import render
 
@@ -27,13 +28,13 @@ def form(request: Request, next: str = "/", token: str | None = None) -> Respons
     """Show the form, or exchange a link's token for a session; open to everybody."""
     if token is None:
         return _form(request, target=next)
-    state, caller = state_of(request), auth.nobody(request)
+    state, caller = state_of(request), auth.anonymous(request)
     try:
         auth.count(request, state, caller)
-        auth.refuse_closed(state, caller.address)
+        state.gate.refuse_closed(caller.address)
         session = _redeem(state, token, caller.address)
     except AccessDenied as error:
-        auth.refused(state, caller, SIGN_IN, error)
+        state.gate.refused(caller, SIGN_IN, error)
         if not isinstance(error, Unauthorised):
             raise
         return _form(request, 403, problem=str(error))
@@ -43,14 +44,14 @@ def form(request: Request, next: str = "/", token: str | None = None) -> Respons
 @router.post("/sign-in")
 def sign_in(request: Request, form: Annotated[FormData, Depends(auth.read_form)]) -> Response:
     """Exchange user name and key for a session; open to everybody."""
-    state, caller = state_of(request), auth.nobody(request)
+    state, caller = state_of(request), auth.anonymous(request)
     user, key, target = (str(form.get(name, "")) for name in ("user", "key", "next"))
     try:
         auth.count(request, state, caller)
         auth.refuse_other_sites(request)
-        caller = auth.identify(state, user or None, key, caller.address)
+        caller = state.gate.identify(user or None, key, caller.address)
     except AccessDenied as error:
-        auth.refused(state, caller, SIGN_IN, error)
+        state.gate.refused(caller, SIGN_IN, error)
         if isinstance(error, TooMany):
             raise
         status = 401 if isinstance(error, Unauthorised) else 403
@@ -61,12 +62,12 @@ def sign_in(request: Request, form: Annotated[FormData, Depends(auth.read_form)]
             connection, kind="session", user=caller.user, role=caller.role, vendors=caller.vendors,
             key_id=caller.key_id, now=datetime.now(UTC), lifetime=_lifetime(state),
         )  # fmt: skip
-        auth.granted(connection, caller, SIGN_IN)
+        gate.record(connection, caller, SIGN_IN)
     return _signed_in(request, state, token, _local(target))
 
 
 def _form(request: Request, status: int = 200, *, target: str = "/", problem: str = "", user: str = "") -> Response:
-    address, host = auth.nobody(request).address, request.url.hostname or ""
+    address, host = auth.anonymous(request).address, request.url.hostname or ""
     return render.page(
         request, None, "sign_in.html", status, target=_local(target), problem=problem, user=user,
         public=state_of(request).config.server.public, local=is_loopback(address) and is_loopback(host),
@@ -82,17 +83,18 @@ def _redeem(state: State, token: str, address: str) -> str:
         with state.begin() as connection:
             session = sessions.redeem(connection, token, now, _lifetime(state))
             if session is not None:
-                caller = auth.Caller(found.user, found.role, found.key_id, found.vendors, address)
-                auth.granted(connection, caller, SIGN_IN)
+                caller = Caller(found.user, found.role, found.key_id, found.vendors, address)
+                gate.record(connection, caller, SIGN_IN)
                 return session
-    state.failed_logins.failed(address)
-    error = Unauthorised("This link was used already, or is too old: sign in with a key, or ask for another link.")
-    error.reason = "a link that was used, is too old, or never was"
-    raise error
+    state.gate.failed_logins.failed(address)
+    raise Unauthorised(
+        "This link was used already, or is too old: sign in with a key, or ask for another link.",
+        "a link that was used, is too old, or never was",
+    )
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, caller: Annotated[auth.Caller, Depends(auth.needs(SESSION_USE, page=True))]) -> Response:
+def sign_out(request: Request, caller: Annotated[Caller, Depends(auth.needs(SESSION_USE, page=True))]) -> Response:
     """End the session."""
     if caller.token is not None:
         with state_of(request).begin() as connection:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from christmas.errors import ArgumentError
 from christmas.jobs import schedules, submission, triggers
-from christmas.server.auth import Caller, needs, read_form, require
+from christmas.server.auth import Caller, needs, read_form
 from christmas.server.state import State, state_of
 from christmas.server.web import render
 from christmas.server.web.operations.overview import Done, back
@@ -55,7 +55,7 @@ def resume(request: Request, caller: Changer, form: Form) -> Response:
 def run_now(request: Request, caller: Changer, form: Form) -> Response:
     """Submit a schedule's job now, whatever the time; redirect to the job."""
     state = state_of(request)
-    require(state, caller, "jobs.submit", all_vendors=True)
+    state.gate.require(caller, "jobs.submit", all_vendors=True)
     with state.begin() as connection:
         schedules.begin(connection, state.config.schedules, datetime.now(UTC))
         row = schedules.existing(connection, _name(form))
