@@ -1,4 +1,4 @@
-"""Changes, for those who read the catalog; amounts become decimal strings under the field's plain name."""
+"""Reads of changes; amounts become decimal strings under the field's plain name."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CLOCKS_APART = timedelta(minutes=5)
 # What a change can mean to a collector; a price that appeared or vanished neither fell nor rose.
 KINDS = ("fell", "rose", "back", "sold_out")
 
-# The changes of so many products are sorted at once; of more, in a catalog of a million, 50 changes are found among
+# Up to this many products, all their changes are sorted; of more, in a catalog of a million, 50 changes are found among
 # the newest 50,000 where no vendor changes more often than others.
 FEW_PRODUCTS = 1000
 _COLUMNS = (*changes.c, products.c.vendor, products.c.name, products.c.piece, products.c.release_year)
@@ -136,7 +136,7 @@ def feed(
     """Return the newest changes by when they were read and id, the newest first.
 
     ``vendors`` are those that may be seen, None means all; ``since`` is the first moment that counts, ``before`` time
-    and id of the last change already seen. Raises ArgumentError for a kind that is none of ``KINDS``.
+    and id of the last change already seen. Raise ArgumentError for a kind that is none of ``KINDS``.
     """
     scope: list[Callable[[ColumnElement[str]], ColumnElement[bool]]] = []
     if vendor is not None:
@@ -214,9 +214,9 @@ def _meaning(kind: str) -> ColumnElement[bool]:
         moved = after < before if kind == "fell" else after > before
         return and_(changes.c.field == "price_minor", moved, ~_another_currency())
     if kind in ("back", "sold_out"):
-        gone, there = (old, new) if kind == "back" else (new, old)
-        return and_(changes.c.field == "availability", gone.in_(NOT_BUYABLE), there.in_(BUYABLE))
-    raise ArgumentError(f"{kind!r} is no kind of change: use one of {', '.join(KINDS)}.")
+        ended, there = (old, new) if kind == "back" else (new, old)
+        return and_(changes.c.field == "availability", ended.in_(NOT_BUYABLE), there.in_(BUYABLE))
+    raise ArgumentError(f"{kind!r} is not a kind of change: use one of {', '.join(KINDS)}.")
 
 
 def _another_currency() -> ColumnElement[bool]:

@@ -93,7 +93,7 @@ def parquet(rows: Iterable[ProductRow]) -> Iterator[bytes]:
 
 
 class _Taken(io.RawIOBase):
-    """A file that only grows, and is taken away while it does."""
+    """A write-only file whose bytes are taken while it grows."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []

@@ -23,7 +23,7 @@ _P = products.c
 class Filters:
     """Which products; amounts in minor units of ``currency``.
 
-    ``vendors`` are those that may be seen, None means all. Without ``gone``, what the shops no longer list is left out.
+    ``vendors`` are those that may be seen, None means all. Delisted products are left out unless ``gone``.
     A filter by price leaves out what has none, or one in another currency. Brand and series are the
     whole name, in upper or lower case.
     """
@@ -65,9 +65,9 @@ class Filters:
 
     @property
     def is_impossible(self) -> bool:
-        """Whether it is plain that no product passes."""
-        odd = any("\0" in name for name in (self.brand, self.series, *(self.sellers or ())) if name)
-        return odd or self.sellers == [] or bool(self.query and self.query.nothing)
+        """Whether no product can pass."""
+        has_nul = any("\0" in name for name in (self.brand, self.series, *(self.sellers or ())) if name)
+        return has_nul or self.sellers == [] or bool(self.query and self.query.nothing)
 
 
 def conditions(filters: Filters, sort: str = "") -> list[ColumnElement[bool]]:

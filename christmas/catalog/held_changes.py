@@ -27,7 +27,7 @@ _PRICE = "price_minor"
 _PRICES = {"price_min_minor", "price_max_minor", "list_price_minor"}
 _JUDGED = {_PRICE, "currency", "name", "sku"}
 AUDITOR = "auditor"
-# Of the second readings of a run that is held as a whole, so many must say anything, and so large a share must agree.
+# Of the second readings of a run that is held as a whole, at least this many must be conclusive, and this share agree.
 CONFIRMED_LEAST = 10
 CONFIRMED_SHARE = 0.9
 STATES = ("held", "released", "discarded", "withdrawn")
@@ -79,18 +79,18 @@ def hold(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 @binds("held", "write")
-def settle(connection: Connection, told: Mapping[UUID, Mapping[str, Any]], at: datetime) -> None:
-    """Withdraw what is held of these products and is not what they were told to be by a later reading."""
-    if not told:
+def settle(connection: Connection, read: Mapping[UUID, Mapping[str, Any]], at: datetime) -> None:
+    """Withdraw held changes of these products that a later reading contradicts; ``read`` has its values."""
+    if not read:
         return
     query = select(held_changes.c.id, held_changes.c.product_id, held_changes.c.field, held_changes.c.new).where(
-        held_changes.c.state == "held", held_changes.c.product_id.in_(any_of(connection, list(told), Uuid))
+        held_changes.c.state == "held", held_changes.c.product_id.in_(any_of(connection, list(read), Uuid))
     )
     rows = connection.execute(query).all()
     stale = {
         (row.product_id, row.field)
         for row in rows
-        if row.field in told[row.product_id] and _text(told[row.product_id][row.field]) != row.new
+        if row.field in read[row.product_id] and _text(read[row.product_id][row.field]) != row.new
     }
     # What was read beside a price is nothing without it.
     stale |= {(row.product_id, row.field) for row in rows if row.field in _PRICES and (row.product_id, _PRICE) in stale}
@@ -173,14 +173,14 @@ def decide(
     by: str | None,
     now: datetime,
 ) -> int:
-    """Let ``release`` or ``discard`` act on what ``choose`` gives, all of it, and give how many were decided on.
+    """Release or discard all that ``choose`` returns, and return how many were decided on.
 
     Raises NotHeld, and changes nothing, where some of ``ids``, or nothing of a vendor or run, is held.
     """
     chosen, missing = choose(connection, ids=ids, vendor=vendor, group=group, vendors=vendors)
     if missing or not chosen:
         what = f"as {', '.join(map(str, missing))}" if missing else f"of {vendor or group}"
-        raise NotHeld(f"Nothing is held {what} (any more): somebody, or a second reading, may have decided already.")
+        raise NotHeld(f"Nothing is held {what} (any more): a user or a second reading may have decided already.")
     count: int = act(connection, chosen, by=by, now=now)
     return count
 
@@ -242,12 +242,12 @@ def _agrees(connection: Connection, row: Row[Any], reading: SecondReading) -> bo
     if product is None:
         return None
     if row.field == "price_minor":
-        told = [price for source, price in reading.prices if source != row.source]
+        prices = [price for source, price in reading.prices if source != row.source]
         if row.currency and product.currency and product.currency != row.currency:
             return False
-        if not told:
+        if not prices:
             return None
-        return row.new in {_text(price) for price in told}
+        return row.new in {_text(price) for price in prices}
     value = getattr(product, row.field)
     if value is UNREAD:
         return None
@@ -318,7 +318,7 @@ def release(connection: Connection, ids: Sequence[int], *, by: str, now: datetim
 
 @binds("held", "write")
 def discard(connection: Connection, ids: Sequence[int], *, by: str, now: datetime) -> int:
-    """Return held changes up, with what was read of the same products in the same runs; gives how many."""
+    """Discard held changes, with what was read of the same products in the same runs; return how many."""
     rows = _with_siblings(connection, ids)
     return len(_decide(connection, [row.id for row in rows], "discarded", by, now))
 
@@ -366,7 +366,7 @@ def _change(row: Row[Any], old: str | None) -> dict[str, Any]:
 
 
 def _decide(connection: Connection, ids: Sequence[int], state: str, by: str | None, now: datetime) -> set[int]:
-    """Decide on what is held still; gives what that was, for another may decide at the same moment."""
+    """Decide on what is still held, and return it: another may decide at the same moment."""
     if not ids:
         return set()
     chosen = held_changes.c.id.in_(any_of(connection, list(ids), BigInteger)) & (held_changes.c.state == "held")

@@ -35,7 +35,7 @@ class KeptPage:
 
 @binds("pages", "write")
 def keep(connection: Connection, vendor: str, page: Page, *, reason: str, job_id: str, at: datetime) -> int:
-    """Keep a page, remove the oldest beyond the limit, and give the new one's ID."""
+    """Keep a page, remove the oldest beyond the limit, and return the new one's ID."""
     values = {
         "vendor": vendor, "url": page.url, "at": at, "job_id": job_id, "reason": reason, "encoding": page.encoding,
         "body": zlib.compress(page.body[:BODY_MAX_BYTES]),

@@ -16,9 +16,9 @@ from christmas.db.tables import key_aliases, keys, products
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Keys are spread over so many parts of the period in which their pages are read.
+# Into how many parts of the period, in which their pages are read, keys are spread.
 SPREAD = 1000
-# The period in which every page is read once is cut into so many slots.
+# Into how many slots the period, in which every page is read once, is cut.
 SLOTS = 40
 # A page is never read again in the first such part of the period, unless it is due for another reason.
 REST = 7
@@ -71,7 +71,7 @@ def last_seen(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]
 
 
 def count_pages(connection: Connection, vendor: str, wanted: Wanted) -> int:
-    """Return how many keys ``select_pages`` would give without a limit."""
+    """Return how many keys ``select_pages`` would return without a limit."""
     query = select(func.count()).select_from(keys).where(*_conditions(connection, vendor, wanted))
     return connection.scalar(query) or 0
 

@@ -30,7 +30,7 @@ _MICROSECOND = timedelta(microseconds=1)
 class Step:
     """What a product cost and whether it was in stock from a moment on, and the run and page that said so.
 
-    ``job`` and ``url`` are None where no change tells them: when the product was seen first.
+    ``job`` and ``url`` are None where no change has them: when the product was seen first.
     """
 
     at: datetime
@@ -46,9 +46,9 @@ def steps(product: ProductRow, rows: Sequence[ChangeRow]) -> list[Step]:
 
     The first step is when the product was seen first, with the oldest values known; the last one is the product now.
     """
-    told = sorted((row for row in rows if row.field in _FIELDS), key=lambda row: (row.at, row.id))
-    found = [_first(product, told)]
-    for at, together in groupby(told, key=lambda row: row.at):
+    relevant = sorted((row for row in rows if row.field in _FIELDS), key=lambda row: (row.at, row.id))
+    found = [_first(product, relevant)]
+    for at, together in groupby(relevant, key=lambda row: row.at):
         moment = list(together)
         values: dict[str, Any] = {_FIELDS[row.field]: _values(row)[1] for row in moment}
         _add(found, replace(found[-1], **values, at=at, job=moment[-1].job, url=moment[-1].url))
@@ -58,9 +58,9 @@ def steps(product: ProductRow, rows: Sequence[ChangeRow]) -> list[Step]:
     return found
 
 
-def _first(product: ProductRow, told: Sequence[ChangeRow]) -> Step:
+def _first(product: ProductRow, rows: Sequence[ChangeRow]) -> Step:
     values: dict[str, Any] = {name: getattr(product, name) for name in _FIELDS.values()}
-    values |= {_FIELDS[row.field]: _values(row)[0] for row in reversed(told)}
+    values |= {_FIELDS[row.field]: _values(row)[0] for row in reversed(rows)}
     return Step(at=product.first_seen, **values)
 
 
@@ -110,8 +110,8 @@ def usual_range(
 ) -> tuple[int, int] | None:
     """Return the quartiles of the prices asked in the last 365 days, each as heavy as the time it could be bought for.
 
-    They are in minor units, and prices that were asked. ``ended`` is since when products are gone, if they are. None
-    where nothing could be bought in this currency.
+    They are in minor units, and prices that were asked. ``ended`` is since when products are delisted, if they are.
+    None where nothing could be bought in this currency.
     """
     durations: dict[int, int] = {}
     for product_id, those in steps_by_product.items():
@@ -134,7 +134,7 @@ def _lasting(those: Sequence[Step], end: datetime) -> list[tuple[Step, datetime]
 
 
 def _quartile(durations: Mapping[int, int], quarter: int) -> int:
-    """Return the lowest price such that so many quarters of the time were spent at it or below."""
+    """Return the lowest price such that ``quarter`` quarters of the time were spent at it or below."""
     total, spent = sum(durations.values()), 0
     for price in sorted(durations):
         spent += durations[price]

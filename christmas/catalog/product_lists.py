@@ -35,7 +35,7 @@ _P = products.c
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One normal form of SKU and year with its offers; what is told of it is of the first offer that has it, by vendor.
+    """One normal form of SKU and year with its offers; facts are those of the first offer, by vendor, that has them.
 
     ``best`` as ``offers.best`` ranks them.
     """
@@ -53,7 +53,7 @@ class Piece:
 
     @property
     def normal_sku(self) -> str | None:
-        """The normal form of its SKU; None where no SKU tells it from others, and its name is a product's id."""
+        """The normal form of its SKU; None where it has none, and ``piece`` is a product's id."""
         return None if any(self.piece == row.id.hex for row in self.offers) else self.piece
 
 
@@ -87,7 +87,7 @@ def page(connection: Connection, filters: Filters, sort: str, after: tuple[Any, 
 
 
 def pieces(connection: Connection, filters: Filters, sort: str, *, limit: int = CANDIDATES) -> tuple[list[Piece], bool]:
-    """Return at most so many products as pieces, in the order of their first product, and whether there are more."""
+    """Return at most ``limit`` products as pieces, in the order of their first product, and whether there are more."""
     found = piece_page(connection, filters, sort, limit=limit)
     return found.pieces, found.more
 
@@ -98,7 +98,7 @@ def piece_page(
 ) -> PiecePage:  # fmt: skip
     """Return ``size`` of the pieces from ``start`` on, of at most ``limit`` products, and how many pieces there are.
 
-    The filters choose the pieces and their order; what is told of a piece is of all its offers that may be seen.
+    The filters choose the pieces and their order; its facts are of all its offers that may be seen.
     """
     chosen = query_plan.choose(connection, filters, sort, limit)
     if chosen is None:
@@ -164,7 +164,7 @@ def find(connection: Connection, filters: Filters, *, limit: int | None = None) 
 
 
 def walk(connection: Connection, filters: Filters, after: int | None, limit: int) -> list[ProductRow]:
-    """Return so many products with larger key ids than ``after``, fewer only at the end: for reading all there are."""
+    """Return ``limit`` products with larger key ids than ``after``, fewer only at the end: for reading all of them."""
     found: list[ProductRow] = []
     last = -1 if after is None else after
     while len(found) < limit and not filters.is_impossible:
@@ -181,7 +181,7 @@ def walk(connection: Connection, filters: Filters, after: int | None, limit: int
 def year_page(
     connection: Connection, year: int | None, after: str | None, limit: int, vendors: Sequence[str] | None = None
 ) -> list[Piece]:
-    """Return at most so many pieces of a year, of None for an unknown one, that follow a piece; gone ones as well."""
+    """Return at most ``limit`` pieces of a year (None: unknown) that follow a piece; delisted ones as well."""
     wanted = of_year(year, vendors)
     if after is not None:
         wanted.append(_P.piece > after)
@@ -221,7 +221,7 @@ def _next_keys(connection: Connection, filters: Filters, after: int) -> list[int
 
 
 def _piece(rows: list[ProductRow]) -> Piece | None:
-    """Make a piece of its offers; None where they are gone meanwhile."""
+    """Make a piece of its offers; None where they were removed meanwhile."""
     if not rows:
         return None
     first = rows[0]

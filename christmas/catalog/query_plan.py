@@ -1,7 +1,7 @@
 """Where a read of products begins, and the orders that they are read in.
 
 What is asked for decides: at the words of a text, in the index of a filter that few products pass, or in the index
-that has the order. PostgreSQL plans by itself, SQLite has no statistics and is told.
+that has the order. PostgreSQL plans by itself; SQLite has no statistics and needs index hints.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from christmas.catalog.filters import Filters
 
 SORTS = ("changed", "price", "-price", "year", "-year")
-# Of the products that have the words of a text, so many are looked at; more where further filters leave some out.
+# How many of the products that have the words of a text are looked at; more where further filters leave some out.
 CANDIDATES = 1_000
 CANDIDATES_FILTERED = 4_000
 # A filter that no more products pass is where a read of up to a hundred begins, whatever the order; of more, the more.
@@ -71,7 +71,7 @@ class Chosen:
 def choose(
     connection: Connection, filters: Filters, sort: str, limit: int, after: tuple[Any, ...] | None = None
 ) -> Chosen | None:
-    """Choose where a read of so many products in an order begins; None where nothing can be found.
+    """Choose where a read of ``limit`` products in an order begins; None where nothing can be found.
 
     ``after`` is the position behind which it goes on.
     """
@@ -79,8 +79,8 @@ def choose(
         return None
     wanted = conditions(filters, sort)
     if not filters.is_text:
-        is_told = connection.dialect.name == "sqlite"
-        return Chosen(wanted, _index(connection, filters, sort, after, limit, wanted) if is_told else "")
+        needs_hint = connection.dialect.name == "sqlite"
+        return Chosen(wanted, _index(connection, filters, sort, after, limit, wanted) if needs_hint else "")
     most = CANDIDATES_FILTERED if filters.availability or filters.is_priced or filters.changed_since else CANDIDATES
     ids = with_words(connection, filters, most)
     wanted.append(_P.key_id.in_(any_of(connection, ids, BigInteger)))
@@ -88,7 +88,7 @@ def choose(
 
 
 def with_words(connection: Connection, filters: Filters, limit: int, after: int | None = None) -> list[int]:
-    """Return key ids of at most so many products that have all words of the filters, see ``search.candidates``."""
+    """Return key ids of at most ``limit`` products that have all words of the filters, see ``search.candidates``."""
     sellers = filters.sellers or []
     return search.candidates(
         connection,
@@ -174,7 +174,7 @@ def _is_short(
     connection: Connection, walk: Chosen, wanted: Sequence[ColumnElement[bool]], sort: str,
     after: tuple[Any, ...] | None, limit: int,
 ) -> bool:  # fmt: skip
-    """Return whether so many products that pass are found within a part of the order's index, or the part is all of it.
+    """Return whether ``limit`` products that pass are in the first part of the order's index, or the part is all of it.
 
     Filters that exclude each other would let all of it be read, however many products pass each of them.
     """

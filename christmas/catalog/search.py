@@ -27,13 +27,13 @@ WORDS_MAX = 16
 SUGGESTIONS_MAX = 20
 _BEGINNING_MIN = 3
 _CORRECTED_MIN = 3
-# Words of so many letters may have two mistakes, shorter ones one.
+# Words of at least this length may have two mistakes, shorter ones one.
 _TWO_EDITS_FROM = 8
-# So many words that are like one are tried for somebody who may not see all vendors.
+# How many similar words are tried for a caller who may not see all vendors.
 _TRIED = 20
 # More words that begin alike are not listed one by one.
 _ENDINGS_MAX = 100
-# So many words that begin as a text ends are looked at for suggestions, or products of them.
+# How many words that begin as a text ends, or products of them, are looked at for suggestions.
 _LOOKED_AT = 2_000
 _LOADED_AT_ONCE = 10_000
 
@@ -53,7 +53,7 @@ class Query:
     sku: str | None = None
     corrected: dict[str, str] = field(default_factory=dict)
     nothing: bool = False
-    # The words that begin as a prefix says, where they are few: the index merges a prefix's before it gives the first.
+    # The words that begin as a prefix says, where they are few: for a prefix, the index merges all before the first.
     endings: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -126,7 +126,7 @@ class Vocabulary:
     def refresh(self, connection: Connection) -> None:
         """Learn the words that are new since the last time; who comes while another does it goes on with the old ones.
 
-        The first time, everybody waits.
+        The first time, all callers wait.
         """
         if not self._refreshing.acquire(blocking=self._index.last == 0):
             return
@@ -193,7 +193,7 @@ class Vocabulary:
     def suggest(self, prefix: str, scope: Scope | None = None) -> list[str]:
         """Return texts that go on where this one ends: its last word completed, words before SKUs, short ones first.
 
-        With ``scope`` by its words only.
+        With ``scope`` only words of its vendors' products.
         """
         written = search_terms.tokens(prefix[:TEXT_MAX])
         if not written or len(written[-1]) < 2 or not search_terms.tokens(prefix[:TEXT_MAX][-1:]):
@@ -238,7 +238,7 @@ def candidates(
     """Return key ids of at most ``limit`` products that have the words of a query and those in ``also``.
 
     ``vendors``: of one of these. With ``after`` those of larger ids, in order; without, which ones there are beyond the
-    limit is the database's choice: SQLite gives the largest ids. ``query`` and ``also`` must not both be without words.
+    limit is the database's choice: SQLite takes the largest ids. ``query`` and ``also`` must not both be without words.
     """
     wanted = _expression(connection.dialect.name, query, also, vendors)
     if connection.dialect.name == "sqlite":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # What piece and words are made of; the vendor and the id of a product never change.
 IDENTITY = ("name", "sku", "brand", "series", "release_year")
-# Longer ones are cut: nobody searches for the rest, and an index of PostgreSQL takes 2,700 bytes.
+# Longer ones are cut: no search needs the rest, and an index of PostgreSQL takes 2,700 bytes.
 LONGEST = 64
 _TOKEN = re.compile(rf"([a-z0-9]{{1,{LONGEST}}})[a-z0-9]*")
 # Without this they would become letters of the word before them.

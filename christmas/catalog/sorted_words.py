@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# So many new words are put where they belong; more are sorted with those that are there.
+# Up to this many new words are inserted where they belong; more are sorted with those that are there.
 FEW = 5_000
 
 

@@ -45,12 +45,12 @@ def prices(
     year: int | None = None,
     vendors: Collection[str] | None = None,
 ) -> list[PriceStatistics]:
-    """Return the statistics of what has a price and is not gone, by vendor and year, those without a year last.
+    """Return the statistics of what has a price and is not delisted, by vendor and year, those without a year last.
 
-    ``vendors`` are those that may be seen, None means all. Raises ArgumentError where neither vendor nor year is given.
+    ``vendors`` are those that may be seen, None means all. Raise ArgumentError where neither vendor nor year is given.
     """
     if vendor is None and year is None:
-        raise ArgumentError("Statistics are of one vendor or of one year: give vendor, year, or both.")
+        raise ArgumentError("Statistics are of one vendor or of one year: name a vendor, a year, or both.")
     columns = products.c
     # The same price stands on many pieces, and is counted where it is.
     group = (columns.vendor, columns.release_year, columns.currency)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-# A vendor is compared with its last healthy runs; what lasts for longer than so many days has become the usual.
+# A vendor is compared with its last healthy runs; what lasts for longer than HISTORY_DAYS has become the usual.
 HISTORY_RUNS = 10
 HISTORY_DAYS = 30
 # Runs that read nothing, or were not healthy, stand between them.
@@ -73,7 +73,7 @@ def history(connection: Connection, vendor: str, now: datetime) -> list[dict[str
         facts = (outcome or {}).get("facts")
         if not facts or (outcome.get("health") or {}).get("state") != "healthy":
             continue
-        # So many of each kind: a hundred runs of listings must not push the last one of products out.
+        # HISTORY_RUNS of each kind: a hundred runs of listings must not push the last one of products out.
         wanted = [kind for kind in read if facts.get(kind) and read[kind] < HISTORY_RUNS]
         if wanted:
             found.append(facts)

@@ -20,7 +20,7 @@ _ADVISORY_LOCK = 1_225_061_974
 
 @binds("products", "write")
 def write(connection: Connection, documents: Iterable[str]) -> None:
-    """Add the words of products, see ``pieces.words_of``, that are not known yet; none is ever removed.
+    """Add the words of products, see ``search_terms.words_of``, that are not known yet; none is ever removed.
 
     Ids rise in the order in which transactions end: who has read up to one has missed none before it.
     """

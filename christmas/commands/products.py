@@ -34,7 +34,7 @@ def products(
     series: Annotated[str | None, typer.Option(help="Only this series.")] = None,
     min_price: Annotated[str | None, typer.Option(help="At least this price in US dollars, such as 12.50.")] = None,
     max_price: Annotated[str | None, typer.Option(help="At most this price in US dollars.")] = None,
-    gone: Annotated[bool, typer.Option("--gone", help="Also what the shops no longer list.")] = False,
+    gone: Annotated[bool, typer.Option("--gone", help="Also delisted products.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="The most products to list.")] = None,
     output: Output = "table",
     file: Annotated[Path | None, typer.Option(help="Write to this file instead of the screen.")] = None,
@@ -78,7 +78,7 @@ def history(
     with database.read(engine(demo=demo)) as connection:
         product = stored.get(connection, id)
         if product is None:
-            raise ArgumentError(f"No product {id!r}: give an ID from `christmas products`, or vendor:key.")
+            raise ArgumentError(f"No product {id!r}: use an ID from `christmas products`, or vendor:key.")
         rows = changes.history(connection, product.id)
     writers.history(product, rows, output)
 
@@ -90,13 +90,12 @@ def forget(
     with database.begin(engine()) as connection:
         product = stored.get(connection, id)
         if product is None:
-            raise ArgumentError(f"No product {id!r}: give an ID from `christmas products`, or vendor:key.")
+            raise ArgumentError(f"No product {id!r}: use an ID from `christmas products`, or vendor:key.")
         stored.remove(connection, product.id)
     typer.echo(f"{product.vendor}:{product.key} ({product.name}) is forgotten")
 
 
 def _availability(text: str | None) -> tuple[str, ...]:
-
     if text is None:
         return ()
     if text not in {one.value for one in Availability}:
@@ -105,7 +104,6 @@ def _availability(text: str | None) -> tuple[str, ...]:
 
 
 def _minor(name: str, text: str | None) -> int | None:
-
     try:
         value = amount(text)
     except PriceUnreadable as error:

@@ -99,7 +99,7 @@ def test_only_vendors_that_may_be_seen(connection: Connection) -> None:
 
 
 def test_vendor_or_year_must_be_given(connection: Connection) -> None:
-    with pytest.raises(ArgumentError, match="give vendor, year, or both"):
+    with pytest.raises(ArgumentError, match="name a vendor, a year, or both"):
         statistics.prices(connection, vendors=[VENDOR])
 
 

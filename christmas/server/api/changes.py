@@ -71,7 +71,7 @@ def _page(request: Request, query: FeedQuery, caller: Caller) -> tuple[list[Chan
             vendors=caller.vendors,
             since=query.since,
             before=before,
-            limit=query.limit + 1,  # one more than is shown tells whether there is another page
+            limit=query.limit + 1,  # one more than is shown: there is another page
         )
     shown = rows[: query.limit]
     more = len(rows) > len(shown)

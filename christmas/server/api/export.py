@@ -18,7 +18,7 @@ from christmas.server.state import State, state_of
 
 router = APIRouter(tags=["products"])
 
-# Products of one read. No connection is held while a client takes its time, and none is left when it goes away.
+# Products of one read. No connection is held while a client is slow, and none is left when it disconnects.
 CHUNK = 2000
 _CONTENT = {
     kind.partition(";")[0]: {"schema": {"type": "string", **({"format": "binary"} if name == "parquet" else {})}}

@@ -136,7 +136,7 @@ class ProductFilters(BaseModel):
         200,
         "frosty freinds 1985",
     )
-    gone: bool = Field(False, description="also what the shops no longer list")
+    gone: bool = Field(False, description="also delisted products")
 
     def filters(self, state: State, connection: Connection, caller: Caller) -> product_lists.Filters:
         """Return what the catalog filters by, within what the caller may see."""

@@ -1,4 +1,4 @@
-"""Held changes: what was read and is not believed, until somebody decides."""
+"""Held changes: quarantined until they are confirmed, released or discarded."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What several routes take: bounded texts and numbers, so that nothing of any length or kind reaches the catalog."""
+"""Types of parameters and bodies that several routes share: all of them bounded."""
 
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ JobName = Annotated[str, Field(pattern=JOB_NAME_PATTERN, examples=["integrator.s
 RowId = Annotated[int, Field(ge=1, le=LARGEST, examples=[17])]
 ScheduleName = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f/]{1,100}$", examples=["links"])]
 
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="at most so many")]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="the most items of a page")]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before")]
 VendorFilter = Annotated[Vendor | None, Query(description="only of this vendor")]
 VendorPath = Annotated[Vendor, Path()]
@@ -31,7 +31,7 @@ JobPath = Annotated[JobId, Path()]
 
 
 class Body(BaseModel):
-    """The base of all bodies: what is not known is refused."""
+    """The base of all bodies; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""What the routes of jobs take and give."""
+"""Requests and responses of the routes of jobs."""
 
 from collections.abc import Sequence
 from datetime import datetime

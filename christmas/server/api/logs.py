@@ -43,12 +43,12 @@ class LogLines(BaseModel):
 
     items: list[LogLine]
     next: str = Field(
-        description="give it as `after` for what comes later; there may be more now where `items` has `limit`, and "
+        description="`after` of a request for later lines; there may be more now where `items` has `limit`, and "
         "never the end while the job is open",
         examples=["1795432530123-0"],
     )
     previous: str | None = Field(
-        description="give it as `before` for earlier lines: there may be some however few `items` are; null at the "
+        description="`before` of a request for earlier lines: there may be some however few `items` are; null at the "
         "beginning, and with `after`",
         examples=["1795432529001-0"],
     )
@@ -65,7 +65,7 @@ def get_logs(
     before: Annotated[
         str | None, Query(pattern=POSITION, description="`previous` of the answer before: what came earlier")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=LINES_MAX, description="at most so many")] = LINES_DEFAULT,
+    limit: Annotated[int, Query(ge=1, le=LINES_MAX, description="the most lines")] = LINES_DEFAULT,
 ) -> LogLines:
     """Return the newest lines of a job and of those below it, with ``after`` the first since then, or those before.
 

@@ -1,4 +1,4 @@
-"""What the API says of products, their changes and their prices; amounts are decimal strings, times are UTC."""
+"""Responses about products, their changes and their prices; amounts are decimal strings, times are UTC."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class History(BaseModel):
 
 
 class Best(BaseModel):
-    """The lowest price in stock, and where it is."""
+    """The best offer: the cheapest that can be bought."""
 
     product_id: Id
     vendor: Vendor
@@ -185,7 +185,7 @@ class Best(BaseModel):
 
     @classmethod
     def from_record(cls, row: ProductRow | None) -> Self | None:
-        """Make it of a product; None where nothing is in stock."""
+        """Make it of a product; None where nothing can be bought."""
         if row is None:
             return None
         price = amount(row.price_minor, row.currency)
@@ -246,12 +246,12 @@ class Offers(BaseModel):
 
     piece: NormalForm
     release_year: Year = Field(description="null where it was released in several years, or in none that is known")
-    name: str | None = Field(description="null where nobody offers it", examples=["1985 Frosty Friends #6"])
+    name: str | None = Field(description="null where there is no offer", examples=["1985 Frosty Friends #6"])
     best: Best | None
     lowest_ever: Lowest | None
     usual_range: UsualRange | None
     items: list[Product]
-    more: bool = Field(description="whether there are more offers than were looked at; give the year")
+    more: bool = Field(description="whether there are more offers than were looked at; name the year")
 
 
 class Suggestions(BaseModel):
@@ -266,7 +266,7 @@ class Prices(BaseModel):
     vendor: Vendor
     release_year: Year
     currency: Currency
-    count: int = Field(description="products with a price that are not gone", examples=[41])
+    count: int = Field(description="products with a price that are not delisted", examples=[41])
     mean: Amount
     median: Amount
     standard_deviation: Amount

@@ -74,7 +74,7 @@ def find(request: Request, query: Annotated[ProductQuery, Query()], caller: Read
     after = paging.position(query.cursor, *_POSITIONS[query.sort])
     with state.read() as connection:
         filters = query.filters(state, connection, caller)
-        # One more than is shown tells whether there is another page.
+        # One more than is shown: there is another page.
         found = product_lists.page(connection, filters, query.sort, after, query.limit + 1)
     shown = found.rows[: query.limit]
     return models.ProductPage(
@@ -148,7 +148,7 @@ def _one(connection: Connection, name: str, caller: Caller) -> ProductRow:
     found = products.get(connection, name)
     if found is None or not caller.sees(found.vendor):
         raise NotFound(
-            f"There is no product {name[:200]!r}, or several begin so: give its whole id, or vendor:key, as lists do."
+            f"There is no product {name[:200]!r}, or several begin so: use its whole id, or vendor:key, as lists do."
         )
     return found
 

@@ -1,4 +1,4 @@
-"""The search, which is also where everybody arrives."""
+"""The search, which is also the start page."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The years there are, and the complete list of each."""
+"""The release years, and the complete list of each."""
 
 from typing import Annotated
 
