@@ -1,4 +1,4 @@
-"""``python -m christmas.demo``: the sample shops alone, until their input is closed or they are told to end."""
+"""``python -m christmas.demo``: the sample shops alone, until their input is closed or they are stopped by a signal."""
 
 from __future__ import annotations
 

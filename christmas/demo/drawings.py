@@ -18,7 +18,7 @@ _PALETTES = (
     ("#e0efef", "#0f7c86", "#074c53", "#ffe3a3"),
     ("#f6ead0", "#c9822b", "#8a5410", "#fff4dc"),
     ("#f7e0e4", "#c2476b", "#842643", "#ffe9ee"),
-    ("#e4e6ea", "#6d7787", "#3a424e", "#ffd9dc"),
+    ("#e4e8f2", "#34457e", "#1b2650", "#f8cdd4"),
 )
 # By a word of the name; what none of them names gets any of the others.
 _SHAPES = {

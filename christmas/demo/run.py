@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from christmas.catalog import changes, vendors
+from christmas.db import database
 from christmas.demo.server import DemoServer
 from christmas.errors import ChristmasError
 from christmas.jobs import local_crawls
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 CHANGES_PER_SHOP = 8
 REFRESH_SECONDS = 30
 SHOWN_CHANGES = 15
-# Waits for so many seconds; raises ChristmasError where the server has ended.
+# Waits for a number of seconds; raises ChristmasError where the server has ended.
 Wait = Callable[[float | None], None]
 
 
@@ -41,27 +43,16 @@ def run(
     ``serve`` runs a server on a catalog with further variables and its log. Unless ``once``, the shops go on changing
     and are refreshed every half minute, until Ctrl-C.
     """
-    from christmas.db import database
-
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     engine = database.open_engine(f"sqlite:///{folder / 'christmas.db'}")
     database.upgrade(engine)
     with DemoServer(size=size, seed=seed) as shops:
-        environment = {
-            "CHRISTMAS__VAR_PATH": str(folder),
-            "CHRISTMAS__DATABASE__URL": f"sqlite:///{folder / 'christmas.db'}",
-            "CHRISTMAS__POLITENESS__DOWNLOAD_DELAY_SECONDS": "0",
-            "CHRISTMAS__POLITENESS__CONCURRENCY": "8",
-            "CHRISTMAS__SERVER__PUBLIC": "true",  # what is made up need not be kept from anybody
-        }
-        for vendor, shop in shops.shops.items():
-            environment[f"CHRISTMAS__VENDORS__{vendor.upper()}__BASE_URL"] = shop.base_url
-        vendors = list(shops.shops)
+        environment, names = _environment(folder, shops), list(shops.shops)
 
         def crawl(title: str, **arguments: object) -> None:
             done = local_crawls.run(
-                engine, vendors, arguments, environment=environment, logs=folder / "logs", console=console, title=title
+                engine, names, arguments, environment=environment, logs=folder / "logs", console=console, title=title
             )
             local_crawls.raise_if_failed(done)
 
@@ -70,24 +61,36 @@ def run(
             chance = random.Random(seed)  # noqa: S311  # made-up prices, not secrets
             for round_ in count(2):
                 changed = sum(len(shop.change_some(chance, CHANGES_PER_SHOP)) for shop in shops.shops.values())
-                console.print(f"     {changed} pieces in the shops get another price or stock.")
+                console.print(f"     {changed} ornaments in the shops get another price or stock.")
                 try:
                     crawl(f"{round_}  Refreshing from the listings alone", stage="links", which="all")
                 except ChristmasError as error:
                     if once:
                         raise
                     console.print(f"[red]{escape(str(error))}")  # the next one may find the database free again
-                _report(engine, console)
+                report(engine, console)
                 if once:
                     return
                 console.print(f"The next refresh begins in {REFRESH_SECONDS} s; Ctrl-C ends.")
                 wait(REFRESH_SECONDS)
 
 
-def _report(engine: Engine, console: Console) -> None:
-    from christmas.catalog import changes, vendors
-    from christmas.db import database
+def _environment(folder: Path, shops: DemoServer) -> dict[str, str]:
+    """Return the variables of the demonstration's processes."""
+    addresses = {
+        f"CHRISTMAS__VENDORS__{vendor.upper()}__BASE_URL": shop.base_url for vendor, shop in shops.shops.items()
+    }
+    return addresses | {
+        "CHRISTMAS__VAR_PATH": str(folder),
+        "CHRISTMAS__DATABASE__URL": f"sqlite:///{folder / 'christmas.db'}",
+        "CHRISTMAS__POLITENESS__DOWNLOAD_DELAY_SECONDS": "0",
+        "CHRISTMAS__POLITENESS__CONCURRENCY": "8",
+        "CHRISTMAS__SERVER__PUBLIC": "true",  # the catalog is made up
+    }
 
+
+def report(engine: Engine, console: Console) -> None:
+    """Print the number of products by vendor, and the newest changes."""
     with database.read(engine) as connection:
         counted = vendors.counts(connection)
         latest = changes.latest(connection, limit=SHOWN_CHANGES)
@@ -102,7 +105,7 @@ def _report(engine: Engine, console: Console) -> None:
 
 
 def changes_table(rows: list[ChangeRow]) -> Table:
-    """Lay changes out as a table, newest first."""
+    """Return a table of changes, the newest first."""
     table = Table(title=f"Changes, the newest first ({len(rows)})", expand=True)
     table.add_column("At (UTC)", no_wrap=True)
     table.add_column("Vendor", no_wrap=True)

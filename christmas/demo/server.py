@@ -175,7 +175,7 @@ class _Connection(asyncio.Protocol):
         self.buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # what a stream server gives
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a stream server's kind
         self.transport = transport
         self.connections.add(transport)
         self.shop.connections += 1

@@ -193,7 +193,7 @@ class Shop:
             self._changes[number] = self._changes.get(number, {}) | values
 
     def change_some(self, random: Random, count: int) -> list[str]:
-        """Change price or stock of ``count`` offers that have a price; gives their keys."""
+        """Change price or stock of ``count`` offers that have a price; return their keys."""
         offers = [offer for offer in map(self.offer, self.numbers()) if offer.price_minor]
         chosen = random.sample(offers, min(count, len(offers)))
         for place, offer in enumerate(chosen):
@@ -237,7 +237,7 @@ class Shop:
             self.change(self.offer(number).key, availability=Availability.OUT_OF_STOCK)
 
     def delist(self, share: float, random: Random) -> list[str]:
-        """Take a share (0 to 1) of the offers out of the shop; gives their keys."""
+        """Take a share (0 to 1) of the offers out of the shop; return their keys."""
         numbers = self.numbers()
         keys = [self.offer(number).key for number in random.sample(numbers, int(len(numbers) * share))]
         for key in keys:
