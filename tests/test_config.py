@@ -19,6 +19,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if variable.startswith(config.PREFIX) or variable in {"ENV", "CONFIG_PATH"}:
             monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path
 
 
@@ -28,10 +29,23 @@ def write(path: Path, values: object) -> Path:
     return path
 
 
+def test_state_lies_in_the_checkout_around_the_working_directory(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(elsewhere / "scrapy.cfg", "")
+    inside = elsewhere / "christmas" / "reading"
+    inside.mkdir(parents=True)
+    for place in (elsewhere, inside):
+        monkeypatch.chdir(place)
+        assert config.load().var_path == elsewhere / "var"
+    monkeypatch.setenv("CHRISTMAS__VAR_PATH", str(elsewhere / "own"))
+    assert config.load().var_path == elsewhere / "own"
+
+
 def test_defaults_serve_without_file_and_variable(elsewhere: Path) -> None:
     found = config.load()
-    assert found.var_path == elsewhere / "var"
-    assert found.database_url == f"sqlite:///{elsewhere}/var/christmas.db"
+    assert found.var_path == elsewhere / "data" / "christmas"
+    assert found.database_url == f"sqlite:///{elsewhere}/data/christmas/christmas.db"
     assert found.redis.url == ""
     assert found.sync.page_max_age_days == 7
     assert found.politeness.concurrency == 1

@@ -39,7 +39,7 @@ def run() -> bool:
     except ChristmasError as error:
         console.print(f"[red]wrong[/]  configuration: {error}", markup=True)
         return False
-    console.print("[green]right[/]  configuration")
+    console.print(f"[green]right[/]  configuration; state is in {config.var_path}")
     checks: tuple[tuple[str, Callable[[Config], str]], ...] = (("database", _database), ("redis", _redis))
     fine = True
     for name, check in checks:

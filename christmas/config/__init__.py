@@ -1,7 +1,7 @@
 """One typed, frozen configuration: built-in defaults, then a JSON file, then environment variables.
 
 ``ENV`` (default ``default``) picks ``config/$ENV.json``; ``CONFIG_PATH`` names another file. Any key can be overridden
-by a variable such as ``CHRISTMAS__DATABASE__URL``. The keys themselves are in ``configuration_keys``.
+by a variable such as ``CHRISTMAS__DATABASE__URL``. The keys themselves are in ``sections``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from platformdirs import user_data_path
 from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -53,7 +54,9 @@ class Config(BaseSettings):
     )
 
     var_path: Path = Field(
-        default=Path("var"), description="folder for the database, the embedded Valkey and other state"
+        default_factory=lambda: state_folder(Path.cwd()),
+        description="folder for the database, the embedded Valkey and other state; by default `var` in a checkout, "
+        "elsewhere the user's data folder",
     )
     contact_url: str = Field(
         default="", description="page or mailto: address named in the User-Agent; needed before any real vendor is read"
@@ -123,6 +126,14 @@ class Config(BaseSettings):
         return bool(self.contact_url) or (host is not None and is_loopback(host))
 
 
+def state_folder(place: Path) -> Path:
+    """Return where state lies by default: ``var`` of the checkout around a place, else the user's data folder."""
+    for folder in (place, *place.parents):
+        if (folder / "scrapy.cfg").is_file() and (folder / "christmas").is_dir():
+            return folder / "var"
+    return user_data_path("christmas", appauthor=False)
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host name or address is this machine, seen from itself alone."""
     try:
@@ -179,9 +190,9 @@ def documentation(section: type[BaseModel] = Config, prefix: str = "") -> list[t
 def _shown(field: FieldInfo) -> str:
     """Return a key's default as a file or a variable would say it; nothing where there is none."""
     default = None if field.is_required() else field.get_default(call_default_factory=True)
-    if default in (None, "", [], {}):
+    if default in (None, "", [], {}) or isinstance(default, Path):  # a folder of this machine and user
         return ""
-    return str(default) if isinstance(default, str | Path) else json.dumps(default)
+    return default if isinstance(default, str) else json.dumps(default)
 
 
 def _path() -> Path | None:

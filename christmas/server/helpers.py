@@ -1,4 +1,8 @@
-"""The other processes of a server, on the same socket: one that ends is replaced, unless that happens too often."""
+"""The other processes of a server, on the same socket: one that ends is replaced, unless that happens too often.
+
+Uvicorn's supervisor (0.54.0) answers nothing itself, so it takes a process more (89 MB idle), replaces without a bound,
+and knows no time in which a server that leaves goes on answering.
+"""
 
 from __future__ import annotations
 

@@ -142,7 +142,9 @@ def test_pages_give_every_change_once(connection: Connection, kind: str | None) 
 
 
 def test_a_kind_that_is_none_is_refused(connection: Connection) -> None:
-    with pytest.raises(ArgumentError, match="'vanished' is not a kind of change: use one of fell, rose, back, sold_out"):
+    with pytest.raises(
+        ArgumentError, match="'vanished' is not a kind of change: use one of fell, rose, back, sold_out"
+    ):
         changes.feed(connection, kind="vanished", limit=9)
 
 
