@@ -215,7 +215,7 @@ def test_without_javascript(browser: Browser, own: Server) -> None:
         page.get_by_label("Name, series, year or SKU").fill("qx 4822")
         page.get_by_role("button", name="Search").click()
         page.get_by_role("link", name=filled.NAME).click()
-        page.get_by_text("The same as a table").click()
+        page.get_by_text("Prices as a table").click()
         expect(page.get_by_role("table").nth(1)).to_contain_text("$38.95")
         page.goto("/operations/schedule")
         page.get_by_role("button", name="Pause gone").click()

@@ -75,7 +75,7 @@ def test_a_card_shows_the_best_price_and_where_it_is(shared: Server) -> None:
 
 def test_without_a_question_there_is_what_changed_last(shared: Server) -> None:
     page = read(shared, "/")
-    assert words(page.cssselect("h1")[0]) == "What are your ornaments worth today?"
+    assert words(page.cssselect("h1")[0]) == "What do shops ask for your ornaments today?"
     assert names(page)[0] == NAME
     assert words(page.cssselect("#found")[0]) == "Newest changes"
 
@@ -187,8 +187,8 @@ def test_a_piece_has_a_row_for_each_shop_and_what_it_was(shared: Server) -> None
     offers = [row[:4] for row in rows(page, "table.stack")]
     assert offers == [
         ["Ornament Shop best price", "$14.95", "in stock", "no box"],
-        ["Hookedonhallmark", "$27.95", "in stock", "not said"],
-        ["Hallmark Ornaments", "$29.95", "in stock", "not said"],
+        ["Hookedonhallmark", "$27.95", "in stock", "not stated"],
+        ["Hallmark Ornaments", "$29.95", "in stock", "not stated"],
     ]
     with database.read(shared.engine) as connection:
         seen = {one.isoformat() for one in connection.scalars(select(keys.c.last_seen).distinct())}
@@ -305,11 +305,11 @@ def test_export_and_feed_are_linked_and_take_a_session(own: Server) -> None:
 
 def test_a_search_is_downloaded_as_it_was_asked(shared: Server) -> None:
     page = read(shared, f"/?q=qx4822&year={YEAR}&stock=in&price_from=%2410&price_to=28")
-    (link,) = page.cssselect("a[download]")
+    (link,) = page.cssselect("main a[download]")
     lines = shared.ask(link.get("href")).text.splitlines()
     assert len(lines) == 1 + 2
     assert all(NAME in line for line in lines[1:])
-    assert not read(shared, "/?q=zzzzzz").cssselect("a[download]")
+    assert not read(shared, "/?q=zzzzzz").cssselect("main a[download]")
 
 
 def test_the_feed_of_the_changes_shown(shared: Server) -> None:

@@ -1,4 +1,4 @@
-"""One piece: who has it, for how much, and how that was before."""
+"""One ornament: its offers, and their prices over time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The history of a piece since it was first seen; amounts in minor units of ``currency``."""
+    """The history of an ornament since it was first seen; amounts in minor units of ``currency``."""
 
     currency: str
     since: datetime
@@ -73,7 +73,7 @@ class Past:
 def piece(
     request: Request, year: str, piece: str, caller: Annotated[Caller, Depends(needs("products.read", page=True))]
 ) -> Response:
-    """Show a piece of a year, or of an unknown one."""
+    """Show an ornament of a year, or of an unknown one."""
     number = None if year == "unknown" else filters.number(year, "year", 1900, 2100)
     name = piece[:PIECE_MAX].replace("\0", "")
     may_see_changes = auth.may(request, caller, "changes.read")
@@ -83,7 +83,7 @@ def piece(
         if not found and normal != name and offers.of_piece(connection, normal, number, caller.vendors):
             return RedirectResponse(words.piece_address(number, normal), 308)
         if not found:
-            raise NotFound(f"There is no piece {name} of {year}: the search finds a SKU in any spelling.")
+            raise NotFound(f"There is no ornament {name} of {year}; the search finds a SKU in any spelling.")
         seen = page_schedule.last_seen(connection, [one.key_id for one in found])
         currency = offers.usual_currency(found)
         may_see_jobs = auth.may(request, caller, "jobs.read")

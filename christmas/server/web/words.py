@@ -14,7 +14,7 @@ STOCK = {
     "preorder": ("preorder", "tag-ok"),
     "out_of_stock": ("sold out", "tag-bad"),
     "discontinued": ("discontinued", "tag-bad"),
-    "unknown": ("not known", "badge"),
+    "unknown": ("unknown", "badge"),
 }
 BOXES = {"NB": "no box", "DB": "damaged box", "SDB": "slightly damaged box"}
 KINDS = {"fell": "Price fell", "rose": "Price rose", "back": "Back in stock", "sold_out": "Sold out"}
@@ -43,7 +43,7 @@ def box(mark: str | None) -> str:
 
 
 def piece_address(year: int | None, piece: str) -> str:
-    """Return the page of a piece; ``piece`` is a normal form, which needs no quoting."""
+    """Return the address of an ornament's page; ``piece`` is a normal form, which needs no quoting."""
     return f"/pieces/{year or 'unknown'}/{piece}"
 
 

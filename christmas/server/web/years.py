@@ -36,7 +36,7 @@ def year(
     caller: Annotated[Caller, Depends(needs("products.read", page=True))],
     after: str | None = None,
 ) -> Response:
-    """Show all pieces of one year, and where each is available."""
+    """Show all ornaments of one year, and where each is available."""
     number = None if year == UNKNOWN else filters.number(year, "year", 1900, 2100)
     with state_of(request).read() as connection:
         position = paging.position(after, str)
