@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ARRAY, BigInteger, Connection, FromClause, Text, and_, func, literal, select
 
 from christmas.catalog import offers, query_plan
-from christmas.catalog.filters import Filters as Filters
-from christmas.catalog.filters import conditions, of_year
+from christmas.catalog.filters import Filters, conditions, of_year
 from christmas.catalog.products import COLUMNS, WITH_KEY, ProductRow
 from christmas.catalog.query_plan import BY_KEY, BY_VENDOR_YEAR, BY_YEAR, CANDIDATES, VENDORS_IN_WORDS, Chosen
-from christmas.catalog.query_plan import SORTS as SORTS
-from christmas.catalog.query_plan import position as position
 from christmas.db.dialects import any_of
 from christmas.db.tables import keys, products
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text, update
 
 from christmas.catalog import product_lists, search_terms
-from christmas.catalog.product_lists import Filters
+from christmas.catalog.filters import Filters
 from christmas.catalog.products import ProductRow
 from christmas.db import database
 from christmas.db.tables import keys, metadata

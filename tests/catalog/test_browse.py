@@ -12,8 +12,10 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from christmas.catalog import offers, product_lists, query_plan
-from christmas.catalog.product_lists import SORTS, Filters, Piece
+from christmas.catalog.filters import Filters
+from christmas.catalog.product_lists import Piece
 from christmas.catalog.products import ProductRow
+from christmas.catalog.query_plan import SORTS
 from christmas.catalog.search import Query, Vocabulary, exactly
 from christmas.db import database
 from christmas.items import BUYABLE, Availability
@@ -69,7 +71,7 @@ def walked(connection: Connection, filters: Filters, sort: str, limit: int = 7) 
     while rows := product_lists.page(connection, filters, sort, after, limit).rows:
         assert len(rows) <= limit
         found += rows
-        after = product_lists.position(rows[-1], sort)
+        after = query_plan.position(rows[-1], sort)
     return found
 
 
@@ -227,7 +229,7 @@ def test_nothing_is_listed_twice_while_prices_change(engine: Engine) -> None:
         if not rows:
             break
         seen += [row.key for row in rows]
-        after = product_lists.position(rows[-1], "year")
+        after = query_plan.position(rows[-1], "year")
         with database.begin(engine) as connection:
             write(connection, *(product(str(number), hours, price_minor=hours) for number in range(hours, 40, 2)))
     assert sorted(seen) == sorted(str(number) for number in range(40))

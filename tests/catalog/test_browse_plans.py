@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from christmas.catalog import offers, product_lists, query_plan, search
-from christmas.catalog.product_lists import SORTS, Filters
+from christmas.catalog.filters import Filters
+from christmas.catalog.query_plan import SORTS
 from christmas.catalog.search import Query, Vocabulary
 from christmas.db import database
 from tests.catalog import shelves
@@ -90,7 +91,7 @@ def test_no_list_reads_a_whole_table(shelf: Connection, sort: str, monkeypatch: 
     # As if many products passed every filter: so it is where it matters.
     monkeypatch.setattr(query_plan, "FEW", 0)
     seen: set[str] = set()
-    first = product_lists.position(product_lists.page(shelf, Filters(), sort, None, 1).rows[0], sort)
+    first = query_plan.position(product_lists.page(shelf, Filters(), sort, None, 1).rows[0], sort)
     for number, chosen in enumerate(combinations(*CHOICES)):
         filters = Filters(**{name: value for some in chosen for name, value in some.items()})
         after = (None, first)[(number + number // 4) % 2]  # each choice of the last filter is seen with both

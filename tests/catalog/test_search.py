@@ -14,7 +14,7 @@ from rapidfuzz.distance import OSA
 from sqlalchemy import Connection, Engine, select
 
 from christmas.catalog import product_lists, search, search_terms
-from christmas.catalog.product_lists import Filters
+from christmas.catalog.filters import Filters
 from christmas.catalog.search import Query, Vocabulary
 from christmas.db import database
 from christmas.db.tables import products as products_table

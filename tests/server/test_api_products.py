@@ -14,6 +14,8 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from christmas.catalog import product_lists, products
+from christmas.catalog.filters import Filters
+from christmas.catalog.query_plan import SORTS
 from christmas.db import database
 from christmas.server.api import models
 from tests.farm import Key
@@ -105,7 +107,7 @@ def test_each_vendor_has_its_products(shared: Server) -> None:
     assert items(shared, vendor="nobody_com") == []
 
 
-@pytest.mark.parametrize("sort", product_lists.SORTS)
+@pytest.mark.parametrize("sort", SORTS)
 def test_pages_have_every_product_once_and_in_order(shared: Server, sort: str) -> None:
     found = walked(shared, sort=sort, limit=7)
     at_once = walked(shared, sort=sort, limit=200)
@@ -379,7 +381,7 @@ def test_who_may_read_no_products_is_refused(shared: Server) -> None:
 
 def test_a_list_of_fifty_costs_little(shared: Server) -> None:
     with database.read(shared.engine) as connection:
-        rows = product_lists.page(connection, product_lists.Filters(), "changed", None, 50).rows
+        rows = product_lists.page(connection, Filters(), "changed", None, 50).rows
         assert products.get(connection, str(rows[0].id)) == rows[0]
     assert len(rows) == 50
     best = min(_seconds(rows) for _ in range(30))

@@ -4,7 +4,6 @@ from fastapi import APIRouter
 
 from christmas.server.api import (
     changes,
-    definitions,
     export,
     held,
     jobs,
@@ -28,7 +27,6 @@ for module in (
     offers,
     changes,
     vendors,
-    definitions,
     export,
     held,
     jobs,

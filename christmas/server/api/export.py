@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from christmas.catalog import export, product_lists
+from christmas.catalog.filters import Filters
 from christmas.catalog.products import ProductRow
 from christmas.server.api.filters import ProductFilters
 from christmas.server.auth import Caller, needs
@@ -55,7 +56,7 @@ def products(
     return StreamingResponse(written(_rows(state, filters, first)), media_type=media_type, headers=headers)
 
 
-def _rows(state: State, filters: product_lists.Filters, first: list[ProductRow]) -> Iterator[ProductRow]:
+def _rows(state: State, filters: Filters, first: list[ProductRow]) -> Iterator[ProductRow]:
     some = first
     while some:
         yield from some

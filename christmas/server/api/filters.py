@@ -10,7 +10,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from sqlalchemy import Connection
 
-from christmas.catalog import product_lists
+from christmas.catalog.filters import Filters
+from christmas.catalog.query_plan import SORTS
 from christmas.items import Availability
 from christmas.reading.money import decimals
 from christmas.server.auth import Caller
@@ -138,9 +139,9 @@ class ProductFilters(BaseModel):
     )
     gone: bool = Field(False, description="also delisted products")
 
-    def filters(self, state: State, connection: Connection, caller: Caller) -> product_lists.Filters:
+    def filters(self, state: State, connection: Connection, caller: Caller) -> Filters:
         """Return what the catalog filters by, within what the caller may see."""
-        return product_lists.Filters(
+        return Filters(
             vendor=self.vendor,
             vendors=caller.vendors,
             year=self.year,
@@ -159,7 +160,7 @@ class ProductFilters(BaseModel):
 class SortedFilters(ProductFilters):
     """Which products, in which order."""
 
-    sort: Literal[product_lists.SORTS] = Field(  # type: ignore[valid-type]  # the catalog's own list
+    sort: Literal[SORTS] = Field(  # type: ignore[valid-type]  # the catalog's own list
         "changed", description="changed: the newest change first; by price or year leaves out what has none"
     )
 

@@ -1,7 +1,8 @@
-"""Jobs: what there is to be done, what has been submitted, and how far it is."""
+"""Jobs: which can be submitted, which were, and how far they are."""
 
+import inspect
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Query
@@ -11,10 +12,20 @@ from starlette.responses import Response
 
 from christmas.errors import AccessDenied
 from christmas.jobs import notify, queue, records, submission
+from christmas.jobs.definitions import base, registry
 from christmas.jobs.records import JobRow
 from christmas.server import lookup, paging
 from christmas.server.api import inputs
-from christmas.server.api.job_models import Job, JobList, JobTree, JobWithChildren, NewJob
+from christmas.server.api.job_models import (
+    Definition,
+    DefinitionArgument,
+    DefinitionList,
+    Job,
+    JobList,
+    JobTree,
+    JobWithChildren,
+    NewJob,
+)  # fmt: skip
 from christmas.server.auth import Caller, needs
 from christmas.server.problems import responses
 from christmas.server.state import State, state_of
@@ -23,6 +34,12 @@ router = APIRouter(tags=["jobs"])
 
 Reader = Annotated[Caller, Depends(needs("jobs.read"))]
 State_ = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+@router.get("/job-definitions", summary="The jobs that can be submitted", responses=responses())
+def list_definitions(caller: Reader) -> DefinitionList:
+    """Return name, consumer, arguments and meaning of every job."""
+    return DefinitionList(items=[_shown(registry.DEFINITIONS[name]) for name in sorted(registry.DEFINITIONS)])
 
 
 @router.get("/jobs", summary="The newest jobs", responses=responses())
@@ -110,3 +127,46 @@ def tree(state: State, job_id: str, caller: Caller) -> list[JobRow]:
         lookup.job(connection, caller, job_id)
         rows = records.tree(connection, job_id)
     return [row for row in rows if caller.sees(row.vendor)]
+
+
+def _shown(job: type[base.Definition]) -> Definition:
+    name = job.job_name()
+    schemas = job.model_json_schema()["properties"] if job.model_fields else {}
+    arguments = [
+        DefinitionArgument(
+            name=one,
+            type=_words(schemas[one]),
+            required=field.is_required(),
+            default=None if field.is_required() else field.get_default(call_default_factory=True),
+            values=_values(schemas[one]),
+        )
+        for one, field in job.model_fields.items()
+    ]
+    return Definition(
+        name=name,
+        consumer=name.partition(".")[0] if issubclass(job, base.SpiderJob) else None,
+        priority=job.priority,
+        doc=inspect.getdoc(job) or "",
+        arguments=arguments,
+    )
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a value that is given: null only stands for one that is not."""
+    found: list[dict[str, Any]] = [one for one in schema.get("anyOf", []) if one.get("type") != "null"]
+    return found[0] if found else schema
+
+
+def _values(schema: dict[str, Any]) -> list[str] | None:
+    given = _without_null(schema)
+    return [given["const"]] if "const" in given else given.get("enum")
+
+
+def _words(schema: dict[str, Any]) -> str:
+    given = _without_null(schema)
+    if "const" in given or "enum" in given:
+        return "one of the values"
+    if given["type"] == "integer":
+        most = given["maximum"] if "maximum" in given else given["exclusiveMaximum"] - 1
+        return f"integer from {given['minimum']} to {most}"
+    return "list of texts" if given["type"] == "array" else "text"

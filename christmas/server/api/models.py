@@ -14,9 +14,8 @@ from christmas.catalog.export import amount
 from christmas.items import DECLARED, FieldInfo, Kind
 
 if TYPE_CHECKING:
+    from christmas.catalog import price_history, product_lists
     from christmas.catalog.changes import ChangeRow
-    from christmas.catalog.price_history import Step as StepFound
-    from christmas.catalog.product_lists import Piece as PieceFound
     from christmas.catalog.products import ProductRow
     from christmas.catalog.search import Query
     from christmas.catalog.statistics import PriceStatistics
@@ -160,7 +159,7 @@ class Step(BaseModel):
     job: str | None = Field(description="the run that has read it; null where it is not known", examples=[None])
 
     @classmethod
-    def from_record(cls, step: StepFound) -> Self:
+    def from_record(cls, step: price_history.Step) -> Self:
         """Make it of a step."""
         price = amount(step.price_minor, step.currency)
         return cls(at=step.at, price=price, currency=step.currency, availability=step.availability, job=step.job)
@@ -207,7 +206,7 @@ class Piece(BaseModel):
     product_ids: list[Id]
 
     @classmethod
-    def from_record(cls, found: PieceFound) -> Self:
+    def from_record(cls, found: product_lists.Piece) -> Self:
         """Make it of a piece of the catalog."""
         return cls(
             piece=found.piece, release_year=found.release_year, name=found.name, series=found.series,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.catalog import changes, export, price_history, product_lists, products
+from christmas.catalog import changes, export, price_history, product_lists, products, query_plan
 from christmas.catalog.products import ProductRow
 from christmas.catalog.search import Scope
 from christmas.server import paging
@@ -79,7 +79,7 @@ def find(request: Request, query: Annotated[ProductQuery, Query()], caller: Read
     shown = found.rows[: query.limit]
     return models.ProductPage(
         items=[models.Product.from_record(row) for row in shown],
-        next=paging.cursor(product_lists.position(shown[-1], query.sort)) if len(found.rows) > len(shown) else None,
+        next=paging.cursor(query_plan.position(shown[-1], query.sort)) if len(found.rows) > len(shown) else None,
         more=found.more,
         understood=models.Understood.from_record(filters.query) if filters.query is not None else None,
     )

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from christmas.catalog import changes as catalog
 from christmas.catalog import vendors
+from christmas.catalog.changes import feed
 from christmas.errors import ArgumentError
 from christmas.server import paging
 from christmas.server.auth import Caller, needs
@@ -43,7 +43,7 @@ def changes(
         if shop and shop not in known:
             raise ArgumentError("shop: there is none of this name; choose one of the list.")
         position = paging.position(before or None, datetime, int)
-        rows = catalog.feed(
+        rows = feed(
             connection, kind=kind or None, vendor=shop or None, vendors=caller.vendors, since=since,
             before=position and (position[0], position[1]), limit=PAGE_SIZE + 1,
         )  # fmt: skip
@@ -54,9 +54,9 @@ def changes(
         query = urlencode({name: value for name, value in chosen.items() if value})
         return f"/changes?{query}" if query else "/changes"
 
-    feed = urlencode({name: value for name, value in (("kind", kind), ("vendor", shop)) if value})
+    parts = urlencode({name: value for name, value in (("kind", kind), ("vendor", shop)) if value})
     return render.page(
         request, caller, "changes.html", kind=kind, when=when, shop=shop, rows=shown, shops=known, times=TIMES,
-        address=address, is_first=before is None, feed="/changes.atom" + (f"?{feed}" if feed else ""),
+        address=address, is_first=before is None, feed="/changes.atom" + (f"?{parts}" if parts else ""),
         older=address(before=paging.cursor((shown[-1].at, shown[-1].id))) if len(rows) > PAGE_SIZE else None,
     )  # fmt: skip

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from christmas.catalog import product_lists, vendors
-from christmas.catalog.product_lists import Filters, Piece, PiecePage
+from christmas.catalog.filters import Filters
+from christmas.catalog.product_lists import Piece, PiecePage
 from christmas.catalog.search import Scope, Vocabulary
 from christmas.catalog.search_terms import tokens
 from christmas.errors import ArgumentError
