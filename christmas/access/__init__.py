@@ -1,1 +1,1 @@
-"""Who calls, and may they: API keys, sessions, rate limits, access log."""
+"""Authentication and authorisation: API keys, sessions, rate limits, the access log, the gate."""

@@ -1,4 +1,4 @@
-"""Users, what roles they have, and their keys. A key itself is never stored, only its SHA-256."""
+"""Users, their roles, their API keys, and what a new key may be. A key itself is never stored, only its SHA-256."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 USER_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
-# How the ids of keys begin that everybody knows: those of `access.test_users`.
+# Prefix of the ids of published keys: those of `access.test_users`.
 TEST_ID = "test-"
 
 
@@ -43,7 +43,7 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """What is known of a key; ``bound`` says whether its user still has its role."""
+    """A row of a key; ``bound`` says whether its user still has its role."""
 
     id: str
     user: str
@@ -58,7 +58,7 @@ class KeyRow:
 
 
 def new_key() -> str:
-    """Return a key that is nobody's yet."""
+    """Return a new random key."""
     return secrets.token_urlsafe(KEY_BYTES)
 
 

@@ -32,7 +32,7 @@ class AccessRow:
 @binds("access_log", "write")
 def record(connection: Connection, /, **line: Any) -> None:
     """Write one line: the fields of AccessRow."""
-    # Inline: PostgreSQL gives an id back only to those who may read the log.
+    # Inline: PostgreSQL returns an id only to those who may read the log.
     connection.execute(insert(access_log).inline(), line)
 
 
@@ -52,5 +52,5 @@ def page(connection: Connection, limit: int, before: int | None = None) -> list[
 
 @binds("access_log", "delete")
 def prune(connection: Connection, before: datetime) -> int:
-    """Remove what is older; gives how many lines."""
+    """Remove what is older; return how many lines."""
     return connection.execute(delete(access_log).where(access_log.c.at < before)).rowcount

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     from christmas.config import Config
 
-# What `christmas keys new` makes; a shorter one may be somebody's password.
+# What `christmas keys new` makes; a shorter one may be a password.
 KEY_PATTERN = r"[A-Za-z0-9_-]{43}"
-# More than that is no key.
+# A longer text is no key.
 TEXT_MAX = 1000
 
 
 def prepare(config: Config, service: str) -> Config:
-    """Bring the catalog up to date, check the service's key, and give the configuration bound to its rights.
+    """Bring the catalog up to date, check the service's key, and return the configuration bound to its rights.
 
     Raises AccessDenied, ConfigurationError or DatabaseUnavailable with what to do.
     """
@@ -47,7 +47,7 @@ def prepare(config: Config, service: str) -> Config:
 
 
 def register(config: Config, engine: Engine, folder: Path) -> list[str]:
-    """Make the keys known that lie in a folder as SERVICE.key, and give the services; known ones change nothing.
+    """Register the keys in a folder, named SERVICE.key, and return the services; known ones change nothing.
 
     For services that may not make their own, by the catalog's owner. Raises ArgumentError for a folder without keys,
     one that is no key, and one that is another's or was revoked.
@@ -155,7 +155,7 @@ def _text(path: Path) -> str:
 
 
 def _make_test_users(config: Config, engine: Engine) -> None:
-    """Make the users of ``access.test_users``, whose keys everybody knows; only for a machine that talks to itself."""
+    """Make the users of ``access.test_users``, whose keys are published; only on loopback."""
     wanted = config.access.test_users
     if not wanted:
         return

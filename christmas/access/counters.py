@@ -1,4 +1,4 @@
-"""Redis, for what all server processes count together; nobody waits long for it."""
+"""Counters in Redis that all server processes share; no request waits long for it."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 1.0
-# While somebody waits for longer than that, nobody else begins to.
+# While one thread has waited for longer than that, no other begins to.
 SLOW_SECONDS = 0.25
-# After a failure Redis is left alone for so long; then one request tries again.
-AWAY_SECONDS = 5.0
+# How long Redis is not asked after a failure; then one request tries again.
+RETRY_AFTER_SECONDS = 5.0
 
 
 class Shared:
-    """Asks Redis; safe to use from several threads."""
+    """Asks Redis without waiting for a slow one; safe to use from several threads."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self._client: Redis | None = None
-        self._away_until = 0.0
+        self._retry_at = 0.0
         self._asking: dict[int, float] = {}  # since when which thread waits
         self._lock = Lock()
 
     def ask(self, question: Callable[[Redis], T]) -> T | None:
-        """Return what ``question`` gives; None where Redis is away, or does not answer just now: count alone then."""
+        """Return what ``question`` returns; None while Redis is unavailable or slow: the process counts alone then."""
         from redis import RedisError
 
         if not self._may_ask():
             return None
         try:
-            client = self._client  # another thread may take it away meanwhile
+            client = self._client  # another thread may remove it meanwhile
             if client is None:
                 client = self._client = valkey.connect(self.config, TIMEOUT_SECONDS)
             return question(client)
         except (RedisError, RedisUnavailable, OSError) as error:
             self._client = None
-            self._away_until = time.monotonic() + AWAY_SECONDS
+            self._retry_at = time.monotonic() + RETRY_AFTER_SECONDS
             logger.warning("Requests are counted by each process alone until Redis answers: %s", error)
             return None
         finally:
@@ -62,7 +62,7 @@ class Shared:
         with self._lock:
             now = time.monotonic()
             if self._client is None:  # one connects, the others do not wait for it
-                may = now >= self._away_until and not self._asking
+                may = now >= self._retry_at and not self._asking
             else:
                 may = all(now - since < SLOW_SECONDS for since in self._asking.values())
             if may:

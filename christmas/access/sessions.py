@@ -1,4 +1,4 @@
-"""Who is signed in on the web pages, and links that sign in once. A token itself is never stored, only its SHA-256."""
+"""Sessions of the web pages, and links that sign in once. A token itself is never stored, only its SHA-256."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 TOKEN_BYTES = 32
-# Whoever signs in again and again, such as a script, keeps so many sessions.
+# How many sessions a user keeps who signs in again and again, such as a script.
 KEPT = 20
 Kind = Literal["session", "link"]
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who has signed in, until when; ``vendors`` None means all, ``key_id`` None that it was by a link."""
+    """A signed-in user, until when; ``vendors`` None means all, ``key_id`` None that it was by a link."""
 
     user: str
     role: str
@@ -49,7 +49,7 @@ def create(
     now: datetime,
     lifetime: timedelta,
 ) -> str:
-    """Make a session, or a link that is exchanged for one; gives its token, 256 bits.
+    """Make a session, or a link that is exchanged for one; return its token, 256 bits.
 
     The user's expired ones go, and of those of the same key, or all without one, all but the newest KEPT.
     """
@@ -66,7 +66,7 @@ def create(
 
 
 def find(connection: Connection, token: str, now: datetime, *, test_users: bool = False) -> Session | None:
-    """Return the session of a token; that of a test user's key only with ``test_users``, see ``access.keys``.
+    """Return the session of a token; that of a test user's key only with ``test_users``, see ``access.authentication``.
 
     None where there is none, where it or its key has expired, where its key was revoked or rotated, and where its user
     no longer has its role.
@@ -106,7 +106,7 @@ def end(connection: Connection, token: str) -> bool:
 
 @binds("access", "delete")
 def prune(connection: Connection, before: datetime) -> int:
-    """Remove what has expired by then; gives how many."""
+    """Remove what has expired by then; return how many."""
     return connection.execute(delete(sessions).where(sessions.c.expires_at <= before)).rowcount
 
 

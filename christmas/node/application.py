@@ -1,4 +1,4 @@
-"""The node's composition root: Scrapyd's application with this project's parts, and a guard in front of it."""
+"""The node's composition root: Scrapyd's application with this project's parts, and the gate in front of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one service's process may do in the catalog; its functions ask here, and the database enforces it too."""
+"""The rights of one service's process in the catalog; its functions check them, and the database enforces them too."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TABLES = {
     "access_log": "access_log",
     "eggs": "eggs",
 }  # fmt: skip
-# What whoever checks keys may write of them, and nothing else.
+# The only column of keys that a process with the right access.use may write.
 USED_COLUMN = ("api_keys", "last_used_at")
 
 

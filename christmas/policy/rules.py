@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 SPIDER = "spider"
 # The role of a caller without a key; no key has it.
 PUBLIC = "public"
-# To ask who one is, and to sign out: every role of a policy has it, with no line of its own.
+# To read one's own identity, and to sign out: every role of a policy has it, without a line.
 SESSION_USE = "session.use"
 _FIELDS = {"p": 4, "g": 3}
 
 
 class Policy:
-    """Answers whether a role may do something to a resource; safe to ask from several threads."""
+    """Answers whether a role may do something to a resource; safe to use from several threads."""
 
     def __init__(self, text: str, where: str) -> None:
         self._rules: list[list[str]] = []

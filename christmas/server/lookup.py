@@ -1,4 +1,4 @@
-"""Single objects, as far as a caller may see them: what is outside of the scope is as if it were not there."""
+"""Single objects, as far as a caller may see them: what is outside of the scope does not exist for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to every request and answer, whatever route it is for; below FastAPI, where it costs microseconds."""
+"""ASGI middlewares for every request and response; below FastAPI, where they cost microseconds."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Surroundings:
         started = time.perf_counter()
         state = scope.setdefault("state", {})
         status = 500
-        # Whoever keeps a connection would find it closed in the middle of a request.
+        # A kept connection would be closed in the middle of a later request.
         ending = [(b"connection", b"close")] if scope["app"].state.christmas.readiness.stopping else []
 
         async def sent(message: Message) -> None:
@@ -90,7 +90,7 @@ class Surroundings:
 
 def _missing(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     known = {name.lower() for name, _ in headers}
-    # What a key may see is nobody else's, and is asked for anew each time; the answer is often "not modified".
+    # What one key may see is for no shared cache, and is revalidated each time; often the answer is "not modified".
     more = [] if b"cache-control" in known else [(b"cache-control", b"private, no-cache")]
     return [*more, *(header for header in HEADERS if header[0] not in known)]
 
@@ -157,7 +157,7 @@ class Heads:
 
 
 class Conditional:
-    """Return answers of known length an ETag, and says 304 to whoever has the same already."""
+    """Adds an ETag to responses of known length, and answers 304 where the client has the same already."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
@@ -38,8 +39,8 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 DETAIL_MAX = 2000
 TITLES = {
-    AccessDenied: "Not permitted", ArgumentError: "Not accepted", DatabaseUnavailable: "The database is away",
-    RedisUnavailable: "Redis is away", JobRefused: "The job is refused",
+    AccessDenied: "Not permitted", ArgumentError: "Not accepted", DatabaseUnavailable: "Database unavailable",
+    RedisUnavailable: "Redis unavailable", JobRefused: "The job is refused",
 }  # fmt: skip
 
 
@@ -90,9 +91,9 @@ class _Answers:
     def expected(self, request: Request, error: Exception) -> Response:
         status = gate.status_of(error, STATUSES)
         if status == 401 and not _is_api(request):
-            return _to_the_door(request)
+            return _to_sign_in(request)
         detail = str(error)
-        if status == 503:  # whoever asks need not know where the database is
+        if status == 503:  # a client need not know where the database is
             logger.error("A request failed: %s", error)
             detail = "The catalog cannot be used at the moment. It comes back by itself; try again in some seconds."
         title = next((text for kind, text in TITLES.items() if isinstance(error, kind)), HTTPStatus(status).phrase)
@@ -120,7 +121,7 @@ class _Answers:
         return response
 
     def _too_many(self, request: Request) -> Response | None:
-        """Count a body that could not be read, which is tried before anybody is asked for a key."""
+        """Count a body that could not be read, which is read before the key is checked."""
         try:
             self.count(request)
         except TooMany as error:
@@ -138,7 +139,7 @@ def install(
 ) -> None:  # fmt: skip
     """Answer every error; ``page`` makes a page of request, status, title and detail.
 
-    ``count`` counts a request that nobody has counted; raises TooMany.
+    ``count`` counts a request that was not counted yet; raises TooMany.
     """
     answers = _Answers(page, count)
     for kind, _ in (*gate.STATUSES, *STATUSES):
@@ -184,8 +185,8 @@ def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
 _SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
 
-def _to_the_door(request: Request) -> Response:
-    """Lead to the sign-in; a part of a page that is asked for by itself leads the whole page there."""
+def _to_sign_in(request: Request) -> Response:
+    """Redirect to the sign-in page; a request for a part of a page redirects the whole page."""
     if "hx-request" in request.headers:
         return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
     after = f"?next={_quoted(request)}" if request.method in {"GET", "HEAD"} else ""
@@ -197,8 +198,6 @@ def _is_api(request: Request) -> bool:
 
 
 def _quoted(request: Request) -> str:
-    from urllib.parse import quote
-
     query = f"?{request.url.query}" if request.url.query else ""
     return quote(request.url.path + query, safe="")
 

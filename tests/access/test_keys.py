@@ -27,7 +27,7 @@ def make(connection: Connection, **more: object) -> NewKey:
 
 
 def refusal(connection: Connection, user: str, key: str, now: datetime = NOW) -> str:
-    """Return the reason for the log; what the caller is told is always the same."""
+    """Return the reason for the log; the caller always gets the same message."""
     with pytest.raises(KeyRefused) as caught:
         authentication.authenticate(connection, user, key, now)
     assert str(caught.value) == "The user name or the key is not valid."

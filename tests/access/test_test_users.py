@@ -1,4 +1,4 @@
-"""The users of config/test.json, whose keys everybody knows: there for tests, and nowhere else."""
+"""The users of config/test.json, whose keys are published: for tests alone."""
 
 from __future__ import annotations
 

@@ -389,4 +389,4 @@ def test_the_pages_say_so_while_redis_is_away(tmp_path: Path) -> None:
         assert "the measurements cannot be shown" in text(operator.open(f"/operations/vendors/{FIRST}"))
         answer = server.ask("/operations/logs", cookie=operator.cookie)
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-        assert "Redis is away" in text(html.fromstring(answer.text))
+        assert "Redis unavailable" in text(html.fromstring(answer.text))

@@ -1,4 +1,4 @@
-"""What all server processes count together, and what they do while Redis is away or hangs."""
+"""What all server processes count together, and what they do while Redis is unavailable or hangs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 
 class Silent:
-    """A server that lets everybody in and answers nobody, until it is closed."""
+    """A server that accepts every connection and answers none, until it is closed."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -51,7 +51,7 @@ def silent() -> Iterator[Silent]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Iterator[Config]:
-    """Provide a configuration whose Valkey is gone when the test ends."""
+    """Provide a configuration whose Valkey is stopped when the test ends."""
     yield Config(var_path=tmp_path)
     valkey.release(tmp_path / "valkey")
 
@@ -60,7 +60,7 @@ def test_while_redis_hangs_one_waits_and_the_others_count_alone(
     silent: Silent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counters, "TIMEOUT_SECONDS", 120.0)  # only the test ends the waiting
-    monkeypatch.setattr(counters, "AWAY_SECONDS", 0.0)
+    monkeypatch.setattr(counters, "RETRY_AFTER_SECONDS", 0.0)
     port = silent.listener.getsockname()[1]
     connection = Shared(Config(var_path=tmp_path, redis={"url": f"redis://127.0.0.1:{port}"}))  # type: ignore[arg-type]
     limits = RequestLimit(connection)

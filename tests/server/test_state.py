@@ -1,4 +1,4 @@
-"""What a server process does that nobody waits for."""
+"""What a server process does in the background."""
 
 from __future__ import annotations
 
