@@ -11,8 +11,7 @@ from starlette.requests import Request
 
 from christmas.access import gate, requests
 from christmas.access.authentication import Unauthorised
-from christmas.access.gate import SAFE, TooMany
-from christmas.access.gate import Caller as Caller  # every route names it beside `needs`
+from christmas.access.gate import SAFE, Caller, TooMany
 from christmas.errors import AccessDenied, ArgumentError, DatabaseUnavailable
 from christmas.policy.rules import PUBLIC
 from christmas.server.problems import WrongMediaType

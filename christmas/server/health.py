@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.metrics import prometheus
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import responses
 from christmas.server.state import state_of
 

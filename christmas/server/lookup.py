@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from starlette.requests import Request
 
+    from christmas.access.gate import Caller
     from christmas.jobs.records import JobRow
-    from christmas.server.auth import Caller
 
 
 def job(connection: Connection, caller: Caller, job_id: str) -> JobRow:

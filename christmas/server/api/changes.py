@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.catalog import changes
 from christmas.catalog.changes import ChangeRow
 from christmas.server import atom, paging
 from christmas.server.api import models
 from christmas.server.api.filters import Cursor, Given, Limit, Moment, Vendor
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import responses
 from christmas.server.state import state_of
 

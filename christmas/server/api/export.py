@@ -9,11 +9,12 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
+from christmas.access.gate import Caller
 from christmas.catalog import export, product_lists
 from christmas.catalog.filters import Filters
 from christmas.catalog.products import ProductRow
 from christmas.server.api.filters import ProductFilters
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import responses
 from christmas.server.state import State, state_of
 

@@ -10,11 +10,11 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from sqlalchemy import Connection
 
+from christmas.access.gate import Caller
 from christmas.catalog.filters import Filters
 from christmas.catalog.query_plan import SORTS
 from christmas.items import Availability
 from christmas.reading.money import decimals
-from christmas.server.auth import Caller
 from christmas.server.state import State
 
 NO_NUL = r"^[^\u0000]*$"

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field, model_validator
 from starlette.requests import Request
 
+from christmas.access.gate import Caller
 from christmas.catalog import held_changes as store
 from christmas.catalog.changes import shown
 from christmas.catalog.held_changes import HeldRow
 from christmas.server import paging
 from christmas.server.api import inputs
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import NotFound, responses
 from christmas.server.state import state_of
 

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.errors import AccessDenied
 from christmas.jobs import notify, queue, records, submission
 from christmas.jobs.definitions import base, registry
@@ -26,7 +27,7 @@ from christmas.server.api.job_models import (
     JobWithChildren,
     NewJob,
 )  # fmt: skip
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import responses
 from christmas.server.state import State, state_of
 

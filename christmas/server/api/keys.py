@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from christmas.access import api_keys
 from christmas.access.api_keys import KeyRow
+from christmas.access.gate import Caller
 from christmas.jobs import submission
 from christmas.server import paging
 from christmas.server.api import inputs
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import NotFound, responses
 from christmas.server.state import state_of
 

@@ -7,12 +7,13 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from christmas import valkey
+from christmas.access.gate import Caller
 from christmas.errors import ArgumentError
 from christmas.logs import reading
 from christmas.logs.reading import Wanted
 from christmas.server.api import inputs
 from christmas.server.api.jobs import tree
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import responses
 from christmas.server.state import state_of
 

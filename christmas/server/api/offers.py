@@ -7,12 +7,13 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
+from christmas.access.gate import Caller
 from christmas.catalog import offers, price_history
 from christmas.catalog.export import amount
 from christmas.catalog.products import ProductRow
 from christmas.server.api import models
 from christmas.server.api.filters import NO_NUL, Currency, Given, Plain, Year
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import responses
 from christmas.server.state import state_of
 

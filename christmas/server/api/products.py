@@ -9,13 +9,14 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.catalog import changes, export, price_history, product_lists, products, query_plan
 from christmas.catalog.products import ProductRow
 from christmas.catalog.search import Scope
 from christmas.server import paging
 from christmas.server.api import models
 from christmas.server.api.filters import NO_NUL, Cursor, Given, Limit, Plain, SortedFilters
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import NotFound, responses
 from christmas.server.state import state_of
 

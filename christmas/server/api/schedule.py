@@ -10,12 +10,13 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.jobs import schedules, submission
 from christmas.jobs.schedules import FiringRow, ScheduleRow
 from christmas.server import paging
 from christmas.server.api import inputs
 from christmas.server.api.job_models import Job
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import NotFound, responses
 from christmas.server.state import State, state_of
 

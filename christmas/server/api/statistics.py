@@ -6,10 +6,11 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
+from christmas.access.gate import Caller
 from christmas.catalog import statistics
 from christmas.server.api import models
 from christmas.server.api.filters import Given, Vendor, Year
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import responses
 from christmas.server.state import state_of
 

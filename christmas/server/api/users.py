@@ -9,9 +9,10 @@ from starlette.requests import Request
 
 from christmas.access import api_keys, audit_log
 from christmas.access.audit_log import AccessRow
+from christmas.access.gate import Caller
 from christmas.server import paging
 from christmas.server.api import inputs
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import NotFound, responses
 from christmas.server.state import state_of
 

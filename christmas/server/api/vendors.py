@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 from starlette.requests import Request
 
+from christmas.access.gate import Caller
 from christmas.catalog import vendor_health
 from christmas.catalog.vendor_health import HealthRow
 from christmas.catalog.vendors import VendorRow
@@ -17,7 +18,7 @@ from christmas.metrics import report
 from christmas.metrics.report import Point
 from christmas.server import auth, lookup
 from christmas.server.api import inputs
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import NotFound, responses
 from christmas.server.state import state_of
 

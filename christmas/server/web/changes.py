@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.catalog import vendors
 from christmas.catalog.changes import feed
 from christmas.errors import ArgumentError
 from christmas.server import paging
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.state import state_of
 from christmas.server.web import render, words
 

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.server.api import changes, export
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 
 router = APIRouter()
 

@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.catalog import vendors
 from christmas.jobs import records, submission
 from christmas.jobs.records import JobRow
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.state import state_of
 from christmas.server.web import render
 

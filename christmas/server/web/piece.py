@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from christmas.access.gate import Caller
 from christmas.catalog import offers, page_schedule, price_history
 from christmas.catalog.price_history import Step
 from christmas.catalog.products import ProductRow
@@ -18,7 +19,7 @@ from christmas.items import NOT_BUYABLE
 from christmas.reading.identity import normal_sku
 from christmas.reading.money import decimals
 from christmas.server import auth
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import NotFound
 from christmas.server.state import state_of
 from christmas.server.web import filters, render, words

@@ -15,7 +15,7 @@ from christmas.server.web import static
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from christmas.server.auth import Caller
+    from christmas.access.gate import Caller
 
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.catalog import product_lists, vendors
 from christmas.catalog.filters import Filters
 from christmas.catalog.product_lists import Piece, PiecePage
@@ -15,7 +16,7 @@ from christmas.catalog.search import Scope, Vocabulary
 from christmas.catalog.search_terms import tokens
 from christmas.errors import ArgumentError
 from christmas.items import BUYABLE
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.state import state_of
 from christmas.server.web import filters, first_visit, render
 from christmas.server.web.filters import Asked, Wanted

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.catalog import product_lists
 from christmas.server import paging
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.problems import NotFound
 from christmas.server.state import state_of
 from christmas.server.web import filters, render

@@ -10,11 +10,12 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.catalog import held_changes
 from christmas.catalog.changes import shown
 from christmas.errors import ArgumentError
 from christmas.jobs.spider_arguments import VENDOR_PATTERN
-from christmas.server.auth import Caller, needs, read_form
+from christmas.server.auth import needs, read_form
 from christmas.server.state import state_of
 from christmas.server.web import render
 from christmas.server.web.operations.overview import Done, back

@@ -10,13 +10,14 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.catalog import changes
 from christmas.errors import ArgumentError
 from christmas.jobs import notify, queue, records
 from christmas.jobs.records import JobRow
 from christmas.jobs.spider_arguments import VENDOR_PATTERN
 from christmas.server import lookup
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.paging import cursor, position
 from christmas.server.state import state_of
 from christmas.server.web import render

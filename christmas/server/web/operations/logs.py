@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from christmas import valkey
+from christmas.access.gate import Caller
 from christmas.jobs import records
 from christmas.jobs.spider_arguments import VENDOR_PATTERN
 from christmas.logs import reading
 from christmas.logs.lines import as_text
 from christmas.logs.reading import Line, Wanted
 from christmas.server import lookup
-from christmas.server.auth import Caller, needs
+from christmas.server.auth import needs
 from christmas.server.state import state_of
 from christmas.server.web import render
 from christmas.server.web.operations.jobs import JobId

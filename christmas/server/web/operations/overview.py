@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from christmas.access.gate import Caller
 from christmas.catalog import vendor_health
 from christmas.catalog.vendors import VendorRow
 from christmas.errors import RedisUnavailable
@@ -20,7 +21,7 @@ from christmas.metrics import gauges, report
 from christmas.metrics.report import Report
 from christmas.metrics.store import Series
 from christmas.server import lookup
-from christmas.server.auth import Caller, may, needs
+from christmas.server.auth import may, needs
 from christmas.server.problems import NotFound
 from christmas.server.state import State, state_of
 from christmas.server.web import render, words

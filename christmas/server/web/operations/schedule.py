@@ -8,9 +8,10 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from christmas.access.gate import Caller
 from christmas.errors import ArgumentError
 from christmas.jobs import schedules, submission, triggers
-from christmas.server.auth import Caller, needs, read_form
+from christmas.server.auth import needs, read_form
 from christmas.server.state import State, state_of
 from christmas.server.web import render
 from christmas.server.web.operations.overview import Done, back
