@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from christmas.reading.facts import ProductFacts
-from christmas.reading.product import read_product, read_product_fully
+from tests.readers import read_product, read_product_fully
 
 URL = "https://shop.example/1998-frosty-friends/"
 OFFER = {"@type": "Offer", "price": "24.95", "priceCurrency": "USD", "availability": "https://schema.org/InStock"}

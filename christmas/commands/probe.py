@@ -23,6 +23,7 @@ from christmas.config import current
 from christmas.db import database
 from christmas.errors import ArgumentError, ChristmasError, ReadingError
 from christmas.items import DECLARED, UNREAD, Kind
+from christmas.platforms.known import all_marks
 from christmas.reading.challenge import raise_if_challenge
 from christmas.reading.facts import ProductFacts
 from christmas.reading.money import format_amount
@@ -80,12 +81,13 @@ def kept_page(catalog: Engine, id_: int) -> Page:
 def show(sources: Sequence[str | Page], url: str, output: str) -> bool:
     """Read every page, a file, an address or one that was kept, and print it; False where one gave no product."""
     fine = True
+    marks = all_marks()
     for source in sources:
         name = source if isinstance(source, str) else source.name
         shown: dict[str, Any] = {"file": name} if len(sources) > 1 else {}
         try:
             page = source if isinstance(source, Page) else _read(source, url)
-            shown |= as_json(read_product_fully(page.body, page.url, page.encoding))
+            shown |= as_json(read_product_fully(page.body, page.url, page.encoding, marks))
         except (ReadingError, PageUnavailable) as error:
             fine = False
             shown = {"file": name, "error": {"type": type(error).__name__, "message": str(error)}}

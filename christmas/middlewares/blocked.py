@@ -10,6 +10,7 @@ from scrapy.exceptions import IgnoreRequest
 from christmas import config
 from christmas.errors import BlockedByVendor
 from christmas.middlewares.stop import stop
+from christmas.platforms.integration import Integration
 from christmas.reading.challenge import raise_if_challenge
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class BlockedMiddleware:
     def __init__(self, crawler: Crawler, limit: int) -> None:
         self.crawler = crawler
         self.limit = limit
+        self.marks = crawler.spider.marks if isinstance(crawler.spider, Integration) else ()
         self.in_a_row = 0
 
     @classmethod
@@ -38,7 +40,7 @@ class BlockedMiddleware:
     async def process_response(self, request: Request, response: Response) -> Response:
         """Pass a page of the shop's own on; refuse a challenge."""
         try:
-            raise_if_challenge(response.body, request.url)
+            raise_if_challenge(response.body, request.url, self.marks)
         except BlockedByVendor as error:
             self.in_a_row += 1
             if self.crawler.stats:

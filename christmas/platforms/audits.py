@@ -88,7 +88,7 @@ class Audits:
         prices: tuple[tuple[str, int | None], ...] = ()
         spider.count("pages/products")
         try:
-            facts = read_product_fully(response.body, response.url, spider.encoding(response))
+            facts = read_product_fully(response.body, response.url, spider.encoding(response), spider.marks)
             product, prices = convert.product(spider, facts, key, response.url), convert.prices(spider, facts)
             spider.count("pages/read")
         except ReadingError as error:
@@ -106,7 +106,7 @@ class Audits:
         spider = self.spider
         spider.count("pages/products")
         try:
-            facts = read_product(response.body, response.url, spider.encoding(response))
+            facts = read_product(response.body, response.url, spider.encoding(response), spider.marks)
             product = convert.product(spider, facts, known.key, response.url)
         except ReadingError as error:
             spider.count("verify/unreadable")
@@ -127,7 +127,7 @@ class Audits:
         spider = self.spider
         spider.count("pages/products")
         try:
-            facts = read_product(response.body, response.url, spider.encoding(response))
+            facts = read_product(response.body, response.url, spider.encoding(response), spider.marks)
             product = convert.product(spider, facts, key, response.url)
         except ReadingError as error:
             if "redirect_urls" in response.meta:  # to another product, a category, or the home page

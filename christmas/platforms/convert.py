@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from christmas.errors import NothingReadable
 from christmas.items import DECLARED, UNREAD, Kind, ListingEntry, Product, Read
-from christmas.reading.identity import key_in_url, url_path
 from christmas.reading.money import to_minor
+from christmas.reading.urls import key_in_url, url_path
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +25,7 @@ def entry(
     """Make an item of one listing entry; its key is the platform's number, else the URL's path."""
     currency = facts.currency or spider.currency
     url = spider.own_url(facts.url)
-    key, aliases = _key(facts.ids, url)
+    key, aliases = _key(spider, facts.ids, url)
     return ListingEntry(
         vendor=spider.name,
         key=key,
@@ -51,7 +51,7 @@ def product(
     """Make an item of a product page; raise NothingReadable when the page is another product's."""
     currency = facts.currency or spider.currency
     url = spider.own_url(fetched_url)
-    key, aliases = _key(facts.ids, url)
+    key, aliases = _key(spider, facts.ids, url)
     if asked.isdigit() and facts.ids and asked not in facts.ids:
         raise NothingReadable(f"{fetched_url} is the page of {key}, not of {asked}: the shop redirects it.")
     others = tuple(alias for alias in dict.fromkeys((key, *aliases)) if alias != asked)
@@ -83,9 +83,9 @@ def prices(spider: Integration, facts: ProductFacts) -> tuple[tuple[str, int | N
     return tuple((source, None if price is None else to_minor(price, currency)) for source, price in facts.prices)
 
 
-def _key(ids: tuple[str, ...], url: str) -> tuple[str, tuple[str, ...]]:
-    path = url_path(url)
-    number = key_in_url(url)
+def _key(spider: Integration, ids: tuple[str, ...], url: str) -> tuple[str, tuple[str, ...]]:
+    path = url_path(url, spider.marks)
+    number = key_in_url(url, spider.marks)
     names = tuple(dict.fromkeys((*ids, *([number] if number else []), path)))
     return names[0], names[1:]
 

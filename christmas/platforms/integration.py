@@ -25,9 +25,9 @@ from christmas.platforms.audits import Audits
 from christmas.platforms.listing_progress import Listing, ListingProgress
 from christmas.platforms.signals import store_wanted
 from christmas.platforms.year_links import YearLinkCache
-from christmas.reading.identity import url_path
 from christmas.reading.listing import read_listing
 from christmas.reading.product import read_product, read_product_fully
+from christmas.reading.urls import url_path
 from christmas.reading.year_index import read_year_index
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from christmas.items import ListingEntry, ListingReading, Product
     from christmas.metrics.recorder import Recorder
     from christmas.reading.facts import ListingFacts
+    from christmas.reading.marks import Marks
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Integration(scrapy.Spider):
     currency: ClassVar[str] = "USD"
     download_delay_seconds: ClassVar[float | None] = None
     concurrency: ClassVar[int | None] = None
-    follows_view_all: ClassVar[bool] = False
+    marks: ClassVar[tuple[Marks, ...]] = ()
     recorder: Recorder | None = None
 
     def __init__(self, config: Config, job_id: str | None = None, attempt: int | None = None, **given: Any) -> None:
@@ -171,7 +172,7 @@ class Integration(scrapy.Spider):
     async def parse_year_index(self, response: Response) -> AsyncIterator[Request]:
         """Read the year links, keep them, and ask for the listings that are due."""
         try:
-            years = read_year_index(response.body, response.url, self.encoding(response))
+            years = read_year_index(response.body, response.url, self.encoding(response), self.marks)
             links = [YearLink(self.name, one.year, self.own_url(one.url)) for one in years]
             self.count("pages/read")
             self.count("index/links", len(links))
@@ -190,13 +191,13 @@ class Integration(scrapy.Spider):
         self.count("listings/known", len(links))
         wanted = [link for link in links if self.arguments.year in {None, link.year}]
         if self.arguments.which != "all" and self.arguments.year is None:
-            wanted = await selection.due_links(self.config, self.name, wanted)
+            wanted = await selection.due_links(self.config, self.name, wanted, self.marks)
         self.count("listings/due", len(wanted))
         self.count("pages/planned", len(wanted))
         return [self._first_page(link) for link in wanted]
 
     def _first_page(self, link: YearLink) -> Request:
-        listing = self.progress.begin(url_path(link.url), link.year, self.now())
+        listing = self.progress.begin(url_path(link.url, self.marks), link.year, self.now())
         listing.visit(self.fetch_url(link.url))
         return self.request(link.url, self.parse_listing, listing=listing)
 
@@ -208,7 +209,7 @@ class Integration(scrapy.Spider):
         now = self.now()
         try:
             page = self._page(response)
-            facts = read_listing(page.body, page.url, page.encoding)
+            facts = read_listing(page.body, page.url, page.encoding, self.marks)
             self.count("pages/read")
             following = [facts.next_url] if facts.next_url else []
             if self._prefers_view_all(facts, listing):
@@ -238,9 +239,9 @@ class Integration(scrapy.Spider):
         if reading:
             yield reading
 
-    def _prefers_view_all(self, facts: ListingFacts, listing: Listing) -> bool:
-        several = bool(facts.next_url and facts.view_all_url)
-        return self.follows_view_all and several and len(listing.visited) == 1
+    @staticmethod
+    def _prefers_view_all(facts: ListingFacts, listing: Listing) -> bool:
+        return bool(facts.next_url and facts.view_all_url) and len(listing.visited) == 1
 
     def parse_product(self, response: Response, key: str) -> Iterator[Product | PageUnread | OddPage]:
         """Read one product page; on a sample of them all sources are compared."""
@@ -249,7 +250,7 @@ class Integration(scrapy.Spider):
         read = read_product_fully if compared else read_product
         try:
             page = self._page(response)
-            facts = read(page.body, page.url, page.encoding)
+            facts = read(page.body, page.url, page.encoding, self.marks)
             self.count("reading/compared", int(compared))
             for sentence in facts.disagreements:
                 self.count("reading/disagreements")

@@ -6,30 +6,31 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from christmas.reading.identity import url_path
+from christmas.reading.urls import url_path
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from christmas.catalog.page_schedule import KeyRow, Wanted
     from christmas.config import Config
     from christmas.items import YearLink
     from christmas.jobs.spider_arguments import Arguments
+    from christmas.reading.marks import Marks
 
 # Keys are read in chunks, so that a vendor of a million keys does not fill the memory.
 CHUNK = 1000
 
 
-async def due_links(config: Config, vendor: str, links: list[YearLink]) -> list[YearLink]:
+async def due_links(config: Config, vendor: str, links: list[YearLink], marks: Sequence[Marks]) -> list[YearLink]:
     """Return the year links whose listing is due to be read again."""
-    return await asyncio.to_thread(_due_links, config, vendor, links)
+    return await asyncio.to_thread(_due_links, config, vendor, links, marks)
 
 
-def _due_links(config: Config, vendor: str, links: list[YearLink]) -> list[YearLink]:
+def _due_links(config: Config, vendor: str, links: list[YearLink], marks: Sequence[Marks]) -> list[YearLink]:
     from christmas.catalog.writing import listings
     from christmas.db import database
 
-    by_path = {url_path(link.url): link for link in links}
+    by_path = {url_path(link.url, marks): link for link in links}
     with database.read(database.get_engine(config)) as connection:
         years = [(path, link.year) for path, link in by_path.items()]
         return [by_path[path] for path in listings.due(connection, vendor, years, datetime.now(UTC))]

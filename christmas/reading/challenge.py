@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from christmas.errors import BlockedByVendor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from christmas.reading.marks import Marks
 
 # A challenge is a small page of its own; a shop's page may load the same firms' scripts and is larger.
 CHALLENGE_MAX_BYTES = 100_000
@@ -20,13 +26,14 @@ _MARKS = (
 )  # fmt: skip
 # This firm puts its script into every page it lets through; a page of nothing else has no title.
 _SCRIPT_ALONE = b"_Incapsula_Resource"
-# What a page of a shop has and a challenge has not.
-_SHOP = (b"application/ld+json", b"schema.org/Product", b"product-item", b"productView", b'class="card')
+# What a page of a shop has and a challenge has not; a platform's marks say more.
+_SHOP = (b"application/ld+json", b"schema.org/Product")
 
 
-def raise_if_challenge(body: bytes, url: str) -> None:
+def raise_if_challenge(body: bytes, url: str, marks: Sequence[Marks] = ()) -> None:
     """Raise BlockedByVendor where the body is a challenge page."""
-    if len(body) > CHALLENGE_MAX_BYTES or any(mark in body for mark in _SHOP):
+    shop = (*_SHOP, *(mark for one in marks for mark in one.shop))
+    if len(body) > CHALLENGE_MAX_BYTES or any(mark in body for mark in shop):
         return
     title = _TITLE.search(body)
     words = title[1].lower() if title else b""

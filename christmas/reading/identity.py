@@ -1,13 +1,10 @@
-"""Who a product is: keys in URLs; year, series, number and box in names and SKUs."""
+"""Who a product is: year, series, number and box in names and SKUs."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
 
-_PRODUCT_FILE = re.compile(r"_p_(\d+)\.html?$", re.IGNORECASE)
-_IDENTIFYING = {"itemid", "product_id", "cat", "catid", "page", "viewall"}
 _YEAR_FIRST = re.compile(r"\s*((?:19[5-9]|20\d)\d)\b")
 _YEAR_ANYWHERE = re.compile(r"(?<![\w#$.])((?:19[5-9]|20\d)\d)(?!\w|\.\d)")
 _ORDINAL = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th)\s+(?:and\s+final\s+)?in\s+(?:the\s+)?(?:(.+?)\s+)?series\b", re.I)
@@ -58,22 +55,3 @@ def normal_sku(sku: str) -> str:
     if match := _BOX_OF_SKU.search(letters):
         letters = letters[: match.start(1)]
     return _PRICE_OF_SKU.sub("", letters)
-
-
-def key_in_url(url: str) -> str | None:
-    """Return the platform's product number in a URL; None where it names none."""
-    parts = urlsplit(url)
-    if match := _PRODUCT_FILE.search(parts.path):
-        return match[1]
-    query = {name.lower(): value for name, value in parse_qsl(parts.query)}
-    number = query.get("itemid") or query.get("product_id")
-    return number if number and number.isascii() and number.isdigit() else None
-
-
-def url_path(url: str) -> str:
-    """Return the canonical path, with only the parts of the query that identify a page."""
-    parts = urlsplit(url)
-    # As bytes: in an old shop's URLs %E9 and %E8 are not UTF-8 and must stay two letters.
-    path = quote(unquote_to_bytes(parts.path), safe="/!$&'()*+,;=:@~-._").rstrip("/") or "/"
-    query = [(name.lower(), value) for name, value in parse_qsl(parts.query) if name.lower() in _IDENTIFYING]
-    return path + (f"?{urlencode(sorted(query))}" if query else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -13,57 +14,54 @@ from christmas.items import UNREAD
 from christmas.reading import json_ld, microdata, schema_org
 from christmas.reading.challenge import raise_if_challenge
 from christmas.reading.facts import ProductFacts
-from christmas.reading.identity import box_of_sku, key_in_url, read_name
+from christmas.reading.identity import box_of_sku, read_name
+from christmas.reading.marks import Marks
 from christmas.reading.markup import absolute, decode, parse
 from christmas.reading.meta import read_meta
-from christmas.reading.quick import markup_may_tell_more, old_price_text
-from christmas.reading.scripts import catalogid, read_scripts
+from christmas.reading.quick import markup_may_tell_more
+from christmas.reading.scripts import read_scripts
 from christmas.reading.selectors import heading, read_selectors, set_prices
+from christmas.reading.urls import key_in_url
 
 _ABOUT = {"ids", "source", "disagreements", "price_source", "prices"}
 _FIELDS = tuple(one.name for one in fields(ProductFacts) if one.name not in _ABOUT)
 _PRICES = ("price", "price_min", "price_max")
 _CANONICAL = etree.XPath("//link[@rel='canonical']/@href | //meta[@property='og:url']/@content")
-# The platforms' numbers of a page, in the markup's bytes; the first that is there is the key.
-_IDS = (
-    (b"data-entity-id", re.compile(rb"class=\"productView\"[^<>]{0,1000}?\bdata-entity-id=\"(\d+)\"")),
-    (b"product_id", re.compile(rb"<input[^<>]{0,500}?\bname=\"product_id\"[^<>]{0,500}?\bvalue=\"(\d+)\"")),
-    (b"item_id", re.compile(rb"<input[^<>]{0,500}?\bname=\"item_id\"[^<>]{0,500}?\bvalue=\"(\d+)\"")),
-)
 
 
-def read_product(body: bytes, url: str, encoding: str = "utf-8") -> ProductFacts:
+def read_product(body: bytes, url: str, encoding: str = "utf-8", marks: Sequence[Marks] = ()) -> ProductFacts:
     """Read a product page; raise NothingReadable, PriceUnreadable or BlockedByVendor where it gives no product.
 
     Where JSON-LD tells name, price and stock, the rest is found in the bytes and no DOM is built; the other sources
     are then not compared (``read_product_fully`` does).
     """
-    raise_if_challenge(body, url)
-    return _read_quickly(body, url) or read_product_fully(body, url, encoding)
+    raise_if_challenge(body, url, marks)
+    return _read_quickly(body, url, marks) or read_product_fully(body, url, encoding, marks)
 
 
-def read_product_fully(body: bytes, url: str, encoding: str = "utf-8") -> ProductFacts:
+def read_product_fully(body: bytes, url: str, encoding: str = "utf-8", marks: Sequence[Marks] = ()) -> ProductFacts:
     """Read a product page from all its sources, as ``read_product``, and name those that disagree on the price."""
-    raise_if_challenge(body, url)
+    raise_if_challenge(body, url, marks)
     document = parse(body, encoding)
     text = decode(body, encoding).encode("utf-8")
-    title = heading(document)
+    title = heading(document, marks)
     urls = [url, *(link for href in _CANONICAL(document) if (link := absolute(url, href)))]
     found: list[ProductFacts] = []
     others = 0
     for source, nodes in (("json-ld", json_ld.nodes(json_ld.blocks(text))), ("microdata", microdata.nodes(document))):
         products = schema_org.products(nodes)
-        mine = schema_org.main_products(products, urls, title)
+        mine = schema_org.main_products(products, urls, title, marks)
         found += [schema_org.facts_of(node, url, source) for node in mine]
         others += 0 if mine else len(products)
     described = bool(found)
-    found += [one for one in (read_meta(document, title), *read_scripts(text), read_selectors(document)) if one]
+    others_found = (read_meta(document, title), *read_scripts(text, marks), read_selectors(document, marks))
+    found += [one for one in others_found if one]
     merged = _merged(found)
     if not merged.name:
         raise NothingReadable(_nothing(url, others))
     if merged.price is UNREAD and described:  # a product without a price is sold on request
         merged.price = merged.price_min = merged.price_max = None
-    return _finish(merged, text, url)
+    return _finish(merged, text, url, marks)
 
 
 def _nothing(url: str, others: int) -> str:
@@ -72,24 +70,26 @@ def _nothing(url: str, others: int) -> str:
     return f"{url} has no product that can be read: neither structured data nor known markup of one."
 
 
-def _read_quickly(body: bytes, url: str) -> ProductFacts | None:
+def _read_quickly(body: bytes, url: str, marks: Sequence[Marks]) -> ProductFacts | None:
     """Read a page by its JSON-LD alone; None where the other sources have to be asked."""
     try:
         found = schema_org.products(json_ld.nodes(json_ld.blocks(body)))
     except UnicodeDecodeError:
         return None
-    if len(found) != 1 or not schema_org.is_page_of(found[0], url):
+    if len(found) != 1 or not schema_org.is_page_of(found[0], url, marks):
         return None
     facts = schema_org.facts_of(found[0], url, "json-ld")
     priced = facts.price or (facts.price is None and (facts.price_min or facts.price_max))
-    if not (facts.name and priced and facts.currency and facts.availability) or markup_may_tell_more(facts, body):
+    if not (facts.name and priced and facts.currency and facts.availability) or markup_may_tell_more(
+        facts, body, marks
+    ):
         return None
-    sources = [facts, *read_scripts(body)]
-    if facts.price and (old := old_price_text(body)):
+    sources = [facts, *read_scripts(body, marks)]
+    if facts.price and (old := next(filter(None, (one.quick.old_price(body) for one in marks)), "")):
         selected = ProductFacts(source="selectors")
         set_prices(selected, f"${facts.price}", html.fromstring(f"<b>{old}</b>").text_content())
         sources.append(ProductFacts(source="selectors", list_price=selected.list_price))
-    return _finish(_merged(sources), body, url)
+    return _finish(_merged(sources), body, url, marks)
 
 
 def _merged(found: list[ProductFacts]) -> ProductFacts:
@@ -142,7 +142,7 @@ def _said(facts: ProductFacts) -> str:
     return str(facts.price or "no price")
 
 
-def _finish(facts: ProductFacts, body: bytes, url: str) -> ProductFacts:
+def _finish(facts: ProductFacts, body: bytes, url: str, marks: Sequence[Marks]) -> ProductFacts:
     """Add what follows from name, SKU and the platform's numbers."""
     if facts.price is not UNREAD and facts.list_price is UNREAD:
         facts.list_price = None  # the page shows its price and no other
@@ -155,8 +155,8 @@ def _finish(facts: ProductFacts, body: bytes, url: str) -> ProductFacts:
     facts.series = told.series or facts.series
     facts.series_number = told.series_number or facts.series_number
     facts.box = told.box or (box_of_sku(facts.sku) if facts.sku else None)
-    marked = [pattern.search(body) for mark, pattern in _IDS if mark in body]
-    numbers = (key_in_url(url), catalogid(body), *(match[1].decode() for match in marked if match))
+    marked = (pattern.search(body) for one in marks for mark, pattern in one.ids if mark in body)
+    numbers = (key_in_url(url, marks), *(match[1].decode() for match in marked if match))
     facts.ids = tuple(dict.fromkeys(number for number in numbers if number))
     return facts
 

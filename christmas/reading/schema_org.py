@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from christmas.errors import PriceUnreadable
 from christmas.items import UNREAD, Read
 from christmas.reading.facts import ProductFacts
-from christmas.reading.identity import key_in_url, url_path
+from christmas.reading.marks import Marks
 from christmas.reading.offers import offers_of, read_offers
+from christmas.reading.urls import key_in_url, url_path
 from christmas.reading.values import first_text, link_of, listed, mappings, name_of, text, types
 
 _PRODUCTS = {"product", "productgroup", "productmodel", "individualproduct", "someproducts"}
@@ -46,15 +47,17 @@ def _without_variants(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return alone
 
 
-def main_products(found: list[dict[str, Any]], urls: list[str], heading: str = "") -> list[dict[str, Any]]:
+def main_products(
+    found: list[dict[str, Any]], urls: list[str], heading: str = "", marks: Sequence[Marks] = ()
+) -> list[dict[str, Any]]:
     """Return the one product a page is about, more than once where the page says it twice; [] where none of many is.
 
     ``urls`` are the page's own and its canonical ones. Products that differ only in their variant are one group.
     """
     if len(found) == 1:
-        return [] if _is_of_another_page(found[0], urls, heading) else found
-    paths = {url_path(url) for url in urls}
-    named = [node for node in found if paths & {url_path(urljoin(urls[0], link)) for link in _links(node)}]
+        return [] if _is_of_another_page(found[0], urls, heading, marks) else found
+    paths = {url_path(url, marks) for url in urls}
+    named = [node for node in found if paths & {url_path(urljoin(urls[0], link), marks) for link in _links(node)}]
     titled = [node for node in named or found if _same(text(node.get("name")), heading)]
     chosen = titled or named
     if not chosen and len({(text(node.get("name")), text(node.get("sku"))) for node in found}) == 1:
@@ -80,16 +83,16 @@ def _links(node: dict[str, Any]) -> list[str]:
     return [link.partition("#")[0] for link in named if link.partition("#")[0]]
 
 
-def is_page_of(node: dict[str, Any], url: str) -> bool:
+def is_page_of(node: dict[str, Any], url: str, marks: Sequence[Marks] = ()) -> bool:
     """Return whether a product names no other page as its own."""
-    return not _is_of_another_page(node, [url], None)
+    return not _is_of_another_page(node, [url], None, marks)
 
 
-def _is_of_another_page(node: dict[str, Any], urls: list[str], heading: str | None) -> bool:
+def _is_of_another_page(node: dict[str, Any], urls: list[str], heading: str | None, marks: Sequence[Marks]) -> bool:
     """Return whether the page's only product has another address and another name: a shop's advertisement."""
     own = [url for url in urls if url.startswith(("http://", "https://"))]
     links = [link for one in (node, *offers_of(node)) if (link := link_of(one.get("url")))]
-    if not own or not links or {_last(link) for link in links} & {_last(url) for url in own}:
+    if not own or not links or {_last(link, marks) for link in links} & {_last(url, marks) for url in own}:
         return False
     if heading is None:
         return True
@@ -97,9 +100,9 @@ def _is_of_another_page(node: dict[str, Any], urls: list[str], heading: str | No
     return bool(heading) and not _same(name, heading) and name not in heading and heading not in name
 
 
-def _last(url: str) -> str:
+def _last(url: str, marks: Sequence[Marks]) -> str:
     """Return what names a page whatever category it is reached through: its number, else the path's last part."""
-    return key_in_url(url) or url_path(url).partition("?")[0].rpartition("/")[2].lower()
+    return key_in_url(url, marks) or url_path(url, marks).partition("?")[0].rpartition("/")[2].lower()
 
 
 def _same(name: str, heading: str) -> bool:

@@ -1,95 +1,76 @@
-"""The last source: hand-written selectors of the two platforms' product pages; they never guess on other pages."""
+"""The last source: a platform's own selectors; they never guess on other pages."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from lxml import etree, html
+from lxml import etree
 
 from christmas.errors import PriceUnreadable
 from christmas.items import UNREAD, Availability
 from christmas.reading.facts import ProductFacts
-from christmas.reading.markup import has_class, text_of
-from christmas.reading.microdata import ASIDE
+from christmas.reading.markup import text_of
 from christmas.reading.money import read_price_text
 from christmas.reading.stock import availability_of
 from christmas.reading.values import name_of
 
-_NOT_ASIDE = f"[not({ASIDE})]"
-_NOT_OTHERS = f"{_NOT_ASIDE}[not(ancestor::*[{has_class('product-item')}][not(.//h1)])]"
-_HEADING = etree.XPath(f"//h1[@itemprop='name' or {has_class('productView-title')} or {has_class('page_headers')}]")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lxml import html
+
+    from christmas.reading.marks import Marks, Price, ProductPage
+
+_HEADING = etree.XPath("//h1[@itemprop='name']")
 _ANY_HEADING = etree.XPath("//h1")
-
-_BC = etree.XPath(f"//*[{has_class('productView')}]")
-# Cards of other products may stand within the view, with the same attributes.
-_NO_CARD = f"[not(ancestor::*[{has_class('card')}])]"
-_BC_SKU = etree.XPath(f".//*[@data-product-sku]{_NO_CARD}")
-_BC_UPC = etree.XPath(f".//*[@data-product-upc]{_NO_CARD}")
-_BC_BRAND = etree.XPath(f".//*[{has_class('productView-brand')}]")
-_BC_PRICE = etree.XPath(f".//*[@data-product-price-without-tax or @data-product-price-with-tax]{_NO_CARD}")
-_BC_OLD = etree.XPath(
-    f".//*[@data-product-non-sale-price-without-tax or @data-product-non-sale-price-with-tax]{_NO_CARD}"
-)
-_BC_RETAIL = etree.XPath(f".//*[@data-product-rrp-price-without-tax or @data-product-rrp-with-tax]{_NO_CARD}")
-_BC_CART = etree.XPath(".//*[@id='form-action-addToCart']")
-_BC_MESSAGE = etree.XPath(f".//*[{has_class('productView-options')}]//*[{has_class('alertBox-message')}]")
-_BC_INFO = etree.XPath(f".//dt[{has_class('productView-info-name')}]")
-_BC_CALL = etree.XPath(f".//*[{has_class('productView-price')}]")
-
-_S4_SKU = etree.XPath(f"//*[@id='product_id']{_NOT_ASIDE}")
-_S4_PRICE = etree.XPath(f"//*[@id='price']{_NOT_ASIDE}")
-_S4_SALE = etree.XPath(f"//*[{has_class('sale-price')}]{_NOT_OTHERS}")
-_S4_OLD = etree.XPath(f"//*[{has_class('original-price')} or {has_class('regular-price')}]{_NOT_OTHERS}")
-_S4_STOCK = etree.XPath(f"//*[@id='availability']{_NOT_ASIDE}")
 _CALL_FOR_PRICE = re.compile(r"\bcall for pric", re.IGNORECASE)
 
 
-def heading(document: html.HtmlElement) -> str:
-    """Return the text of the product's heading: the platforms' own, else the page's only h1; '' where there is none."""
-    marked = _HEADING(document) or (found if len(found := _ANY_HEADING(document)) == 1 else [])
+def heading(document: html.HtmlElement, marks: Sequence[Marks] = ()) -> str:
+    """Return the text of the product's heading: a marked one, else the page's only h1; '' where there is none."""
+    marked = [*_HEADING(document), *(found for one in marks for found in one.product.heading(document))]
+    marked = marked or (found if len(found := _ANY_HEADING(document)) == 1 else [])
     return name_of(text_of(marked[0])) if marked else ""
 
 
-def read_selectors(document: html.HtmlElement) -> ProductFacts | None:
-    """Read a product page of a known platform; None on any other page."""
-    views = _BC(document)
-    if views:
-        return _bigcommerce(document, views[0])
-    if _first_text(_S4_SKU(document)) or (_S4_PRICE(document) and _HEADING(document)):
-        return _shift4shop(document)
+def read_selectors(document: html.HtmlElement, marks: Sequence[Marks] = ()) -> ProductFacts | None:
+    """Read a product page of one of the platforms; None on any other page."""
+    for one in marks:
+        if views := one.product.view(document):
+            return _read(document, views[0], one.product, heading(document, marks))
     return None
 
 
-def _bigcommerce(document: html.HtmlElement, view: html.HtmlElement) -> ProductFacts:
-    facts = ProductFacts(source="selectors", name=heading(document) or UNREAD)
-    facts.sku = _first_text(_BC_SKU(view)) or UNREAD
-    facts.gtin = _first_text(_BC_UPC(view)) or UNREAD
-    facts.brand = _first_text(_BC_BRAND(view)) or UNREAD
-    set_prices(facts, _first_text(_BC_PRICE(view)), _first_text(_BC_OLD(view)) or _first_text(_BC_RETAIL(view)))
-    if facts.price is UNREAD and _CALL_FOR_PRICE.search(_first_text(_BC_CALL(view))):
+def _read(document: html.HtmlElement, view: html.HtmlElement, page: ProductPage, title: str) -> ProductFacts:
+    facts = ProductFacts(source="selectors", name=title or UNREAD)
+    facts.sku = first_text(page.sku(view)) or UNREAD
+    facts.gtin = first_text(page.gtin(view)) or UNREAD
+    facts.brand = first_text(page.brand(view)) or UNREAD
+    set_prices(facts, *price_texts(page.prices, view))
+    if facts.price is UNREAD and _CALL_FOR_PRICE.search(first_text(page.call_for_price(view))):
         facts.price = None
-    for button in _BC_CART(view) or _BC_CART(document):
+    for button in page.buttons(view) or page.buttons(document):
         stock = availability_of(button.get("value") or text_of(button))
         facts.availability = Availability.OUT_OF_STOCK if button.get("disabled") is not None else stock
     if facts.availability is UNREAD:
-        facts.availability = availability_of(_first_text(_BC_MESSAGE(view)))
-    for term in _BC_INFO(view):
-        value = term.getnext()
-        if text_of(term).rstrip(":").lower() == "year" and value is not None:
-            found = re.fullmatch(r"(?:19|20)\d\d", text_of(value))
-            facts.release_year = int(found[0]) if found else UNREAD
+        stocks = [stock for element in page.stock(view) if (stock := availability_of(text_of(element)))]
+        facts.availability = next(iter(stocks), UNREAD)
+    for value in page.year(view):
+        found = re.fullmatch(r"(?:19|20)\d\d", text_of(value))
+        facts.release_year = int(found[0]) if found else UNREAD
     return facts
 
 
-def _shift4shop(document: html.HtmlElement) -> ProductFacts:
-    facts = ProductFacts(source="selectors", name=heading(document) or UNREAD)
-    facts.sku = _first_text(_S4_SKU(document)) or UNREAD
-    sale, price = _first_text(_S4_SALE(document)), _first_text(_S4_PRICE(document))
-    old = _first_text(_S4_OLD(document))
-    set_prices(facts, sale or price or old, old if sale else "")
-    stocks = [stock for element in _S4_STOCK(document) if (stock := availability_of(text_of(element)))]
-    facts.availability = next(iter(stocks), UNREAD)
-    return facts
+def price_texts(prices: Sequence[Price], scope: html.HtmlElement) -> tuple[str, str]:
+    """Return the texts of the price that counts and of the old one beside it; '' where there is none.
+
+    Themes leave an empty element where there is no sale.
+    """
+    for price in prices:
+        if now := first_text(price.now(scope)):
+            return now, next((text for find in price.old if (text := first_text(find(scope)))), "")
+    return "", ""
 
 
 def set_prices(facts: ProductFacts, now: str, old: str) -> None:
@@ -107,5 +88,6 @@ def set_prices(facts: ProductFacts, now: str, old: str) -> None:
         facts.list_price = former
 
 
-def _first_text(elements: list[html.HtmlElement]) -> str:
+def first_text(elements: list[html.HtmlElement]) -> str:
+    """Return the first text that one of the elements has."""
     return next((text for element in elements if (text := text_of(element))), "")

@@ -19,10 +19,8 @@ from christmas.demo.shops import Shop
 from christmas.errors import NothingReadable
 from christmas.items import UNREAD, Availability
 from christmas.reading.facts import EntryFacts, ProductFacts
-from christmas.reading.listing import read_listing
 from christmas.reading.money import to_minor
-from christmas.reading.product import read_product, read_product_fully
-from christmas.reading.year_index import read_year_index
+from tests.readers import read_listing, read_product, read_product_fully, read_year_index
 
 HALLMARK = ("hallmark_ornaments_com", "2026")
 ORNAMENT = ("ornament_shop_com", "json-ld")

@@ -20,10 +20,8 @@ from christmas.demo.server import DemoServer, page
 from christmas.demo.shops import KINDS, Offer, Shop
 from christmas.items import UNREAD
 from christmas.reading.facts import EntryFacts
-from christmas.reading.listing import read_listing
 from christmas.reading.money import to_minor
-from christmas.reading.product import read_product, read_product_fully
-from christmas.reading.year_index import read_year_index
+from tests.readers import read_listing, read_product, read_product_fully, read_year_index
 
 GENERATIONS = [(kind.vendor, generation) for kind in KINDS for generation in kind.generations]
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from christmas.errors import BlockedByVendor
-from christmas.reading.challenge import CHALLENGE_MAX_BYTES, raise_if_challenge
-from christmas.reading.listing import read_listing
-from christmas.reading.year_index import read_year_index
+from christmas.reading.challenge import CHALLENGE_MAX_BYTES
+from tests.readers import raise_if_challenge, read_listing, read_year_index
 
 URL = "https://shop.example/1995_c_260.html"
 CHALLENGES = [

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from christmas.reading.identity import NameFacts, box_of_sku, key_in_url, normal_sku, read_name, url_path
+from christmas.reading.identity import NameFacts, box_of_sku, normal_sku, read_name
+from tests.readers import key_in_url, url_path
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from christmas.errors import NothingReadable
 from christmas.items import UNREAD, Availability
 from christmas.reading.facts import EntryFacts
-from christmas.reading.listing import read_listing
+from tests.readers import read_listing
 
 BC = "https://www.bells.example/1995-ornaments/"
 S4 = "https://www.sleigh.example/1995_c_260.html"

@@ -10,8 +10,8 @@ import pytest
 
 from christmas.errors import BlockedByVendor, NothingReadable, PriceUnreadable
 from christmas.items import UNREAD, Availability
-from christmas.reading.product import read_product, read_product_fully
 from tests.product_pages import NOW, OFFER, PRODUCT, RETAIL, URL, WAS, html, ld, offered, prices, read, view
+from tests.readers import read_product, read_product_fully
 
 
 def test_json_ld_alone() -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from christmas.errors import ReadingError
 from christmas.items import UNREAD, Availability
-from christmas.reading.product import read_product, read_product_fully
 from tests.product_pages import NOW, OFFER, PRODUCT, URL, WAS, html, ld, offered, prices, read, view
+from tests.readers import read_product, read_product_fully
 
 pytestmark = pytest.mark.serial
 
@@ -197,9 +197,9 @@ def test_a_large_page_takes_little_time() -> None:
     body = html(ld(offered()), view(), "<div><p class='a'>words and more words</p></div>\n" * 170_000)
     assert len(body) > 8_000_000
     for way, seconds in ((read_product, 1), (read_product_fully, 5)):
-        started = time.perf_counter()
+        started = time.process_time()
         assert way(body, URL).price == Decimal("24.95")
-        assert time.perf_counter() - started < seconds
+        assert time.process_time() - started < seconds
 
 
 ATTACKS = {
@@ -233,7 +233,7 @@ ATTACKS = {
 def test_an_attack_ends_soon(page: str) -> None:
     body = html(page)
     for way in (read_product, read_product_fully):
-        started = time.perf_counter()
+        started = time.process_time()
         with contextlib.suppress(ReadingError):
             way(body, URL)
-        assert time.perf_counter() - started < 3
+        assert time.process_time() - started < 3

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from christmas.commands.probe import as_json
-from christmas.reading.product import read_product, read_product_fully
+from tests.readers import read_product, read_product_fully
 
 if TYPE_CHECKING:
     from tests.reading.conftest import Recorded

@@ -9,6 +9,7 @@ import pytest
 from christmas.items import UNREAD, Availability
 from christmas.reading import json_ld, schema_org
 from christmas.reading.facts import ProductFacts
+from tests.readers import MARKS
 
 URL = "https://shop.example/1998-frosty-friends/"
 
@@ -378,9 +379,9 @@ def test_a_file_has_no_address_to_compare() -> None:
 
 def test_the_number_in_an_address_names_the_page() -> None:
     node = product(url="https://shop.example/Frosty-Friends_p_77.html")
-    assert main(node, url="https://shop.example/product.asp?itemid=77", heading="Sale!")
-    assert schema_org.is_page_of(node, "https://shop.example/product.asp?itemid=77")
-    assert not schema_org.is_page_of(node, "https://shop.example/product.asp?itemid=78")
+    assert schema_org.main_products([node], ["https://shop.example/product.asp?itemid=77"], "Sale!", MARKS)
+    assert schema_org.is_page_of(node, "https://shop.example/product.asp?itemid=77", MARKS)
+    assert not schema_org.is_page_of(node, "https://shop.example/product.asp?itemid=78", MARKS)
 
 
 def test_circles_are_no_trap() -> None:

@@ -8,7 +8,7 @@ import pytest
 from christmas.items import UNREAD, Availability
 from christmas.reading.facts import ProductFacts
 from christmas.reading.markup import parse
-from christmas.reading.selectors import heading, read_selectors
+from tests.readers import heading, read_selectors
 
 
 def read(page: str) -> ProductFacts:

@@ -6,9 +6,8 @@ from typing import Any
 
 from christmas.items import Read
 from christmas.reading.facts import EntryFacts
-from christmas.reading.listing import read_listing
 from christmas.reading.money import format_amount, read_price_text
-from christmas.reading.year_index import read_year_index
+from tests.readers import read_listing, read_year_index
 
 
 def _amount(value: Read[Any], currency: Read[str]) -> str | None:

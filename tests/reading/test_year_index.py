@@ -4,7 +4,7 @@ import pytest
 
 from christmas.errors import NothingReadable
 from christmas.reading.facts import YearFacts
-from christmas.reading.year_index import read_year_index
+from tests.readers import read_year_index
 
 URL = "https://www.sleigh.example/by-year.html"
 
