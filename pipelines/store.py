@@ -89,8 +89,9 @@ class Store:
 
     async def close_spider(self) -> None:
         """Write the rest."""
-        if self.timer:
-            self.timer.cancel()
+        async with self.writing:  # a batch that is being written is counted before its task ends
+            if self.timer:
+                self.timer.cancel()
         await self.flush()
         self.executor.shutdown()
 
