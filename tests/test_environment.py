@@ -239,15 +239,14 @@ def test_a_database_that_does_not_exist(place: Place) -> None:
         assert 'database "no_such_catalog" does not exist; it is no catalog yet, or not there' in line, command
 
 
-@pytest.mark.parametrize("state", ["empty", "older", "newer"])
+@pytest.mark.parametrize("state", ["empty", "newer"])
 def test_a_catalog_of_another_version(place: Place, state: str, new_postgresql: Callable[[], str]) -> None:
     url = new_postgresql()
     if state != "empty":
         engine = database.open_engine(url)
         database.upgrade(engine)
-        version = {"older": "0003", "newer": "9999"}[state]
         with database.begin(engine) as connection:
-            connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{version}'")
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
             for roles in ROLES.values():
                 connection.exec_driver_sql(f"GRANT SELECT ON alembic_version TO {', '.join(roles)}")
         engine.dispose()
@@ -259,8 +258,7 @@ def test_a_catalog_of_another_version(place: Place, state: str, new_postgresql: 
 
     told = {
         "empty": f"There is no catalog: {MIGRATE}",
-        "older": f"is at version 0003, this christmas needs {database.HEAD}: {MIGRATE}",
-        "newer": "is at version 9999, which this christmas does not know: install a newer one.",
+        "newer": "is at version 9999, which this christmas does not know: install a newer one, or",
     }[state]
     for command, line in refusals(place, elsewhere).items():
         assert told in line, command

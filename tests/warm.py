@@ -20,12 +20,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import IO
 
 import psutil
@@ -127,7 +127,7 @@ def children() -> list[psutil.Process]:
 
 
 @cache
-def _parent() -> tuple[socket.socket, Lock, int]:
+def _parent() -> tuple[socket.socket, threading.Lock, int]:
     """Start the parent, one for each process that runs tests; it ends when that process ends."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CHRISTMAS_", "COVERAGE_"))}
@@ -138,7 +138,7 @@ def _parent() -> tuple[socket.socket, Lock, int]:
         )  # fmt: skip
     atexit.register(process.wait)
     atexit.register(ours.close)
-    return ours, Lock(), process.pid
+    return ours, threading.Lock(), process.pid
 
 
 def serve() -> None:
@@ -215,4 +215,29 @@ def _become(task: dict[str, object], files: list[int]) -> None:
         import coverage
 
         coverage.process_startup()
-    runpy.run_module(str(task["module"]), run_name="__main__", alter_sys=True)
+    _end(_status(str(task["module"])))
+
+
+def _status(module: str) -> int:
+    """Run a module as ``python -m`` does, and return the exit status."""
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)  # noqa: T201
+        return 1
+    except BaseException:  # noqa: BLE001  # as the interpreter does
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+def _end(status: int) -> None:
+    """End as the interpreter does, but without taking apart all that was imported: that is longer than a command."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
