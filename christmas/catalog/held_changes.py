@@ -145,7 +145,7 @@ def choose(
 ) -> tuple[list[int], list[int]]:
     """Return the ids of what is held by ids, or of a vendor or of a run as a whole; and those of ``ids`` that are not.
 
-    ``vendors`` are those that may be seen. Raises ArgumentError unless exactly one of the three is given.
+    ``vendors`` are those that may be seen. Raise ArgumentError unless exactly one of the three is given.
     """
     if sum(one is not None for one in (ids, vendor, group)) != 1:
         raise ArgumentError("Say which: ids, or a vendor, or a group.")
@@ -175,7 +175,7 @@ def decide(
 ) -> int:
     """Release or discard all that ``choose`` returns, and return how many were decided on.
 
-    Raises NotHeld, and changes nothing, where some of ``ids``, or nothing of a vendor or run, is held.
+    Raise NotHeld, and changes nothing, where some of ``ids``, or nothing of a vendor or run, is held.
     """
     chosen, missing = choose(connection, ids=ids, vendor=vendor, group=group, vendors=vendors)
     if missing or not chosen:

@@ -123,7 +123,7 @@ def cancel(request: Request, job_id: inputs.JobPath, caller: Annotated[Caller, D
 
 
 def tree(state: State, job_id: str, caller: Caller) -> list[JobRow]:
-    """Return a job and what is below it, the job first; raises NotFound."""
+    """Return a job and what is below it, the job first; raise NotFound."""
     with state.read() as connection:
         lookup.job(connection, caller, job_id)
         rows = records.tree(connection, job_id)

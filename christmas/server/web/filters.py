@@ -90,7 +90,7 @@ class Wanted:
 
 
 def read(asked: Asked) -> Wanted:
-    """Parse the parts of a search; raises ArgumentError naming the wrong field and what is accepted."""
+    """Parse the parts of a search; raise ArgumentError naming the wrong field and what is accepted."""
     for name, value in (("search", asked.q), ("series", asked.series), ("shop", asked.shop)):
         if len(value) > TEXT_MAX:
             raise ArgumentError(f"{name}: at most {TEXT_MAX} characters.")
@@ -115,7 +115,7 @@ def read(asked: Asked) -> Wanted:
 
 
 def number(text: str, name: str, low: int, high: int) -> int | None:
-    """Read a whole number; None where the text is empty. Raises ArgumentError."""
+    """Read a whole number; None where the text is empty. Raise ArgumentError."""
     text = text.strip()
     if not text:
         return None
