@@ -30,7 +30,7 @@ def node(
         if value is not None:
             os.environ[f"{PREFIX}NODE__{key}"] = str(value)
 
-    service.run(leash=until_stdin_closes)
+    service.run(watch_parent=until_stdin_closes)
 
 
 def _listed(text: str | None) -> str | None:

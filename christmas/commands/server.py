@@ -25,6 +25,6 @@ def server(
     config = current()
     logs.set_up(config, service="server")
     try:
-        service.run(config, leash=until_stdin_closes, descriptor=descriptor)
+        service.run(config, watch_parent=until_stdin_closes, descriptor=descriptor)
     finally:
         logs.close()

@@ -59,12 +59,12 @@ class SyncConfig(Section):
         default=7,
         ge=1,
         le=365,
-        description="a product's own page is read again once in so many days, spread evenly over them",
+        description="a product's own page is read again once in this many days, spread evenly over them",
     )
     pages_per_day: int = Field(
         default=2000,
         ge=0,
-        description="at most so many product pages of one vendor are read per UTC day because they are stale",
+        description="the most stale product pages of one vendor that are read per UTC day",
     )
     year_links_days: float = Field(default=7, gt=0, description="how long a vendor's year links are cached")
 
@@ -86,7 +86,7 @@ class PolitenessConfig(Section):
     )
     retries: int = Field(default=3, ge=0, le=10, description="how often one request is tried again")
     challenges_before_stop: int = Field(
-        default=3, ge=1, description="so many challenge pages in a row close the run as `blocked`"
+        default=3, ge=1, description="the run ends as `blocked` after this many challenge pages in a row"
     )
 
 
@@ -94,7 +94,7 @@ class JobsConfig(Section):
     """How jobs are run."""
 
     lease_seconds: float = Field(
-        default=15, ge=1, le=3600, description="a run that was not heard of for so long is taken over"
+        default=15, ge=1, le=3600, description="a run without a heartbeat for this long is taken over by another node"
     )
     attempts: int = Field(default=3, ge=1, le=10, description="how often a job whose run was lost is tried")
     hook_modules: list[str] = Field(
@@ -151,7 +151,7 @@ class NodeConfig(Section):
 class SchedulerConfig(Section):
     """The scheduler, which answers nothing but how it is."""
 
-    bind_address: str = Field(default="127.0.0.1", description="address the scheduler tells on how it is")
+    bind_address: str = Field(default="127.0.0.1", description="address of the scheduler's health endpoints")
     port: int | None = Field(
         default=None, ge=0, le=65535, description="port of its `/health/live` and `/health/ready`; empty: it has none"
     )
@@ -183,7 +183,7 @@ class ServerConfig(Section):
     )
     proxies: list[str] = Field(
         default_factory=list,
-        description="addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (JSON list)",
+        description="addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted (JSON list)",
     )
 
 
@@ -224,7 +224,7 @@ class ScheduleConfig(Section):
     arguments: dict[str, Any] = Field(default_factory=dict, description="the job's arguments")
     cron: str | None = Field(default=None, description="five fields: minute hour day month weekday (mon-fri)")
     every_seconds: int | None = Field(
-        default=None, ge=1, le=366 * 86400, description="or so many seconds between two firings"
+        default=None, ge=1, le=366 * 86400, description="or the seconds between two firings"
     )
     timezone: str = Field(default="UTC", description="IANA name of the time zone the cron fields are meant in")
     jitter_seconds: int = Field(
@@ -265,10 +265,10 @@ def default_schedules() -> dict[str, ScheduleConfig]:
 
 
 class AuditorConfig(Section):
-    """What is believed, and what has to be read a second time."""
+    """What is trusted, and what has to be read a second time."""
 
     jump_factor: float = Field(
-        default=3, gt=1, le=1000, description="a price that becomes so many times higher or lower is held"
+        default=3, gt=1, le=1000, description="a price that becomes this many times higher or lower is quarantined"
     )
     mass_share: float = Field(
         default=0.25,
@@ -277,7 +277,7 @@ class AuditorConfig(Section):
         description="where so large a share of the prices that a run compares have moved, all of them are held",
     )
     mass_sample: int = Field(
-        default=20, ge=1, le=1000, description="so many of them are then read from their own pages, to decide on all"
+        default=20, ge=1, le=1000, description="how many of them are then read from their own pages, to decide on all"
     )
     sample: int = Field(default=50, ge=1, le=10_000, description="how many products `auditor.verify_sample` reads")
 

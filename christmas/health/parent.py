@@ -1,4 +1,4 @@
-"""A service that another process started ends when that process ends, however that happens: its stdin closes."""
+"""The parent watchdog: ends a service when the process that started it has ended, which closes its stdin."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ def watch(act: Callable[[], object]) -> None:
             pass
         act()
 
-    threading.Thread(target=wait, name="leash", daemon=True).start()
+    threading.Thread(target=wait, name="parent watchdog", daemon=True).start()

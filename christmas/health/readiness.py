@@ -1,4 +1,4 @@
-"""Whether a service can do its work: what ``/health/ready`` of node, scheduler and server tells to everybody."""
+"""Whether a service can do its work: the answer of ``/health/ready`` on node, scheduler and server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from christmas.config import Config
 
-# Whoever asks more often is told the same: it is open to everybody, and asks others.
+# Answers are cached for this long: the endpoint needs no key, and asks database and Redis.
 KEPT_SECONDS = 1.0
 REDIS_SECONDS = 1.0
 LATE_SECONDS = 5.0
@@ -45,7 +45,7 @@ class Standing:
 class Readiness:
     """Asks the database and Redis; safe to use from several threads.
 
-    ``stopping`` is set by a service that goes on for a while after it was told to stop.
+    ``stopping`` is set by a service that drains: it goes on for a while after SIGTERM.
     """
 
     config: Config
@@ -54,12 +54,12 @@ class Readiness:
     _redis: Redis | None = None
     _missing: list[str] = field(default_factory=list)
     _asked_at: float = float("-inf")
-    _began_at: float = float("inf")  # since when somebody asks them
+    _began_at: float = float("inf")  # since when a check is under way
     _known: Event = field(default_factory=Event)
     _lock: Lock = field(default_factory=Lock)
 
     def look(self) -> Standing:
-        """Say how it stands. One caller waits for the dependencies; the others are told what was known before.
+        """Return the present status. One caller waits for the dependencies; others get the previous answer.
 
         Where that one waits for longer than LATE_SECONDS, the database does not answer: Redis is given up before.
         """

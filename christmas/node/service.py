@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 THREADS = 20
 
 
-def run(*, leash: bool = False) -> None:
-    """Run until SIGINT, or until SIGTERM and what may be finished then, or with ``leash`` until stdin closes."""
+def run(*, watch_parent: bool = False) -> None:
+    """Run until SIGINT, or until SIGTERM and what may be finished then, or with ``watch_parent`` until stdin closes."""
     logging.getLogger("twisted").setLevel(logging.WARNING)
     PythonLoggingObserver().start()
     app = application(Config())
@@ -40,7 +40,7 @@ def run(*, leash: bool = False) -> None:
     leaving = drain(app)
     # After the reactor has set its own handlers.
     reactor.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: reactor.callFromThread(leaving.begin))
-    if leash:
+    if watch_parent:
         watch(lambda: reactor.callFromThread(_stop))
     reactor.run()
 

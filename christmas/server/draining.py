@@ -23,22 +23,22 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.seconds = seconds
         self.leave = leave
-        self._told_at: float | None = None
+        self._signalled_at: float | None = None
         self._leaving = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to leave, or stop; a signal's handler, so no more than that."""
-        if sig == signal.SIGTERM and self.seconds and self._told_at is None:
-            self._told_at = time.monotonic()
+        if sig == signal.SIGTERM and self.seconds and self._signalled_at is None:
+            self._signalled_at = time.monotonic()
         else:
             super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether it is time to stop; uvicorn asks ten times a second."""
-        if self._told_at is not None and not self._leaving:
+        if self._signalled_at is not None and not self._leaving:
             self._leaving = True
             logger.info("The server answers for %g s more", self.seconds)
             self.leave()
-        if self._told_at is not None and time.monotonic() > self._told_at + self.seconds:
+        if self._signalled_at is not None and time.monotonic() > self._signalled_at + self.seconds:
             self.should_exit = True
         return await super().on_tick(counter)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# So many may be replaced within so long; what makes more of them end will not go away by starting them again.
+# The most replacements within this time; a cause that ends more of them will not go away by restarting.
 REPLACED_MAX, REPLACED_SECONDS = 5, 60.0
-# A helper that was told to stop answers what it has begun; then it is killed.
+# How long a helper may finish its requests after SIGTERM before it is killed.
 STOP_SECONDS = 20.0
 
 

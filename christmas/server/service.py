@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Requests that are being answered when the server is told to stop get so long.
+# How long requests that are under way may take when the server stops.
 STOP_SECONDS = 10
-# A connection that nobody uses is closed after so long, later than proxies close it (nginx and AWS after 60 s):
+# An idle connection is closed after this long, later than proxies close it (nginx and AWS after 60 s):
 # otherwise they send requests into one that is being closed just then.
 KEEP_SECONDS = 75
 SWITCH_SECONDS = 0.001
 
 
-def run(config: Config, *, leash: bool = False, descriptor: int | None = None) -> None:
-    """Run until SIGINT or SIGTERM, or with ``leash`` until stdin closes; raises what is wrong at the start.
+def run(config: Config, *, watch_parent: bool = False, descriptor: int | None = None) -> None:
+    """Run until SIGINT or SIGTERM, or with ``watch_parent`` until stdin closes; raises what is wrong at the start.
 
     ``descriptor`` is the socket of another process, which this one helps to answer.
     """
     server = config.server
     if config.access.test_users and not is_loopback(server.bind_address):
         raise ConfigurationError(
-            f"access.test_users has keys that everybody knows: not on {server.bind_address}, only on 127.0.0.1."
+            f"access.test_users has publicly known keys: not on {server.bind_address}, only on 127.0.0.1."
         )
     bound = bootstrap.prepare(config, "server")
     listener = _listener(config) if descriptor is None else socket.socket(fileno=descriptor)
@@ -74,10 +74,10 @@ def run(config: Config, *, leash: bool = False, descriptor: int | None = None) -
     def stop(*_: object) -> None:
         running.should_exit = True
 
-    # Uvicorn raises the signal again when it has stopped, for whoever handled it before: the end is an orderly one.
+    # Uvicorn raises the signal again when it has stopped, for the previous handler: this one makes the end orderly.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    if leash:
+    if watch_parent:
         watch(stop)
     # A thread that computes does not keep the one that all requests go through for long.
     sys.setswitchinterval(SWITCH_SECONDS)
