@@ -79,7 +79,7 @@ def test_they_are_refused_where_others_can_connect(address: str, farm: Farm) -> 
     done = farm.run("node", ENV="test", CHRISTMAS__NODE__BIND_ADDRESS=address)
     assert done.returncode == 1
     assert done.stderr == (
-        f"christmas: access.test_users has keys that everybody knows: not on {address}, only on 127.0.0.1.\n"
+        f"christmas: access.test_users has publicly known keys: not on {address}, only on 127.0.0.1.\n"
     )
 
 
