@@ -161,7 +161,7 @@ def _make_test_users(config: Config, engine: Engine) -> None:
         return
     if not is_loopback(config.node.bind_address):
         raise ConfigurationError(
-            f"access.test_users has keys that everybody knows: not on {config.node.bind_address}, only on 127.0.0.1."
+            f"access.test_users has publicly known keys: not on {config.node.bind_address}, only on 127.0.0.1."
         )
     known = rules.load(config).roles()
     for role_name in wanted:
