@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
 import pytest
 
+from christmas import valkey
 from christmas.config import Config
 from christmas.db import database
 from christmas.health import readiness
@@ -28,13 +30,14 @@ class Hanging(Readiness):
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> Hanging:
+def asked(tmp_path: Path) -> Iterator[Hanging]:
     config = Config(var_path=tmp_path)
     engine = database.get_engine(config)
     database.upgrade(engine)
     found = Hanging(config, engine)
     found.opened = Event()
-    return found
+    yield found
+    valkey.release(tmp_path / "valkey")
 
 
 @pytest.mark.parametrize("was_known", [False, True])
