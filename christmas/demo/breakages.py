@@ -42,7 +42,7 @@ _YEAR_LINK = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
-    """What a broken shop does differently; nothing unless given.
+    """What a broken shop does differently; by default nothing.
 
     ``offer`` changes what listings and product pages show of each offer, ``edits`` the pages of a kind, ``faults`` how
     requests for them are answered (one in ``one_in``), ``delay_factor`` how long each answer takes.
@@ -76,7 +76,7 @@ def _in_euros(text: str) -> str:
 
 
 def _names_of_the_next(text: str) -> str:
-    """Return each card the name of the one behind it, the last that of the first."""
+    """Return the page with each card under the next one's name, and the last under the first one's."""
     main, end, rest = text.partition("</main>")
     names = _NAME.findall(main)
     following = iter(names[1:] + names[:1])
@@ -108,7 +108,7 @@ def _page_of(target: str) -> int:
 
 
 def _with_next(text: str, target: str, following: Callable[[int], int]) -> str:
-    """Let every page but the first lead to another one; the first leads to the second, without View All."""
+    """Return the page with another next link, the first one's to the second page, without View All."""
     number = _page_of(target)
     if number == 1:
         return _VIEW_ALL.sub("", text)

@@ -1,4 +1,4 @@
-"""What fills a shop's page beside its goods: style, navigation, footer. About as much as real shops send."""
+"""Style, navigation and footer of a shop's page, about as much as real shops send."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _REASONS = {200: "OK", 302: "Found", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests", 503: "Unavailable"}
 _TYPES = {"txt": "text/plain", "svg": "image/svg+xml"}
-# A shop whose answers wait looks so often whether they still have to.
+# How often delayed answers check whether they still have to wait.
 LOOK_SECONDS = 0.05
 _S4_LISTING = re.compile(r"/(\d{4})_c_\d+(?:-(\d+)-\d+)?\.html")
 _S4_PRODUCT = re.compile(r"_p_(\d+)\.html")
@@ -36,7 +36,7 @@ _PHOTO = re.compile(r"/(?:images|thumb)/(years/)?(\d+)\.svg")
 
 
 def page(shop: Shop, target: str) -> str | None:
-    """Render what a shop has at a path, as broken as it is; None where it has nothing."""
+    """Render a shop's page at a path, breakage included; None where it has none."""
     edit = shop.breakage.edits.get(_kind_of(shop, target)) if shop.breakage else None
     return edit(partial(_healthy_page, shop), target) if edit else _healthy_page(shop, target)
 

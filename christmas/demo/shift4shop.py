@@ -135,7 +135,7 @@ def _shown_price(offer: Offer, price_attributes: str = "") -> str:
 
 
 def _offers(offer: Offer, scheme: str, inside: str, without_price: str) -> str:
-    """Wrap what an Offer holds; without a price there is no Offer, only what the page shows instead."""
+    """Return an offer's markup; without a price the text that the page shows instead."""
     if offer.price_minor is None:
         return without_price
     return f'<div itemprop="offers" itemscope itemtype="{scheme}://schema.org/Offer">{inside}</div>'

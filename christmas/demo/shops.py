@@ -92,7 +92,7 @@ class Shop:
     faults: list[Fault] = field(default_factory=list)
     breakage: Breakage | None = None
     delay_seconds: float = 0.0  # before each answer
-    waits: bool = False  # and for so long as this is true
+    waits: bool = False  # while this is true
     connections: int = 0
     asked: int = 0  # requests that came in, answered or not
     in_flight: int = 0
@@ -141,7 +141,7 @@ class Shop:
         return [*sorted(self._added, reverse=True), *(LAST_YEAR - offset for offset in range(self.years))]
 
     def offer(self, number: int) -> Offer:
-        """Return what one ornament costs here now."""
+        """Return the current offer of one ornament."""
         offer = _offer(self.kind, self.ornament(number), self.seed)
         changed = self._changes.get(number)
         offer = replace(offer, **changed) if changed else offer
@@ -209,13 +209,13 @@ class Shop:
         return [offer.key for offer in chosen]
 
     def remove(self, key: str) -> None:
-        """Take one offer out of the shop: its page answers 404 and no listing names it."""
+        """Remove one offer: its page answers 404 and no listing names it."""
         number = self._sold(key)
         with self._lock:
             self._removed = self._removed | {number}  # a new set: the server may be walking through the old one
 
     def sale(self, percent: int) -> None:
-        """Take so much off every price, and show the old one as list price; 0 ends the sale.
+        """Reduce every price by ``percent``, with the old one as list price; 0 ends the sale.
 
         Raise ValueError for less than 0 and for more than 99.
         """
@@ -232,12 +232,12 @@ class Shop:
         self._added = self._added | {year: range(start, start + count)}
 
     def sell_out_year(self, year: int) -> None:
-        """Let every offer of a release year be sold out."""
+        """Mark every offer of a release year as sold out."""
         for number in self.numbers(year):
             self.change(self.offer(number).key, availability=Availability.OUT_OF_STOCK)
 
     def delist(self, share: float, random: Random) -> list[str]:
-        """Take a share (0 to 1) of the offers out of the shop; return their keys."""
+        """Remove a share (0 to 1) of the offers; return their keys."""
         numbers = self.numbers()
         keys = [self.offer(number).key for number in random.sample(numbers, int(len(numbers) * share))]
         for key in keys:
@@ -245,7 +245,7 @@ class Shop:
         return keys
 
     def fault(self, fault: Fault) -> None:
-        """Let coming requests fail; the first fault that matches a request and is not used up is taken."""
+        """Make future requests fail; each takes the first fault that matches and is not used up."""
         with self._lock:
             self.faults.append(fault)
 
@@ -266,7 +266,7 @@ class Shop:
 
 
 def slug(name: str) -> str:
-    """Write a name as a URL has it."""
+    """Return a name as part of a URL."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
@@ -312,10 +312,10 @@ def _offer(kind: Kind, one: Ornament, seed: int) -> Offer:
 
 
 def money(minor: int) -> str:
-    """Write cents as a shop does: ``$1,249.50``."""
+    """Format cents as a shop does: ``$1,249.50``."""
     return f"${minor // 100:,}.{minor % 100:02}"
 
 
 def plain(minor: int) -> str:
-    """Write cents as structured data does: ``1249.50``."""
+    """Format cents as structured data does: ``1249.50``."""
     return f"{minor // 100}.{minor % 100:02}"

@@ -54,9 +54,10 @@ def _pages(folder: Path) -> None:
 
 
 def _photograph(engine: Engine, url: str) -> None:
-    """Give every product the address of a photo, by its key."""
+    """Set the address of every product's photo, by its key, and let its shop be seen a moment ago."""
     key = products.c.key_id
     with database.begin(engine) as connection:
+        connection.execute(update(keys).values(last_seen=filled.NOW))
         for row in connection.execute(keys.select().with_only_columns(keys.c.id, keys.c.key)):
             connection.execute(update(products).where(key == row.id).values(image_url=f"{url}/photos/{row.key}.svg"))
 

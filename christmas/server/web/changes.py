@@ -1,4 +1,4 @@
-"""What fell, rose, came back and sold out."""
+"""The list of changes: prices that fell or rose, ornaments back in stock or sold out."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -9,8 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from christmas.access.gate import Caller
-from christmas.catalog import vendors
-from christmas.catalog.changes import feed
+from christmas.catalog import changes, vendors
 from christmas.errors import ArgumentError
 from christmas.server import paging
 from christmas.server.auth import needs
@@ -25,7 +24,7 @@ TIMES = {"today": ("Today", timedelta(days=1)), "week": ("This week", timedelta(
 
 
 @router.get("/changes")
-def changes(
+def show_changes(
     request: Request,
     caller: Annotated[Caller, Depends(needs("changes.read", page=True))],
     kind: str = "",
@@ -44,7 +43,7 @@ def changes(
         if shop and shop not in known:
             raise ArgumentError("shop: there is none of this name; choose one of the list.")
         position = paging.position(before or None, datetime, int)
-        rows = feed(
+        rows = changes.feed(
             connection, kind=kind or None, vendor=shop or None, vendors=caller.vendors, since=since,
             before=position and (position[0], position[1]), limit=PAGE_SIZE + 1,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The page of an error: what is wrong and what to do."""
+"""The page of an error: its title and detail."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 
 def page(request: Request, status: int, title: str, detail: str) -> Response:
-    """Return the page; of an error of the server itself without a look into the database."""
+    """Return the page; for an error of the server itself without asking the database."""
     caller = auth.signed_in(request) if status < 500 else getattr(request.state, "caller", None)
     return render.page(request, caller, "error.html", status, title=title, detail=detail)

@@ -61,7 +61,7 @@ class Asked(BaseModel):
         return f"/export?{urlencode(query)}"
 
     def filters(self) -> list[tuple[str, str]]:
-        """Return each filter that is on as people read it, and the address of the same search without it."""
+        """Return the words for each active filter, and the address of the same search without it."""
         texts = {
             "year": self.year, "shop": words.shop(self.shop), "series": self.series, "stock": "In stock",
             "price_from": f"From ${_amount(self.price_from)}", "price_to": f"Up to ${_amount(self.price_to)}",
@@ -70,7 +70,7 @@ class Asked(BaseModel):
 
     @property
     def is_filtered(self) -> bool:
-        """Whether anything is asked for but an order."""
+        """Return whether the search has anything but an order."""
         return any(value for name, value in self.model_dump().items() if name not in {"sort", "page"})
 
 
@@ -115,7 +115,7 @@ def read(asked: Asked) -> Wanted:
 
 
 def number(text: str, name: str, low: int, high: int) -> int | None:
-    """Read a whole number; None where the text is empty. Raise ArgumentError."""
+    """Parse a whole number; None where the text is empty. Raise ArgumentError."""
     text = text.strip()
     if not text:
         return None

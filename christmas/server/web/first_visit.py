@@ -23,7 +23,7 @@ SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One run that is going on, or waits; ``planned`` is None as long as it is not known."""
+    """One open run; ``planned`` is None while it is unknown."""
 
     vendor: str
     waits: bool
@@ -58,7 +58,7 @@ def _needs_contact(request: Request, connection: Connection) -> bool:
 
 
 def readings(connection: Connection, vendors: list[str] | None) -> list[Reading]:
-    """Return the runs that read shops now, or will; the first of them are those that run."""
+    """Return the open runs that read shops, the running ones first."""
     rows = records.find(connection, states=records.OPEN, vendors=vendors, processes_only=True, limit=SHOWN)
     return sorted(map(_reading, rows), key=lambda one: (one.waits, one.vendor))
 

@@ -34,7 +34,7 @@ CHANGES_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A moment at which one shop's price or stock was another than before; ``before`` is None for the first."""
+    """A change of one shop's price or stock; ``before`` is None for the first step."""
 
     offer: ProductRow
     step: Step
@@ -42,7 +42,7 @@ class Event:
 
     @property
     def price_change(self) -> int:
-        """How much dearer it became, in minor units; 0 where that cannot be said."""
+        """Return the difference in minor units; 0 where the prices cannot be compared."""
         if self.before is None or self.before.currency != self.step.currency:
             return 0
         return (self.step.price_minor or 0) - (self.before.price_minor or 0) if self._priced else 0

@@ -1,4 +1,4 @@
-"""Templates to pages: what every page has, and how amounts and times are written."""
+"""Pages from templates: the values that all have, and the formats of amounts and times."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def page(request: Request, caller: Caller | None, template: str, status: int = 2
 
 
 def money(minor: int | None, currency: str | None) -> str:
-    """Write an amount: 2495 USD is ``$24.95``."""
+    """Format an amount: 2495 USD is ``$24.95``."""
     text = amount(minor, currency)
     if text is None:
         return "\N{EN DASH}"
@@ -52,7 +52,7 @@ def money(minor: int | None, currency: str | None) -> str:
 
 
 def ago(at: datetime | None) -> str:
-    """Write how long ago a time was."""
+    """Format the age of a time, such as ``2 hours ago``."""
     if at is None:
         return "never"
     seconds = (datetime.now(UTC) - at).total_seconds()

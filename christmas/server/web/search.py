@@ -28,7 +28,7 @@ SUGGESTIONS = 8
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """One page of what was found; ``more`` where there was more than is looked at."""
+    """One page of results; ``more`` where not all matches were looked at."""
 
     pieces: list[Piece]
     count: int
@@ -48,7 +48,7 @@ def search(
     asked: Annotated[Asked, Query()],
     caller: Annotated[Caller, Depends(needs("products.read", page=True))],
 ) -> Response:
-    """Show what is found, or what is new where nothing is asked for."""
+    """Show the results of a search, or the newest changes where there is none."""
     state = state_of(request)
     problem, results = None, NOTHING
     with state.read() as connection:
@@ -70,7 +70,7 @@ def search(
 def suggestions(
     request: Request, caller: Annotated[Caller, Depends(needs("products.read", page=True))], q: str = ""
 ) -> Response:
-    """Return what the text may become, as a list for the box."""
+    """Render the suggestions for a text."""
     state = state_of(request)
     found: list[str] = []
     if q.strip() and len(q) <= filters.TEXT_MAX:
@@ -81,7 +81,7 @@ def suggestions(
 
 
 def find(connection: Connection, vocabulary: Vocabulary, wanted: Wanted, scope: list[str] | None) -> Results:
-    """Return one page of the pieces that were asked for."""
+    """Return one page of the ornaments that match."""
     query = vocabulary.query(connection, wanted.text, scope)
     if query is not None and query.nothing:
         return NOTHING

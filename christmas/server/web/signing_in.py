@@ -25,7 +25,7 @@ SIGN_IN = "session.create"
 
 @router.get("/sign-in")
 def form(request: Request, next: str = "/", token: str | None = None) -> Response:  # noqa: A002  # part of the address
-    """Show the form, or exchange a link's token for a session; open to everybody."""
+    """Show the form, or exchange a link's token for a session."""
     if token is None:
         return _form(request, target=next)
     state, caller = state_of(request), auth.anonymous(request)
@@ -43,7 +43,7 @@ def form(request: Request, next: str = "/", token: str | None = None) -> Respons
 
 @router.post("/sign-in")
 def sign_in(request: Request, form: Annotated[FormData, Depends(auth.read_form)]) -> Response:
-    """Exchange user name and key for a session; open to everybody."""
+    """Exchange user name and key for a session."""
     state, caller = state_of(request), auth.anonymous(request)
     user, key, target = (str(form.get(name, "")) for name in ("user", "key", "next"))
     try:

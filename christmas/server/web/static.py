@@ -1,4 +1,4 @@
-"""Static files, which come with the package; their addresses change with their content, so that they are kept."""
+"""Static files of the package, under addresses that change with their content, so that browsers cache them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ KEPT = "public, max-age=31536000, immutable"
 
 
 def mount(app: FastAPI) -> None:
-    """Serve the files under ``/static/HASH/NAME``, open to everybody."""
+    """Serve the files under ``/static/HASH/NAME``, without a key."""
     app.routes.append(Route("/static/{digest}/{name:path}", _serve, methods=["GET"]))
 
 
 def address(name: str) -> str:
-    """Return where a file is served; for templates."""
+    """Return the address of a file; for templates."""
     return f"/static/{_digest(name)}/{name}"
 
 

@@ -1,4 +1,4 @@
-"""What pages say for the catalog's own words: shops, stock, boxes, changes."""
+"""The words of pages for vendors, stock, boxes and changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def shop(vendor: str) -> str:
 
 
 def stock(availability: str | None) -> str:
-    """Say in words whether something can be bought."""
+    """Return the words for a stock state."""
     return STOCK.get(availability or "unknown", STOCK["unknown"])[0]
 
 
@@ -38,7 +38,7 @@ def stock_class(availability: str | None) -> str:
 
 
 def box(mark: str | None) -> str:
-    """Say in words what a box mark of a SKU means; an empty text where there is none."""
+    """Return the words for a SKU's box mark; an empty text where it has none."""
     return BOXES.get(mark or "", mark or "")
 
 
@@ -48,7 +48,7 @@ def piece_address(year: int | None, piece: str) -> str:
 
 
 def moment(at: datetime) -> str:
-    """Write a time for people, in UTC."""
+    """Format a time in UTC."""
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 

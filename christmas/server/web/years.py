@@ -24,7 +24,7 @@ UNKNOWN = "unknown"
 
 @router.get("/years")
 def years(request: Request, caller: Annotated[Caller, Depends(needs("products.read", page=True))]) -> Response:
-    """Show the years of which there is a product, the newest first."""
+    """Show the years that have products, the newest first."""
     with state_of(request).read() as connection:
         found = product_lists.years(connection, caller.vendors)
     return render.page(request, caller, "years.html", years=found)

@@ -95,7 +95,7 @@ def live_job(request: Request, caller: Viewer, job_id: JobId) -> Response:
 def cancel(
     request: Request, job_id: JobId, caller: Annotated[Caller, Depends(needs("jobs.cancel", page=True))]
 ) -> Response:
-    """Cancel a job and what it has started."""
+    """Cancel a job and its child jobs."""
     state = state_of(request)
     with state.begin() as connection:
         lookup.job(connection, caller, job_id)
@@ -151,7 +151,7 @@ def lines_of(rows: list[JobRow]) -> list[Line]:
 
 
 def result(job: JobRow) -> str:
-    """Return the outcome in a few words."""
+    """Summarise the outcome."""
     outcome = job.outcome or {}
     counts = ", ".join(f"{outcome[name]:,} {word}" for name, word in COUNTED.items() if outcome.get(name))
     return str(outcome.get("error") or counts)

@@ -65,7 +65,7 @@ def more_logs(
     request: Request, caller: Viewer, after: Position = None, before: Position = None, vendor: Vendor = None,
     level: Level = "INFO",
 ) -> Response:  # fmt: skip
-    """Return the lines that have come since a page was made, or earlier ones."""
+    """Render the lines since a position, or earlier ones."""
     wanted = Seen(vendor=vendor or None, level=level, sees=caller.sees)
     more = earlier = None
     if before is not None:
@@ -81,7 +81,7 @@ def more_logs(
 def job_logs(
     request: Request, caller: Viewer, job_id: JobId, after: Position = None, before: Position = None
 ) -> Response:
-    """Return a job's lines and those of the jobs below it: the newest, those that have come since, or earlier ones."""
+    """Render the lines of a job and its child jobs: the newest, those since a position, or earlier ones."""
     with state_of(request).read() as connection:
         job = lookup.job(connection, caller, job_id)
         below = {row.id for row in records.tree(connection, job_id)}
@@ -105,7 +105,7 @@ def job_logs(
 
 
 def _until(request: Request, wanted: Wanted, until: str) -> tuple[list[str], str | None]:
-    """Return the newest lines up to an ID, and before which ID to go on; None at the beginning."""
+    """Return the newest lines up to an ID, and the ID to continue before; None at the beginning."""
     with valkey.connect(state_of(request).config) as redis:
         lines, reached = reading.before(redis, wanted, limit=LINES_SHOWN, until=until)
     return [as_text(line) for line in lines], reached

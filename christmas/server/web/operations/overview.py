@@ -54,7 +54,7 @@ render.templates.globals.update(notices=NOTICES, health_tags=HEALTH_TAGS, job_ta
 
 @dataclass(frozen=True, slots=True)
 class VendorLine:
-    """One vendor in the list; ``series`` None where nothing was measured, or Redis does not answer."""
+    """One vendor in the list; ``series`` None without measurements, or while Redis does not answer."""
 
     vendor: VendorRow
     last: JobRow | None
@@ -127,19 +127,19 @@ def back(path: str, done: Done) -> Response:
 
 
 def took(job: JobRow) -> str:
-    """Write how long a job has run; an empty text where it has not begun."""
+    """Format a job's duration; an empty text before its start."""
     if job.started_at is None:
         return ""
     return str((job.finished_at or datetime.now(UTC)) - job.started_at).partition(".")[0]
 
 
 def clock(seconds: int) -> str:
-    """Write a time that is given in seconds since 1970."""
+    """Format a time in seconds since 1970."""
     return words.moment(datetime.fromtimestamp(seconds, UTC))
 
 
 def milliseconds(series: Series | None, metric: str, share: int) -> str:
-    """Write a percentile of a duration; a dash where nothing was measured."""
+    """Format a percentile of a duration; a dash without measurements."""
     found = None if series is None else series.quantile(metric, share / 100)
     return "\N{EN DASH}" if found is None else f"{found * 1000:,.0f} ms"
 
@@ -157,7 +157,7 @@ def _chart(measured: Report, series: Series, steps: int) -> dict[str, Any]:
 
 
 def _report(state: State, vendors: list[str], back_to: timedelta, steps: int) -> Report | None:
-    """Return what was measured of vendors; None where Redis does not answer."""
+    """Return the measurements of vendors; None where Redis does not answer."""
     try:
         return report.read(state.config, back_to, vendors, steps)
     except RedisUnavailable as error:
