@@ -13,18 +13,7 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 PAGES = (PROJECT / os.environ.get("CHRISTMAS_PAGES", "../shared/pages")).resolve()
 SHOPS = ("bigcommerce", "shift4shop")
-# The fixture's name -> the kinds of page it stands for; one test each.
-KINDS = {
-    "recorded_listing": {"category"},
-    "recorded_index": {"year_index", "category_index"},
-    "recorded_product": {"product"},
-}
-ABSENT = pytest.param(
-    None,
-    marks=pytest.mark.skip(
-        reason="the recorded pages are not part of the project: name their folder in CHRISTMAS_PAGES"
-    ),
-)
+ABSENT = "the recorded pages are not part of the project: name their folder in CHRISTMAS_PAGES"
 
 
 @dataclass(frozen=True)
@@ -36,27 +25,35 @@ class Recorded:
     expected: dict[str, Any]
 
 
-def _recorded(kinds: set[str]) -> list[Any]:
-    found = []
+def _recorded(*kinds: str) -> dict[str, Recorded]:
+    """Return the pages of some kinds by their names; skip the test where there are none."""
+    found = {}
     for shop in SHOPS:
         index = PAGES / shop / "index.json"
         for case in json.loads(index.read_bytes()) if index.is_file() else []:
             if case["kind"] in kinds:
                 path = index.parent / case["file"]
-                found.append(pytest.param(Recorded(case["url"], path.read_bytes(), case["expected"]), id=path.stem))
-    return found
+                found[f"{shop} {path.stem}"] = Recorded(case["url"], path.read_bytes(), case["expected"])
+    return found or pytest.skip(ABSENT)
 
 
-def _price_texts() -> list[Any]:
+@pytest.fixture(scope="module")
+def recorded_products() -> dict[str, Recorded]:
+    return _recorded("product")
+
+
+@pytest.fixture(scope="module")
+def recorded_listings() -> dict[str, Recorded]:
+    return _recorded("category")
+
+
+@pytest.fixture(scope="module")
+def recorded_indexes() -> dict[str, Recorded]:
+    return _recorded("year_index", "category_index")
+
+
+@pytest.fixture
+def recorded_prices() -> list[dict[str, Any]]:
     path = PAGES / "price_texts.json"
-    return (
-        [pytest.param(case, id=repr(case["text"])) for case in json.loads(path.read_bytes())] if path.is_file() else []
-    )
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for name in metafunc.fixturenames:
-        if name in KINDS:
-            metafunc.parametrize(name, _recorded(KINDS[name]) or [ABSENT])
-        elif name == "recorded_price":
-            metafunc.parametrize(name, _price_texts() or [ABSENT])
+    found: list[dict[str, Any]] = json.loads(path.read_bytes()) if path.is_file() else pytest.skip(ABSENT)
+    return found

@@ -18,32 +18,28 @@ def _price(text: str) -> str | None:
     return None if found is None else str(found)
 
 
-@pytest.mark.parametrize(
-    ("text", "price"),
-    [
-        ("$24.95", "24.95"),
-        (" $24.95\n", "24.95"),
-        ("$1,249.50", "1249.50"),
-        ("$\u00a01\u00a0249.50", "1249.50"),
-        ("€ 1.024,95", "1024.95"),
-        ("1\u202f249,50 €", "1249.50"),
-        ("19.99 $", "19.99"),
-        ("12.95$", "12.95"),
-        ("USD9.50", "9.50"),
-        ("9.50EUR", "9.50"),
-        ("SALE$8", "8"),
-        ("$.99", "0.99"),
-        ("19.99", "19.99"),
-        ("1,249.50", "1249.50"),
-    ],
-)
-def test_one_price(text: str, price: str) -> None:
-    assert _price(text) == price
+def test_one_price() -> None:
+    prices: dict[str, str | None] = {
+        "$24.95": "24.95",
+        " $24.95\n": "24.95",
+        "$1,249.50": "1249.50",
+        "$\u00a01\u00a0249.50": "1249.50",
+        "€ 1.024,95": "1024.95",
+        "1\u202f249,50 €": "1249.50",
+        "19.99 $": "19.99",
+        "12.95$": "12.95",
+        "USD9.50": "9.50",
+        "9.50EUR": "9.50",
+        "SALE$8": "8",
+        "$.99": "0.99",
+        "19.99": "19.99",
+        "1,249.50": "1249.50",
+    }
+    assert {text: _price(text) for text in prices} == prices
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_other_numbers_are_not_the_price() -> None:
+    texts = [
         "1995 $24.95",
         "Frosty Friends 16 $24.95",
         "Ornament #3 - 1995 $24.95",
@@ -54,15 +50,12 @@ def test_one_price(text: str, price: str) -> None:
         "$5 off $24.95",
         "20% off $24.95",
         "Free shipping over $75.00. Price: $24.95",
-    ],
-)
-def test_other_numbers_are_not_the_price(text: str) -> None:
-    assert _price(text) == "24.95"
+    ]
+    assert {text: _price(text) for text in texts} == dict.fromkeys(texts, "24.95")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_no_one_price() -> None:
+    texts = [
         "",
         "   ",
         "0",
@@ -86,15 +79,12 @@ def test_other_numbers_are_not_the_price(text: str) -> None:
         "Was: $39.95",
         "Login to see the price",
         "1995 Frosty Friends #16",
-    ],
-)
-def test_no_one_price(text: str) -> None:
-    assert read_price_text(text) == PriceText()
+    ]
+    assert {text: read_price_text(text) for text in texts} == dict.fromkeys(texts, PriceText())
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_a_range_is_no_price() -> None:
+    texts = [
         "$5.95 - $12.95",
         "$5.95 \u2013 $12.95",
         "$5.95 to $12.95",
@@ -104,15 +94,14 @@ def test_no_one_price(text: str) -> None:
         "5,95 € \u2014 12,95 €",
         "$12.95 - $5.95",
         "Now: $5.95 - $12.95",
-    ],
-)
-def test_a_range_is_no_price(text: str) -> None:
-    assert read_price_text(text) == PriceText(price_min=Decimal("5.95"), price_max=Decimal("12.95"))
+    ]
+    assert {text: read_price_text(text) for text in texts} == dict.fromkeys(
+        texts, PriceText(price_min=Decimal("5.95"), price_max=Decimal("12.95"))
+    )
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_a_sale_has_a_list_price() -> None:
+    texts = [
         "Was: $39.95 Now: $27.00",
         "Was: $39.95 - Now: $27.00",
         "MSRP: $39.95 $27.00",
@@ -124,39 +113,36 @@ def test_a_range_is_no_price(text: str) -> None:
         "$39.95 $27.00",
         "$27.00 $39.95",
         "Was $39.95 Now $27.00 You save: $12.95 (32%)",
-    ],
-)
-def test_a_sale_has_a_list_price(text: str) -> None:
-    assert read_price_text(text) == PriceText(price=Decimal("27.00"), list_price=Decimal("39.95"), currency="USD")
+    ]
+    assert {text: read_price_text(text) for text in texts} == dict.fromkeys(
+        texts, PriceText(price=Decimal("27.00"), list_price=Decimal("39.95"), currency="USD")
+    )
 
 
 def test_an_old_price_that_is_not_higher_is_no_sale() -> None:
     assert read_price_text("Was: $8.00 Now: $8.00") == PriceText(price=Decimal("8.00"), currency="USD")
 
 
-@pytest.mark.parametrize(
-    ("text", "currency"),
-    [
-        ("$5", "USD"),
-        ("US $5", "USD"),
-        ("US$5", "USD"),
-        ("USA $5", "USD"),
-        ("Series A $5", "USD"),
-        ("CA$ 5", "CAD"),
-        ("C$5", "CAD"),
-        ("AU$5", "AUD"),
-        ("A$ 5", "AUD"),
-        ("NZ$5", "NZD"),
-        ("$5 CAD", "CAD"),
-        ("5 CHF", "CHF"),
-        ("€5", "EUR"),
-        ("£5", "GBP"),
-        ("¥500", "JPY"),
-        ("5", None),
-    ],
-)
-def test_currency(text: str, currency: str | None) -> None:
-    assert read_price_text(text).currency == currency
+def test_currency() -> None:
+    currencies: dict[str, str | None] = {
+        "$5": "USD",
+        "US $5": "USD",
+        "US$5": "USD",
+        "USA $5": "USD",
+        "Series A $5": "USD",
+        "CA$ 5": "CAD",
+        "C$5": "CAD",
+        "AU$5": "AUD",
+        "A$ 5": "AUD",
+        "NZ$5": "NZD",
+        "$5 CAD": "CAD",
+        "5 CHF": "CHF",
+        "€5": "EUR",
+        "£5": "GBP",
+        "¥500": "JPY",
+        "5": None,
+    }
+    assert {text: read_price_text(text).currency for text in currencies} == currencies
 
 
 def test_the_same_price_in_another_currency_is_no_list_price() -> None:
@@ -207,9 +193,8 @@ def test_minor_units_and_back(minor: int, currency: str) -> None:
     assert to_minor(from_minor(minor, currency), currency) == minor
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
+def test_amount() -> None:
+    amounts: list[tuple[object, str | None]] = [
         ("149", "149"),
         ("9.5", "9.5"),
         (149, "149"),
@@ -226,11 +211,9 @@ def test_minor_units_and_back(minor: int, currency: str) -> None:
         ("$0.00", None),
         ("-5", None),
         (True, None),
-    ],
-)
-def test_amount(value: object, expected: str | None) -> None:
-    found = amount(value)
-    assert (None if found is None else str(found)) == expected
+    ]
+    read = [(value, amount(value)) for value, _ in amounts]
+    assert [(value, found if found is None else str(found)) for value, found in read] == amounts
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from christmas.items import Read
 from christmas.reading.facts import EntryFacts
 from christmas.reading.money import format_amount, read_price_text
 from tests.readers import read_listing, read_year_index
+
+if TYPE_CHECKING:
+    from tests.reading.conftest import Recorded
 
 
 def _amount(value: Read[Any], currency: Read[str]) -> str | None:
@@ -25,31 +28,35 @@ def _shown(entry: EntryFacts) -> dict[str, object]:
     }
 
 
-def test_price_text(recorded_price: dict[str, Any]) -> None:
-    found = read_price_text(recorded_price["text"])
-    shown = {
-        "text": recorded_price["text"],
+def _price(text: str) -> dict[str, Any]:
+    found = read_price_text(text)
+    return {
+        "text": text,
         "price": _amount(found.price, found.currency),
         "currency": found.currency if found.price else None,
         "list_price": _amount(found.list_price, found.currency),
     }
-    assert shown == recorded_price
 
 
-def test_listing_entries(recorded_listing: Any) -> None:
-    facts = read_listing(recorded_listing.body, recorded_listing.url)
-    assert [_shown(entry) for entry in facts.entries] == recorded_listing.expected["entries"]
+def test_price_texts(recorded_prices: list[dict[str, Any]]) -> None:
+    assert [_price(case["text"]) for case in recorded_prices] == recorded_prices
 
 
-def test_listing_next_page(recorded_listing: Any) -> None:
-    facts = read_listing(recorded_listing.body, recorded_listing.url)
-    assert facts.next_url == recorded_listing.expected["next"]
+def test_listing_entries(recorded_listings: dict[str, Recorded]) -> None:
+    for name, one in recorded_listings.items():
+        shown = [_shown(entry) for entry in read_listing(one.body, one.url).entries]
+        assert shown == one.expected["entries"], name
 
 
-def test_year_index(recorded_index: Any) -> None:
-    found = {str(one.year): one.url for one in read_year_index(recorded_index.body, recorded_index.url)}
-    expected = recorded_index.expected
-    if "years" in expected:
-        assert found == expected["years"]
-    else:
-        assert list(found.values()) == expected["subcategories"]
+def test_listing_next_page(recorded_listings: dict[str, Recorded]) -> None:
+    found = {name: read_listing(one.body, one.url).next_url for name, one in recorded_listings.items()}
+    assert found == {name: one.expected["next"] for name, one in recorded_listings.items()}
+
+
+def test_year_index(recorded_indexes: dict[str, Recorded]) -> None:
+    for name, one in recorded_indexes.items():
+        found = {str(link.year): link.url for link in read_year_index(one.body, one.url)}
+        if "years" in one.expected:
+            assert found == one.expected["years"], name
+        else:
+            assert list(found.values()) == one.expected["subcategories"], name
