@@ -43,11 +43,11 @@ def _complete(connection: Connection, parent_id: str, now: datetime) -> None:
         select(jobs.c.cancel_requested, jobs.c.state).where(jobs.c.id == parent_id).with_for_update()
     ).one()
     rows = connection.execute(
-        select(jobs.c.state, func.count())
+        select(jobs.c.state, func.count(), func.max(job_children.c.completed_at))
         .join(job_children, job_children.c.child_id == jobs.c.id)
         .where(job_children.c.parent_id == parent_id)
         .group_by(jobs.c.state)
-    )
+    ).all()
     states = {row[0]: row[1] for row in rows}
     if parent.state != "running" or "queued" in states or "running" in states:
         return
@@ -56,4 +56,5 @@ def _complete(connection: Connection, parent_id: str, now: datetime) -> None:
     state = "cancelled" if parent.cancel_requested else "failed" if unsuccessful else "succeeded"
     if unsuccessful:
         outcome["error"] = f"{unsuccessful} of {outcome['children']} jobs below it did not succeed."
-    close(connection, parent_id, state, outcome, now)
+    # The child whose end is written last may have ended before another, for whose lock it waited.
+    close(connection, parent_id, state, outcome, max([now, *(row[2] for row in rows if row[2])]))

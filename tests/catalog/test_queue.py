@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -183,6 +184,18 @@ def test_a_shared_child_completes_both_parents(connection: Connection) -> None:
     assert (state(connection, "one"), state(connection, "two")) == ("succeeded", "succeeded")
 
 
+def test_a_root_ends_with_its_last_child_whichever_is_written_last(connection: Connection) -> None:
+    parent, _ = queue.submit(connection, root(), at(0))
+    for number, vendor in enumerate(("a_com", "b_com")):
+        queue.submit(connection, new(vendor, parent=parent, vendor=vendor, arguments={"n": number}), at(0))
+        queue.claim(connection, None, "node", at(1))
+    queue.complete(connection, "a_com", 1, state="succeeded", outcome={}, now=at(5))
+    queue.complete(connection, "b_com", 1, state="succeeded", outcome={}, now=at(3))
+    done = records.get(connection, "root")
+    assert done is not None
+    assert (done.state, done.finished_at) == ("succeeded", at(5))
+
+
 def test_cancelling_a_root_cancels_what_it_started(connection: Connection) -> None:
     parent, _ = queue.submit(connection, root(), at(0))
     queue.submit(connection, new("links", parent=parent), at(0))
@@ -219,31 +232,34 @@ def test_many_nodes_claim_every_job_once(engine: Engine) -> None:
     done: list[str] = []
     overlaps: list[str] = []
     reading: set[str] = set()
-    guard = threading.Lock()
+    changed = threading.Condition()
+    ended: list[str] = []
 
     def work(name: str) -> None:
         while True:
+            before = len(ended)
             with database.begin(engine) as connection:
                 job = queue.claim(connection, None, name, datetime.now(UTC))
                 left = records.count(connection)["queued"]
             if job is None and not left:
                 return
-            if job is None:
-                continue
-            with guard:
+            with changed:
+                if job is None:  # others are reading all vendors: a claim can succeed when one of them has ended
+                    assert changed.wait_for(lambda before=before: len(ended) > before, 60)  # type: ignore[misc]
+                    continue
                 overlaps.extend([str(job.vendor)] if job.vendor in reading else [])
                 reading.add(str(job.vendor))
                 done.append(job.id)
-            with database.begin(engine) as connection, guard:
+            with database.begin(engine) as connection, changed:
                 # Together: nobody can claim the vendor before this is committed.
                 reading.discard(str(job.vendor))
                 queue.complete(connection, job.id, job.attempt, state="succeeded", outcome={}, now=datetime.now(UTC))
+            with changed:
+                ended.append(job.id)
+                changed.notify_all()
 
-    threads = [threading.Thread(target=work, args=(f"node{number}",)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, [f"node{number}" for number in range(6)]))
     assert sorted(done) == [f"job{number:02}" for number in range(60)]
     assert not overlaps
 

@@ -28,7 +28,7 @@ GENERATIONS = [(kind.vendor, generation) for kind in KINDS for generation in kin
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[DemoServer]:
-    with DemoServer(size=300) as server:
+    with DemoServer(size=90) as server:
         yield server
 
 
@@ -169,18 +169,20 @@ def test_robots_and_sitemap(shop: Shop) -> None:
     assert all(f"<loc>{shop.base_url}{offer.path}</loc>" in sitemap for offer in shop.truth().values())
 
 
-def test_every_photo_is_a_drawing_of_its_own_ornament(server: DemoServer) -> None:
+@pytest.mark.integration
+def test_every_photo_is_a_drawing_of_its_own_ornament() -> None:
     drawn: dict[int, bytes] = {}
-    for shop in server.shops.values():
-        for generation in shop.kind.generations:
-            shop.set_generation(generation)
-            offer = shop.offer(shop.first)
-            pages = [body_of(shop, path).decode() for path in (shop.kind.year_index, offer.path, *_listings(shop))]
-            for photo in set(re.findall(r"/(?:images|thumb)/[^\"]+", "".join(pages))):
-                assert body_of(shop, photo).startswith(b"<svg"), photo
-        for number in shop.numbers():
-            drawing = body_of(shop, f"/images/{shop.offer(number).key}.svg")
-            assert drawn.setdefault(number, drawing) == drawing  # the same in every shop
+    with DemoServer(size=300) as server:
+        for shop in server.shops.values():
+            for generation in shop.kind.generations:
+                shop.set_generation(generation)
+                offer = shop.offer(shop.first)
+                pages = [body_of(shop, path).decode() for path in (shop.kind.year_index, offer.path, *_listings(shop))]
+                for photo in set(re.findall(r"/(?:images|thumb)/[^\"]+", "".join(pages))):
+                    assert body_of(shop, photo).startswith(b"<svg"), photo
+            for number in shop.numbers():
+                drawing = body_of(shop, f"/images/{shop.offer(number).key}.svg")
+                assert drawn.setdefault(number, drawing) == drawing  # the same in every shop
     assert len(set(drawn.values())) == len(drawn) >= 399
     assert max(map(len, drawn.values())) < 2_000
     assert all(etree.fromstring(drawing).tag == "{http://www.w3.org/2000/svg}svg" for drawing in drawn.values())

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import signal
 from uuid import uuid4
 
-import pytest
-
-from tests.farm import ROOT, Farm, until
-
-pytestmark = pytest.mark.serial
+from tests import warm
+from tests.farm import Farm, Service, until
 
 VENDOR = "ornament_shop_com"
 
 
 def command(job_id: str) -> list[str]:
-    return [sys.executable, "-m", "scrapy", "crawl", VENDOR, "-a", "stage=links", "-a", f"_job={job_id}"]
+    return ["scrapy", "crawl", VENDOR, "-a", "stage=links", "-a", f"_job={job_id}"]
+
+
+def start(farm: Farm, job_id: str) -> Service:
+    """Start a crawl that nobody has queued, and wait for its own record."""
+    log_path = farm.folder / f"{job_id}.log"
+    with log_path.open("wb") as log:
+        process = warm.start(*command(job_id), environment=farm.environment(), output=log)
+    farm.services.append(Service(process, log_path))
+    until(lambda: job_id in {job.id for job in farm.jobs("running")}, what="the crawl's own record")
+    return farm.services[-1]
 
 
 def test_a_crawl_of_a_vendor_that_is_taken_says_by_whom_and_stops(farm: Farm) -> None:
     shop = farm.server.shops[VENDOR]
-    shop.delay_seconds = 1.0
+    shop.waits = True
     node = farm.node()
     taken_by = farm.submit("integrator.sync_links", vendor=VENDOR, which="all").id
     until(lambda: farm.job(taken_by).process, what="the start")
     asked = shop.asked
     job_id = uuid4().hex
-    done = subprocess.run(
-        command(job_id),
-        env=farm.environment(),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    done = warm.run(*command(job_id), environment=farm.environment())
+    shop.waits = False
     assert f"{VENDOR} is being read by job {taken_by} (integrator.sync_links) on node-{node.port}" in done.stderr
     assert "Spider closed (vendor_taken)" in done.stderr
     assert "'downloader/request_count'" not in done.stderr
@@ -44,17 +44,17 @@ def test_a_crawl_of_a_vendor_that_is_taken_says_by_whom_and_stops(farm: Farm) ->
 
 
 def test_a_job_waits_for_a_crawl_that_nobody_queued(farm: Farm) -> None:
-    farm.server.shops[VENDOR].delay_seconds = 0.5
+    shop = farm.server.shops[VENDOR]
+    shop.waits = True
     job_id = uuid4().hex
-    crawl = subprocess.Popen(
-        command(job_id), env=farm.environment(), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        until(lambda: job_id in {job.id for job in farm.jobs("running")}, what="the crawl's own record")
-        farm.node()
-        waiting = farm.wait(farm.submit("integrator.sync_links", vendor=VENDOR, which="all").id)
-    finally:
-        crawl.wait(60)
+    start(farm, job_id)
+    farm.node()
+    submitted = farm.submit("integrator.sync_links", vendor=VENDOR, which="all")
+    other = farm.submit("integrator.sync_links", vendor="hookedonhallmark_com", which="all")
+    assert farm.wait(other.id).state == "succeeded"
+    assert farm.job(submitted.id).state == "queued"
+    shop.waits = False
+    waiting = farm.wait(submitted.id)
     first = farm.job(job_id)
     assert (first.state, waiting.state) == ("succeeded", "succeeded")
     assert first.finished_at is not None
@@ -63,15 +63,10 @@ def test_a_job_waits_for_a_crawl_that_nobody_queued(farm: Farm) -> None:
 
 
 def test_the_next_run_takes_the_vendor_from_a_crawl_that_was_killed(farm: Farm) -> None:
-    farm.server.shops[VENDOR].delay_seconds = 0.5
+    farm.server.shops[VENDOR].waits = True
     killed, following = uuid4().hex, uuid4().hex
-    crawl = subprocess.Popen(
-        command(killed), env=farm.environment(), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    until(lambda: killed in {job.id for job in farm.jobs("running")}, what="the crawl's own record")
-    crawl.kill()
-    crawl.wait(10)
-    farm.server.shops[VENDOR].delay_seconds = 0.0
-    subprocess.run(command(following), env=farm.environment(), cwd=ROOT, capture_output=True, timeout=180)
+    assert start(farm, killed).stop(signal.SIGKILL) == -signal.SIGKILL
+    farm.server.shops[VENDOR].waits = False
+    warm.run(*command(following), environment=farm.environment())
     assert [farm.job(one).state for one in (killed, following)] == ["failed", "succeeded"]
     assert "died without a report" in (farm.job(killed).outcome or {})["error"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from contextlib import closing
 from typing import Any
 from uuid import uuid4
@@ -11,7 +9,8 @@ from uuid import uuid4
 from christmas import valkey
 from christmas.logs import reading
 from christmas.logs.reading import Line, Wanted
-from tests.farm import ROOT, Farm, until
+from tests import warm
+from tests.farm import Farm, until
 
 VENDOR = "ornament_shop_com"
 
@@ -45,10 +44,8 @@ def test_a_nodes_run_is_found_by_job_vendor_and_node(farm: Farm) -> None:
 
 def crawl(farm: Farm, *options: str, **variables: str) -> tuple[str, str]:
     job_id = uuid4().hex
-    command = [sys.executable, "-m", "scrapy", "crawl", VENDOR, "-a", "stage=links", "-a", f"_job={job_id}", *options]
-    done = subprocess.run(
-        command, env=farm.environment(**variables), cwd=ROOT, capture_output=True, text=True, timeout=180
-    )
+    command = ["scrapy", "crawl", VENDOR, "-a", "stage=links", "-a", f"_job={job_id}", *options]
+    done = warm.run(*command, environment=farm.environment(**variables))
     return job_id, done.stderr
 
 

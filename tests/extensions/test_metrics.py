@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,17 +22,16 @@ from christmas.config import Config, RedisConfig
 from christmas.extensions.metrics import Metrics
 from christmas.metrics import recorder, store
 from christmas.metrics.store import Series
-from tests.farm import ROOT, Farm, free_port
+from tests import warm
+from tests.farm import Farm, free_port
 
 VENDOR = "ornament_shop_com"
 
 
 def crawl(farm: Farm, *options: str, **variables: str) -> tuple[dict[str, int], str]:
     """Crawl once without a node; gives Scrapy's statistics that are whole numbers, and what was printed."""
-    command = [sys.executable, "-m", "scrapy", "crawl", VENDOR, "-a", f"_job={uuid4().hex}", *options]
-    done = subprocess.run(
-        command, env=farm.environment(**variables), cwd=ROOT, capture_output=True, text=True, timeout=180
-    )
+    command = ["scrapy", "crawl", VENDOR, "-a", f"_job={uuid4().hex}", *options]
+    done = warm.run(*command, environment=farm.environment(**variables))
     found = {name: int(value) for name, value in re.findall(r"'([\w/-]+)': (\d+)[,}]", done.stderr)}
     return found, done.stderr
 
@@ -82,10 +79,7 @@ def test_without_redis_the_crawl_goes_on_and_says_so_once(farm: Farm) -> None:
 def test_a_spider_that_is_no_integration_is_left_alone(farm: Farm, tmp_path: Path) -> None:
     spider = tmp_path / "other.py"
     spider.write_text("import scrapy\n\nclass Other(scrapy.Spider):\n    name = 'other'\n", encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "scrapy", "runspider", str(spider)],
-        env=farm.environment(), cwd=ROOT, capture_output=True, text=True, timeout=180,
-    )  # fmt: skip
+    done = warm.run("scrapy", "runspider", str(spider), environment=farm.environment())
     assert "Spider closed (finished)" in done.stderr
     with closing(embedded.connect(farm.config)) as client:
         assert store.vendors(client) == []

@@ -20,7 +20,7 @@ from christmas.jobs import queue, records
 from christmas.jobs.records import Child, JobRow
 from tests.farm import Farm, Node, until
 
-pytestmark = pytest.mark.serial
+pytestmark = pytest.mark.integration
 
 SHOP, OTHER, THIRD = "ornament_shop_com", "hookedonhallmark_com", "hallmark_ornaments_com"
 LINKS, PRODUCTS, VENDOR = "integrator.sync_links", "integrator.sync_products", "integrator.sync_vendor"
@@ -37,7 +37,7 @@ def farm(shared_farm: Farm, nodes: list[Node]) -> Iterator[Farm]:
     """Provide the farm with two nodes, and shops that have forgotten everything."""
     yield shared_farm
     for shop in shared_farm.server.shops.values():
-        shop.delay_seconds = 0.0
+        shop.waits = False
         shop.clear()
     assert not any("Traceback" in node.log for node in nodes)
 
@@ -141,13 +141,13 @@ def test_cancelling_a_root_ends_all_below_it_and_no_page_is_asked_for_any_more(f
     shops = farm.server.shops
     before = {vendor: shop.asked for vendor, shop in shops.items()}
     for shop in shops.values():
-        shop.delay_seconds = 2.0  # so that all are being read at the same time
+        shop.waits = True  # so that all are being read at the same time
     root = farm.submit("integrator.sync_year", year=2026)
     until(lambda: all(shop.asked > before[vendor] for vendor, shop in shops.items()), 60, "the first requests")
-    for shop in shops.values():
-        shop.delay_seconds = 0.0
     done = farm.run("jobs", "cancel", root.id)
     assert (done.returncode, done.stdout) == (0, f"{root.id} was running and is being cancelled\n")
+    for shop in shops.values():
+        shop.waits = False
     ended = farm.wait(root.id, 60)
     counts = {vendor: shop.asked for vendor, shop in shops.items()}
     assert ended.state == "cancelled"
@@ -167,7 +167,6 @@ def test_cancelling_a_root_ends_all_below_it_and_no_page_is_asked_for_any_more(f
 
 def test_two_jobs_of_one_vendor_never_read_it_at_once(farm: Farm) -> None:
     shop = farm.server.shops[SHOP]
-    shop.delay_seconds = 0.05
     submitted = [farm.submit(LINKS, vendor=SHOP, year=year) for year in (2026, 2025)]
     ended = [farm.wait(job.id) for job in submitted]
     assert [job.state for job in ended] == ["succeeded"] * 2

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import socketserver
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,13 +20,14 @@ import pytest
 
 from christmas.middlewares.timing import outcome_of
 from christmas.platforms.browser import find_browser
-from tests.crawling import ROOT
+from tests import warm
 
-pytestmark = pytest.mark.serial
+pytestmark = pytest.mark.integration
 
-FIRST_BYTE, BODY, TLS_ACCEPT = 0.2, 0.3, 0.25
-REQUESTS = 8
-SCRIPT = Path(__file__).with_name("timed_crawl.py")
+FIRST_BYTE, BODY, TLS_ACCEPT = 0.3, 1.5, 1.2
+# Less than any of what must not be in a measurement, more than a busy machine takes.
+SLACK = 1.0
+REQUESTS = 3
 HANDLERS = [
     "http",
     pytest.param(
@@ -102,12 +102,15 @@ def server(context: ssl.SSLContext | None = None) -> Iterator[str]:
 
 
 def measured(url: str, how: str, count: int = REQUESTS) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), url, str(count), how], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
+    done = warm.run("tests.middlewares.timed_crawl", url, str(count), how, environment=os.environ)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def is_about(seconds: float, wanted: float) -> bool:
+    """Say whether a measurement is what it should be; a histogram knows it to five percent."""
+    return 0.95 * wanted <= seconds < 1.05 * wanted + SLACK
 
 
 @pytest.mark.parametrize("how", HANDLERS)
@@ -115,16 +118,16 @@ def test_neither_contains_the_wait_for_a_turn(how: str) -> None:
     with server() as url:
         found = measured(url, how)
     assert found["requests"] == {"requests|200": REQUESTS}
-    assert found["ttfb"] == pytest.approx(FIRST_BYTE, abs=0.02)
-    assert found["latency"] == pytest.approx(FIRST_BYTE + BODY, abs=0.03)
+    assert is_about(found["ttfb"], FIRST_BYTE)
+    assert is_about(found["latency"], FIRST_BYTE + BODY)
 
 
 @pytest.mark.parametrize("how", HANDLERS)
 def test_a_slow_tls_accept_is_in_both(how: str, tmp_path: Path) -> None:
     with server(_certificate(tmp_path)) as url:
-        found = measured(url, how, 4)
-    assert found["ttfb"] == pytest.approx(TLS_ACCEPT + FIRST_BYTE, abs=0.05)
-    assert found["latency"] == pytest.approx(TLS_ACCEPT + FIRST_BYTE + BODY, abs=0.06)
+        found = measured(url, how, 1)
+    assert is_about(found["ttfb"], TLS_ACCEPT + FIRST_BYTE)
+    assert is_about(found["latency"], TLS_ACCEPT + FIRST_BYTE + BODY)
 
 
 def test_what_gave_no_answer_is_counted_by_its_cause() -> None:

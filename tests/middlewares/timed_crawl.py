@@ -1,4 +1,4 @@
-"""``python timed_crawl.py URL COUNT browser|http``: requests with a delay of a second; prints what was measured."""
+"""``python -m tests.middlewares.timed_crawl URL COUNT browser|http``: slow requests; prints what was measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from christmas.platforms.browser import HANDLER, find_browser
 URL, COUNT, HOW = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 SETTINGS: dict[str, Any] = {
     "DOWNLOADER": "christmas.middlewares.lease.LeasedDownloader",
-    "DOWNLOAD_DELAY": 1,
+    "DOWNLOAD_DELAY": 2,
     "RANDOMIZE_DOWNLOAD_DELAY": False,
     "CONCURRENT_REQUESTS_PER_DOMAIN": 8,
     "TELNETCONSOLE_ENABLED": False,
