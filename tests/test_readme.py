@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.farm import Farm, until
 
 ROOT = Path(__file__).parent.parent
 TEXTS = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/tutorial.md")]
 BIN = Path(sys.executable).parent
-SIZE = 110  # with the one product that a page names
+SIZE = 84  # with the one product that a page names
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +42,18 @@ def commands(title: str = "with the demonstration") -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_command_runs(command: str, demonstration: dict[str, str]) -> None:
-    line = command.replace(".venv/bin/", f"{BIN}/")
-    done = subprocess.run(line, shell=True, env=demonstration, cwd=ROOT, capture_output=True, text=True, timeout=180)  # noqa: S602
+    program, *arguments = shlex.split(command)
+    assert program == ".venv/bin/christmas"
+    done = warm.run("christmas", *arguments, environment=demonstration)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 
 
 def test_the_commands_beside_a_running_system(farm: Farm) -> None:
     del farm.variables["CHRISTMAS__SCHEDULES"]  # those that come with christmas
-    farm.start("up", CHRISTMAS__NODE__PORT="0")
-    until(lambda: "Everything runs" in farm.services[0].log, 30, "the start")
+    farm.node()
+    scheduler = farm.start("scheduler")
+    until(lambda: "The scheduler has started" in scheduler.log, 30, "the start")
     for command in commands("in another shell"):
         done = farm.run(*shlex.split(command)[1:])
         assert done.returncode == 0, (command, done.stderr, farm.services[0].log)
