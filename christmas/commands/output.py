@@ -107,4 +107,5 @@ def _table(values: Iterable[dict[str, Any]], target: IO[str]) -> None:
             one["availability"],
         )  # fmt: skip
     console = Console(file=target)
-    console.print(table if table.row_count else "No products: `christmas demo` or `christmas live` reads some.")
+    empty = "No products found. `christmas demo` or `christmas live` fills an empty catalog."
+    console.print(table if table.row_count else empty)
