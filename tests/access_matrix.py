@@ -19,7 +19,7 @@ POLICY = rules.load(Config())
 ACTIONS = ("read", "write", "delete")
 ANYTHING_ELSE = "anything else"
 # Importing these starts something, or needs an environment of its own.
-WITHOUT_BINDINGS = ("christmas.__main__", "christmas.settings", "christmas.db.migrations", "christmas.demo.__main__")
+WITHOUT_BINDINGS = ("christmas.__main__", "christmas.settings", "christmas.demo.__main__")
 
 
 def endpoints() -> dict[str, str]:

@@ -1,1 +1,3 @@
-"""Whether a service is alive and ready."""
+"""Whether a service is alive and ready, and where it says so."""
+
+LIVE, READY = "/health/live", "/health/ready"

@@ -13,8 +13,8 @@ import urllib.request
 
 from christmas.config import Config, load, local_address
 from christmas.errors import ChristmasError
+from christmas.health import READY
 
-READY = "/health/ready"
 # Longer than a service needs to say that its database does not answer.
 TIMEOUT_SECONDS = 12.0
 SHOWN_MAX = 200

@@ -75,7 +75,7 @@ def application(scrapyd_config: Any) -> Any:
 def drain(app: Any) -> Drain:
     """Return how an application that was built here leaves."""
     launcher = next(one for one in IServiceCollection(app) if isinstance(one, Launcher))
-    return Drain(launcher, _site(app).resource.readiness, launcher.options.config.node.finish_seconds)
+    return Drain(launcher, _site(app).resource.probes, launcher.options.config.node.finish_seconds)
 
 
 def _site(app: Any) -> Any:

@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.error import ReactorNotRunning
 
 if TYPE_CHECKING:
-    from christmas.health.readiness import Readiness
+    from christmas.health.probes import Probes
     from christmas.node.launcher import Launcher
 
 logger = logging.getLogger(__name__)
@@ -22,19 +22,19 @@ LOOK_SECONDS = 0.2
 class Drain:
     """Begun by SIGTERM; ends with the reactor, whose services then hand back what still runs."""
 
-    def __init__(self, launcher: Launcher, readiness: Readiness, seconds: float) -> None:
+    def __init__(self, launcher: Launcher, probes: Probes, seconds: float) -> None:
         self.launcher = launcher
-        self.readiness = readiness
+        self.probes = probes
         self.seconds = seconds
         self._deadline: float | None = None
 
     def begin(self) -> None:
-        """Let runs finish for so many seconds; told a second time, end at once. In the reactor's thread."""
+        """Let runs finish for so many seconds; on a second signal, end at once. In the reactor's thread."""
         if self._deadline is not None:
             self._deadline = float("-inf")
             return
         self._deadline = time.monotonic() + self.seconds
-        self.readiness.stopping = True
+        self.probes.stopping = True
         self.launcher.poller.take_no_more()
         if self.launcher.processes and self.seconds:
             logger.info(

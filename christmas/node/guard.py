@@ -16,7 +16,8 @@ from christmas.access.authentication import Unauthorised
 from christmas.access.gate import Caller, Gate, headers_of, refuse_other_sites, status_of
 from christmas.access.rate_limit import FailedLogins
 from christmas.errors import AccessDenied, ArgumentError
-from christmas.health.readiness import Readiness
+from christmas.health import READY
+from christmas.health.probes import Probes, Result
 from christmas.node.http import JSON, reply
 from christmas.node.resources import STATUSES, send
 
@@ -56,7 +57,7 @@ class Guard(resource.Resource):
         super().__init__()
         self.root = root
         self.options = root.options
-        self.readiness = Readiness(self.options.config, self.options.engine)
+        self.probes = Probes(self.options.config, self.options.engine)
         failed_logins = FailedLogins(self.options.config.access.failed_logins_per_minute)
         self.gate = Gate(self.options.config, self.options.engine, failed_logins)
 
@@ -66,7 +67,7 @@ class Guard(resource.Resource):
         request.setHeader("X-Frame-Options", "DENY")
         request.setHeader("X-Content-Type-Options", "nosniff")
         if path == b"health":
-            return Health(self.readiness)
+            return Health(self.probes)
         request.postpath.insert(0, request.prepath.pop())
         deferred = threads.deferToThread(self._check, request, path.decode("utf-8", "replace"))
         deferred.addCallback(lambda _: self.root)
@@ -155,28 +156,26 @@ class Health(resource.Resource):
 
     isLeaf = True  # noqa: N815  # Twisted's name
 
-    def __init__(self, readiness: Readiness) -> None:
+    def __init__(self, probes: Probes) -> None:
         super().__init__()
-        self.readiness = readiness
+        self.probes = probes
 
     def render_GET(self, request: Request) -> int:  # noqa: N802  # Twisted's name
         """Answer whether the node is alive, or whether it takes jobs."""
-        which = b"/".join(request.postpath)
-        if which == b"live":
-            _send(request, 200, {"status": "ok"})
-        elif which in {b"", b"ready"}:
-            deferred = threads.deferToThread(self.readiness.look)
-            deferred.addCallback(lambda found: _send(request, found.http_status, found.as_dict()))
+        path = f"/health/{'/'.join(_parts(request)) or 'ready'}"
+        if path == READY:
+            deferred = threads.deferToThread(self.probes.ready)
+            deferred.addCallback(lambda found: _send(request, found))
             deferred.addErrback(lambda failure: _fail(request, failure))
-        else:
-            _send(request, 404, {"status": "error", "message": "there are /health/live and /health/ready"})
+        else:  # in no thread: those may all wait for a database
+            _send(request, self.probes.answer(path))
         return int(server.NOT_DONE_YET)
 
 
-def _send(request: Request, code: int, found: dict[str, Any]) -> None:
-    reply(request, code, JSON, json.dumps(found).encode() + b"\n")
+def _send(request: Request, found: Result) -> None:
+    reply(request, found.code, JSON, json.dumps(found.body).encode() + b"\n")
 
 
 def _fail(request: Request, failure: Any) -> None:
     logger.error("The readiness of the node could not be read: %s", failure.getTraceback())
-    _send(request, 500, {"status": "error", "message": "an unexpected error; the node's log has it"})
+    _send(request, Result(500, {"status": "error", "message": "an unexpected error; the node's log has it"}))

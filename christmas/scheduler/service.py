@@ -1,4 +1,4 @@
-"""The scheduler as a service: ticks until it is told to stop; an outage of the database is waited out."""
+"""The scheduler as a service: ticks until it is stopped; an outage of the database is waited out."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from christmas.access import audit_log, bootstrap
 from christmas.db import database
 from christmas.errors import DatabaseUnavailable
-from christmas.health.readiness import Readiness
+from christmas.health.probes import Probes
 from christmas.jobs import hooks, notify, records, schedules
-from christmas.scheduler.health import Pulse, listening
+from christmas.scheduler.health import listening
 from christmas.scheduler.tick import tick
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
+# A scheduler that has not finished a tick, nor waited out an outage, for so long hangs.
+HANGING_SECONDS = 120.0
 OUTAGE_SECONDS_MAX = 30.0
 FIRINGS_KEPT = timedelta(days=90)
 PRUNE_EVERY = timedelta(hours=1)
@@ -36,14 +38,14 @@ def run(config: Config, stop: Event) -> None:
     engine = database.get_engine(config)
     with database.begin(engine) as connection:
         schedules.sync(connection, config.schedules, datetime.now(UTC))
-    pulse = Pulse()
-    with listening(config, pulse, Readiness(config, engine)):
+    probes = Probes(config, engine, HANGING_SECONDS)
+    with listening(config, probes):
         logger.info("The scheduler has started")
-        _tick_until(stop, config, engine, pulse)
+        _tick_until(stop, config, engine, probes)
     logger.info("The scheduler has stopped")
 
 
-def _tick_until(stop: Event, config: Config, engine: Engine, pulse: Pulse) -> None:
+def _tick_until(stop: Event, config: Config, engine: Engine, probes: Probes) -> None:
     pause, pruned_at = TICK_SECONDS, datetime.min.replace(tzinfo=UTC)
     while not stop.wait(pause):
         now = datetime.now(UTC)
@@ -51,7 +53,7 @@ def _tick_until(stop: Event, config: Config, engine: Engine, pulse: Pulse) -> No
             if tick(engine, config, now):
                 notify.nodes(config)
             if abs(now - pruned_at) > PRUNE_EVERY:  # the clock may have been ahead
-                _prune(engine, config, now, stop, pulse)
+                _prune(engine, config, now, stop, probes)
                 pruned_at = now
             pause = TICK_SECONDS
         except DatabaseUnavailable as error:
@@ -60,16 +62,16 @@ def _tick_until(stop: Event, config: Config, engine: Engine, pulse: Pulse) -> No
         except Exception:  # the scheduler must outlive a mistake in one tick
             pause = min(pause * 2, OUTAGE_SECONDS_MAX)
             logger.exception("A tick failed")
-        pulse.beat()
+        probes.beat()
 
 
-def _prune(engine: Engine, config: Config, now: datetime, stop: Event, pulse: Pulse) -> None:
+def _prune(engine: Engine, config: Config, now: datetime, stop: Event, probes: Probes) -> None:
     with database.begin(engine) as connection:
         schedules.prune(connection, now - FIRINGS_KEPT)
         audit_log.prune(connection, now - timedelta(days=config.access.log_days))
-    # A thousand records a transaction: nobody waits long for the queue. What is left is removed an hour later.
+    # A thousand records a transaction, because others wait for the queue. What is left is removed an hour later.
     while not stop.is_set():
         with database.begin(engine) as connection:
             if not records.prune(connection, now - timedelta(days=config.jobs.keep_days)):
                 return
-        pulse.beat()
+        probes.beat()

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from christmas.access.gate import Caller
+from christmas.health import LIVE, READY
 from christmas.metrics import prometheus
 from christmas.server.auth import needs
 from christmas.server.problems import responses
@@ -24,10 +25,10 @@ class ServiceHealth(BaseModel):
     status: Literal["ok"]
 
 
-@router.get("/health/live", summary="Whether the process answers")
-async def live() -> ServiceHealth:  # in no thread: those may all wait for a database
+@router.get(LIVE, summary="Whether the process answers")
+async def live(request: Request) -> ServiceHealth:  # in no thread: those may all wait for a database
     """Say that the process answers; open to everybody."""
-    return ServiceHealth(status="ok")
+    return ServiceHealth.model_validate(state_of(request).probes.live().body)
 
 
 class Ready(BaseModel):
@@ -40,15 +41,15 @@ class Ready(BaseModel):
 
 
 @router.get(
-    "/health/ready",
+    READY,
     summary="Whether requests can be answered",
     responses={503: {"model": Ready, "description": "The catalog cannot be read, or the server ends."}},
 )
 def ready(request: Request, response: Response) -> Ready:
     """Return whether requests can be answered: 503 while the catalog cannot be read. Open to everybody."""
-    found = state_of(request).readiness.look()
-    response.status_code = found.http_status
-    return Ready.model_validate(found.as_dict())
+    found = state_of(request).probes.ready()
+    response.status_code = found.code
+    return Ready.model_validate(found.body)
 
 
 @router.get(

@@ -56,7 +56,7 @@ class Surroundings:
         state = scope.setdefault("state", {})
         status = 500
         # A kept connection would be closed in the middle of a later request.
-        ending = [(b"connection", b"close")] if scope["app"].state.christmas.readiness.stopping else []
+        ending = [(b"connection", b"close")] if scope["app"].state.christmas.probes.stopping else []
 
         async def sent(message: Message) -> None:
             nonlocal status

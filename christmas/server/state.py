@@ -13,7 +13,7 @@ from christmas.access.rate_limit import RequestLimit, SharedFailedLogins
 from christmas.catalog.search import Vocabulary
 from christmas.catalog.vendors import CountCache
 from christmas.db import database
-from christmas.health.readiness import Readiness
+from christmas.health.probes import Probes
 from christmas.server.background import Background
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class State:
     background: Background
     gate: Gate
     request_limit: RequestLimit
-    readiness: Readiness
+    probes: Probes
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     counts: CountCache = field(default_factory=CountCache)
     # Which query parameters each route knows, by the function that answers it.
@@ -66,7 +66,7 @@ def make(config: Config) -> State:
         background,
         Gate(config, engine, failed_logins, background),
         RequestLimit(shared),
-        Readiness(config, engine),
+        Probes(config, engine),
     )
 
 

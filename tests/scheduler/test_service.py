@@ -18,7 +18,7 @@ from christmas.config import Config
 from christmas.config.sections import SchedulerConfig
 from christmas.db import database
 from christmas.demo.server import DemoServer
-from christmas.health.readiness import Readiness
+from christmas.health.probes import Probes
 from christmas.scheduler import health
 from tests.farm import Farm, Service, free_port, until
 from tests.scheduler.firings import SECOND, assert_none_is_missing, fired
@@ -199,16 +199,16 @@ def test_a_port_that_is_taken_is_one_line(new_farm: Callable[..., Farm]) -> None
     )
 
 
-def test_a_scheduler_that_hangs_is_not_alive(config: Config, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_hangs_is_not_alive(config: Config, engine: Engine) -> None:
     port = free_port()
     chosen = config.model_copy(update={"scheduler": SchedulerConfig(port=port)})
-    pulse = health.Pulse()
-    with health.listening(chosen, pulse, Readiness(chosen, engine)):
+    probes = Probes(chosen, engine)
+    with health.listening(chosen, probes):
         assert told(port, "/health/live")[0] == 200
-        monkeypatch.setattr(health, "HANGING_SECONDS", 0.0)
+        probes.hanging_seconds = 0.0
         assert told(port, "/health/live") == (503, b'{"status": "hanging"}\n')
-        monkeypatch.setattr(health, "HANGING_SECONDS", 100.0)
-        pulse.beat()
+        probes.hanging_seconds = 100.0
+        probes.beat()
         assert told(port, "/health/live")[0] == 200
 
 

@@ -1,7 +1,7 @@
-"""The other processes of a server, on the same socket: one that ends is replaced, unless that happens too often.
+"""The workers of a server, on the same socket: one that ends is replaced, unless that happens too often.
 
 Uvicorn's supervisor (0.54.0) answers nothing itself, so it takes a process more (89 MB idle), replaces without a bound,
-and knows no time in which a server that leaves goes on answering.
+and knows no time in which a server that drains goes on answering.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ logger = logging.getLogger(__name__)
 
 # The most replacements within this time; a cause that ends more of them will not go away by restarting.
 REPLACED_MAX, REPLACED_SECONDS = 5, 60.0
-# How long a helper may finish its requests after SIGTERM before it is killed.
+# A worker that is stopped completes the requests in progress; then it is killed.
 STOP_SECONDS = 20.0
 
 
-class Helpers:
+class Workers:
     """Keeps ``number`` processes running from ``start`` to ``stop``."""
 
     def __init__(self, listener: socket.socket, number: int, give_up: Callable[[], object]) -> None:
         """``give_up`` is called, in another thread, when too many have ended; then call ``stop``, which says so."""
         self._listener = listener
         self._act = give_up
-        self._threads = [Thread(target=self._keep, name=f"helper-{one + 1}") for one in range(number)]
+        self._threads = [Thread(target=self._keep, name=f"worker-{one + 1}") for one in range(number)]
         self._lock = Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
         self._ends: deque[float] = deque(maxlen=REPLACED_MAX + 1)
@@ -48,8 +48,8 @@ class Helpers:
         for thread in self._threads:
             thread.start()
 
-    def leave(self) -> None:
-        """Tell them that the server ends: none is replaced any more."""
+    def drain(self) -> None:
+        """Send them SIGTERM, and replace none any more."""
         with self._lock:
             self._stopping = True
             for process in self._running:
@@ -57,7 +57,7 @@ class Helpers:
 
     def stop(self) -> None:
         """Stop them; raises ChristmasError where they ended too often, or one did not stop in an orderly way."""
-        self.leave()
+        self.drain()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0))
@@ -112,7 +112,7 @@ class Helpers:
 
 
 def _start(listener: socket.socket) -> subprocess.Popen[bytes]:
-    """Start another process on the same socket; it ends with this one, however that ends."""
+    """Start a worker on the same socket; it ends with this process, however that ends."""
     number = listener.fileno()
     command = [sys.executable, "-m", "christmas", "server", "--until-stdin-closes", "--descriptor", str(number)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=(number,))  # noqa: S603

@@ -12,14 +12,16 @@ import pytest
 from christmas import valkey
 from christmas.config import Config
 from christmas.db import database
-from christmas.health import readiness
-from christmas.health.readiness import Readiness, Standing
+from christmas.health import probes
+from christmas.health.probes import Probes, Result
 from tests.farm import until
 
 pytestmark = pytest.mark.integration
+LATE = Result(503, {"status": "unavailable", "missing": ["database"]})
+OK = Result(200, {"status": "ok", "missing": []})
 
 
-class Hanging(Readiness):
+class Hanging(Probes):
     """Its database answers when ``opened`` is set."""
 
     opened: Event
@@ -42,17 +44,21 @@ def asked(tmp_path: Path) -> Iterator[Hanging]:
 
 @pytest.mark.parametrize("was_known", [False, True])
 def test_one_waits_and_the_others_are_told(was_known: bool, asked: Hanging, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "LATE_SECONDS", 0.3)
-    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(probes, "LATE_SECONDS", 0.3)
+    monkeypatch.setattr(probes, "KEPT_SECONDS", 0.0)
     if was_known:
         asked.opened.set()
-        assert asked.look() == Standing("ok", [])
+        assert asked.ready() == OK
         asked.opened.clear()
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(asked.look)
+        first = threads.submit(asked.ready)
         until(asked._lock.locked)
-        until(lambda: asked.look() == Standing("unavailable", ["database"]), 20, "what nobody answers")
+        until(
+            lambda: asked.ready() == LATE,
+            20,
+            "what nobody answers",
+        )
         assert not first.done()
         asked.opened.set()
-        assert first.result(60) == Standing("ok", [])
-    assert asked.look() == Standing("ok", [])
+        assert first.result(60) == OK
+    assert asked.ready() == OK
