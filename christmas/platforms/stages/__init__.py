@@ -1,0 +1,1 @@
+"""The stages of a run, equal parts: links, products, and the auditor's."""
