@@ -28,6 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+import coverage
 import psutil
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +41,7 @@ LATE = (
     "twisted.internet.epollreactor", "twisted.web.server", "uvicorn.protocols.http.httptools_impl", "uvloop",
 )  # fmt: skip
 REQUEST_MAX_BYTES = 2**18
+TRACED = os.environ.get("COVERAGE_PROCESS_CONFIG")
 AVAILABLE = sys.platform == "linux"  # elsewhere a fork without exec is not safe, and there are no pidfds
 
 
@@ -130,7 +132,9 @@ def children() -> list[psutil.Process]:
 def _parent() -> tuple[socket.socket, threading.Lock, int]:
     """Start the parent, one for each process that runs tests; it ends when that process ends."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CHRISTMAS_", "COVERAGE_"))}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHRISTMAS_")}
+    if TRACED is not None:  # whatever the test is that starts something first
+        inherited["COVERAGE_PROCESS_CONFIG"] = TRACED
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-c", "from tests import warm; warm.serve()"], cwd=ROOT, env=inherited, stdin=theirs,
@@ -145,6 +149,7 @@ def serve() -> None:
     """Fork what is asked for over standard input, until that is closed."""
     with warnings.catch_warnings(action="ignore"):
         _import_everything()
+    _trace_no_more()
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=os.dup(0)) as control:
@@ -161,6 +166,15 @@ def _import_everything() -> None:
         if not name.startswith((*COLD, "christmas.node", "christmas.commands.node")) and ".migrations" not in name:
             importlib.import_module(name)
     assert "twisted.internet.reactor" not in sys.modules
+
+
+def _trace_no_more() -> None:
+    """Write down which lines were run by importing; whatever is forked is traced by itself, or not."""
+    if TRACED is not None:
+        tracer = coverage.process_startup.coverage  # type: ignore[attr-defined]
+        tracer.stop()
+        tracer.save()
+        atexit.unregister(tracer._atexit)
 
 
 def _forked(control: socket.socket) -> tuple[dict[str, object] | None, list[int]]:
@@ -212,9 +226,7 @@ def _become(task: dict[str, object], files: list[int]) -> None:
     sys.path[:1] = [str(task["cwd"]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = ["", *task["arguments"]]  # type: ignore[misc]
     if "COVERAGE_PROCESS_CONFIG" in os.environ:
-        import coverage
-
-        coverage.process_startup()
+        coverage.process_startup(force=True)
     _end(_status(str(task["module"])))
 
 
