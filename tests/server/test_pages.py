@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +16,6 @@ from sqlalchemy import select
 from christmas.catalog.writing import store
 from christmas.db import database
 from christmas.db.tables import keys
-from christmas.jobs import queue
 from tests.server import filled
 from tests.server.filled import NAME, PIECE, RUN, VENDORS, YEAR
 from tests.server.running import Server, serving
@@ -351,51 +349,3 @@ def test_every_page_keeps_to_the_policy_and_can_be_understood(shared: Server, pa
     for address in page.xpath("//link/@href | //script/@src | //img/@src"):
         if address.startswith("/static/"):
             assert shared.ask(address, anonymous=True).status == 200, address
-
-
-@pytest.mark.integration
-def test_the_first_visit_shows_what_is_being_read(tmp_path: Path) -> None:
-    with serving(tmp_path / "empty", CHRISTMAS__CONTACT_URL="mailto:tester@example.org") as server:
-        assert "christmas run integrator.sync_all" in words(read(server, "/"))
-        led = server.ask("/?q=frosty&year=1985", anonymous=True)  # whose key is not known is led to sign in, and back
-        assert (led.status, led.headers["location"]) == (303, "/sign-in?next=%2F%3Fq%3Dfrosty%26year%3D1985")
-        start(server, "run-a", VENDORS[0], {"pages_read": 30, "pages_failed": 2, "pages_planned": 120})
-        start(server, "run-b", VENDORS[1], {})
-        page = read(server, "/")
-        assert "32 of 120 pages read" in words(page)
-        first, second = page.cssselect("progress")
-        assert (first.get("value"), first.get("max"), first.get("aria-label")) == ("32", "120", "Hallmark Ornaments")
-        assert second.get("value") is None
-        assert page.cssselect("noscript meta[http-equiv=refresh]")
-        assert page.cssselect("[hx-get='/first-visit']")[0].get("hx-trigger") == "every 2s"
-        part = server.ask("/first-visit")
-        assert "32 of 120 pages read" in part.text
-        assert "<html" not in part.text
-        assert "hx-refresh" not in part.headers
-        for path in ("/years", "/changes"):
-            read(server, path)
-        with database.begin(server.engine) as connection:
-            store.write(connection, [filled.the_piece(VENDORS[0])], job_id="run-a", now=filled.NOW)
-        assert server.ask("/first-visit").headers["hx-refresh"] == "true"
-        assert names(read(server, "/")) == [NAME]
-
-
-@pytest.mark.integration
-def test_the_first_visit_names_what_keeps_shops_from_being_read(tmp_path: Path) -> None:
-    with serving(tmp_path / "empty", CHRISTMAS__CONTACT_URL="") as server:
-        for path in ("/", "/first-visit"):
-            text = words(read(server, path))
-            assert "CHRISTMAS__CONTACT_URL=mailto:you@example.org christmas up" in text
-            assert "christmas run" not in text
-        collector = words(read(server, "/", key=server.key("user")))
-        assert "No shop has been read yet." in collector
-        assert "CHRISTMAS" not in collector
-
-
-def start(server: Server, job_id: str, vendor: str, outcome: dict[str, Any]) -> None:
-    now = datetime.now(UTC)
-    with database.begin(server.engine) as connection:
-        queue.submit(connection, queue.NewJob(job_id, "integrator.sync_links", vendor, "integrator", {}), now)
-        claimed = queue.claim(connection, None, "node-1", now)
-        assert claimed is not None
-        queue.heartbeat(connection, job_id, 1, outcome=outcome, now=now)
