@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from christmas import config as configuration
+from christmas.catalog.writing import store
+from christmas.db import database
 from christmas.errors import ChristmasError, DatabaseUnavailable, LeaseLost
+from christmas.jobs import queue
 from christmas.platforms.integration import Integration
 from christmas.platforms.signals import store_wanted
 
@@ -33,7 +36,7 @@ FLUSH_SECONDS = 5.0
 
 
 class Store:
-    """Buffers items and writes them in order; a database that is away closes the run as ``store_failed``."""
+    """Buffers items and writes them in order; an unavailable database closes the run as ``store_failed``."""
 
     def __init__(self, crawler: Crawler, config: Config, quarantine: Quarantine) -> None:
         self.crawler = crawler
@@ -51,9 +54,9 @@ class Store:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Build from the crawler's run; raise NotConfigured for a spider that is no integration."""
-        store = cls(crawler, configuration.current(), Integration.of(crawler).quarantine)
-        crawler.signals.connect(store.flush, signal=store_wanted)
-        return store
+        step = cls(crawler, configuration.current(), Integration.of(crawler).quarantine)
+        crawler.signals.connect(step.flush, signal=store_wanted)
+        return step
 
     async def open_spider(self) -> None:
         """Open the catalog and bring it up to date; raise DatabaseUnavailable where that is impossible."""
@@ -104,17 +107,11 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
 
     def _open(self) -> Engine:
-        from christmas.db import database
-
         engine = database.get_engine(self.config)
         database.upgrade(engine)
         return engine
 
     def _write(self, batch: list[Any]) -> Any:
-        from christmas.catalog.writing import store
-        from christmas.db import database
-        from christmas.jobs import queue
-
         assert self.engine is not None  # noqa: S101  # opened before the first item
         with database.begin(self.engine) as connection:
             spider: Any = self.crawler.spider

@@ -53,7 +53,7 @@ class Validate:
         if item.currency and not _CURRENCY.fullmatch(item.currency):
             self._drop("currency", item)
         if item.availability is Availability.UNKNOWN:
-            item.availability = UNREAD  # what nobody knows must not replace what is known
+            item.availability = UNREAD  # unread never overwrites known
         if item.read_at is None or item.read_at.tzinfo is None:
             self._drop("read_at", item)
         if item.price_minor and item.list_price_minor and item.list_price_minor <= item.price_minor:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # A field of a product page counts as read where the page says anything of it.
 FIELDS = ("sku", "brand", "availability", "image_url", "price_minor")
-# So many different prices tell enough about whether all are equal.
+# Enough different prices to know that they are not all equal.
 PRICES_MAX = 1000
 STRUCTURED = {"json-ld", "microdata"}
 

@@ -1,4 +1,4 @@
-"""How much of a catalog is right, told from a random sample of it."""
+"""How much of a catalog is right, estimated from a random sample of it."""
 
 from __future__ import annotations
 

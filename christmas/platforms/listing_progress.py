@@ -64,7 +64,7 @@ class ListingProgress:
         return Listing(path, year, now)
 
     def page_done(self, listing: Listing, now: datetime) -> ListingReading | None:
-        """Note the end of one page; gives the listing's reading when it was the last one pending."""
+        """Note the end of one page; return the listing's reading when it was the last one pending."""
         listing.pending -= 1
         if listing.pending:
             return None
@@ -83,7 +83,7 @@ class ListingProgress:
         )
 
     def item_given(self) -> None:
-        """Note that a callback is about to give one item."""
+        """Note that a callback is about to yield one item."""
         self.items_given += 1
 
     def item_taken(self) -> None:

@@ -31,7 +31,7 @@ class YearLinkCache:
         self.name = f"christmas:year_links:{vendor}:{base_url}"
 
     def load(self) -> list[YearLink]:
-        """Return the cached links, [] where there are none or Redis is away."""
+        """Return the cached links, [] where there are none or Redis is unavailable."""
         text = self._try(lambda client: client.get(self.name), "read")
         if not isinstance(text, bytes):
             return []

@@ -1,4 +1,4 @@
-"""Microdata to the same nodes as JSON-LD gives."""
+"""Microdata to the nodes that JSON-LD has."""
 
 from __future__ import annotations
 

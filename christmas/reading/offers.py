@@ -27,7 +27,7 @@ _BEST_FIRST = (
 
 @dataclass(slots=True)
 class _Ask:
-    """One offer's ends, the same where it has one price; ``told`` where it speaks of a price at all."""
+    """One offer's ends, the same where it has one price; ``told`` where it names a price at all."""
 
     low: Decimal | None
     high: Decimal | None
@@ -75,7 +75,7 @@ def _settle(facts: ProductFacts, asks: list[_Ask]) -> None:
 
 
 def _ask(offer: dict[str, Any]) -> _Ask:
-    """Read one offer; an end that is not told is None."""
+    """Read one offer; an end that is not named is None."""
     specifications = _specifications(offer)
     price = _first_amount([offer], "price")
     old = price.list_price

@@ -127,7 +127,7 @@ def _priced(found: list[ProductFacts]) -> list[ProductFacts]:
 
 def _disagreements(found: list[ProductFacts]) -> list[str]:
     told = [one for one in found if one.price is not UNREAD]
-    # Meta tags name a range's low end as the price; that contradicts nobody.
+    # Meta tags name a range's low end as the price; that is no contradiction.
     ends = {end for one in told for end in (one.price_min, one.price_max) if end}
     told = [one for one in told if one.price not in ends]
     if len({one.price for one in told}) <= 1:
@@ -162,7 +162,7 @@ def _finish(facts: ProductFacts, body: bytes, url: str, marks: Sequence[Marks]) 
 
 
 def _is_post_number(sku: str, body: bytes) -> bool:
-    """Return whether a SKU is only WordPress's number of the page, which WooCommerce gives where there is no SKU."""
+    """Return whether a SKU is only WordPress's number of the page, which WooCommerce writes where there is no SKU."""
     number = sku.encode("utf-8", "replace")
     if (
         not number.isdigit()

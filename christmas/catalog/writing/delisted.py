@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from christmas.items import GoneReading
 
-# So many days must agree before a key counts as delisted or as sold out for good.
+# This number of days must agree before a key counts as delisted or as sold out for good.
 CONFIRMATIONS = 2
 _MEANS = {"missing": "delisted", "sold_out": "sold_out"}
 

@@ -176,7 +176,7 @@ def _defers(watch: Watch, changeset: Changeset, entry: ListingEntry, key: Key, d
 def _apply(
     changeset: Changeset, entry: ListingEntry, key: Key, difference: Difference, job_id: str, watch: Watch | None
 ) -> bool:
-    """Apply what differs from the previous entry; gives whether the product's own page must be read again."""
+    """Apply what differs from the previous entry; return whether the product's own page must be read again."""
     state = changeset.states.get(key.id)
     if state is None or _read_at(entry) < state.read_at:
         return False

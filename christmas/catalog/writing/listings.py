@@ -22,7 +22,7 @@ HOURLY = timedelta(hours=1)
 SHORTEST, LONGEST = timedelta(hours=6), timedelta(days=7)
 # An hourly job does not start to the second.
 SLACK = 0.95
-# Gone: missing from so many complete readings, on so many days.
+# Delisted: missing from this number of complete readings, on this number of days.
 MISSED_READINGS, MISSED_DAYS = 3, 2
 # A listing that lost more than a third since it was last read counts as not read, until it stays so.
 LEAST_SHARE = 2 / 3

@@ -94,7 +94,7 @@ def _at(item: Product) -> Any:
 
 
 def _told(item: Product) -> dict[str, Any]:
-    """Return the fields the page told; a name or stock that is absent is no news."""
+    """Return the fields that the page names; a name or stock that is absent is no news."""
     told: dict[str, Any] = {}
     for name in PRODUCT_FIELDS:
         value = getattr(item, name)

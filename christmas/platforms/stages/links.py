@@ -95,7 +95,7 @@ class Links(Stage):
     def parse_listing(
         self, response: Response, listing: Listing
     ) -> Iterator[ListingEntry | ListingReading | OddPage | Request]:
-        """Read one page of a listing; the last one gives the listing's reading."""
+        """Read one page of a listing; the last one yields the listing's reading."""
         self.count("pages/listings")
         try:
             yield from self._read_listing(response, listing)

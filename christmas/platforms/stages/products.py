@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from christmas.items import OddPage, Product
 
-# On one page in so many all sources are read and compared; the others take the fast path.
+# On one page of this number all sources are read and compared; the others take the fast path.
 COMPARED_ONE_IN = 50
 
 

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 # The shop says that there is no such page.
 MISSING = {404, 410}
-# So many pages that could not be read, or contradict themselves, are kept of one run.
+# Pages that could not be read, or contradict themselves, are kept up to this number a run.
 ODD_PAGES_MAX = 10
 # Behind the end of a page stands at most some script of the platform's.
 CLOSING_BYTES = 2000
