@@ -149,7 +149,7 @@ class NodeConfig(Section):
 
 
 class SchedulerConfig(Section):
-    """The scheduler, which answers nothing but how it is."""
+    """The scheduler, which answers health probes only."""
 
     bind_address: str = Field(default="127.0.0.1", description="address of the scheduler's health endpoints")
     port: int | None = Field(
@@ -228,7 +228,10 @@ class ScheduleConfig(Section):
     )
     timezone: str = Field(default="UTC", description="IANA name of the time zone the cron fields are meant in")
     jitter_seconds: int = Field(
-        default=0, ge=0, le=86400, description="fires up to so much later, so that not all do at once"
+        default=0,
+        ge=0,
+        le=86400,
+        description="longest random delay of a firing, so that not all happen at once",
     )
     missed: str = Field(
         default="once", pattern="^(skip|once|all)$", description="what to do with firings that were missed"

@@ -128,7 +128,7 @@ def _sqlite(url: URL) -> Engine:
 
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
-    """Provide a connection for reading; raise DatabaseUnavailable where the database is away or damaged."""
+    """Provide a connection for reading; raise DatabaseUnavailable where the database does not answer or is damaged."""
     with _explained(engine), engine.connect() as connection:
         yield connection
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-# A scheduler that has not finished a tick, nor waited out an outage, for so long hangs.
+# A scheduler that has neither finished a tick nor waited out an outage for this long hangs.
 HANGING_SECONDS = 120.0
 OUTAGE_SECONDS_MAX = 30.0
 FIRINGS_KEPT = timedelta(days=90)

@@ -1,4 +1,4 @@
-"""``/health/live`` and ``/health/ready``, open to everybody, and ``/metrics`` for Prometheus."""
+"""``/health/live`` and ``/health/ready``, which need no key, and ``/metrics`` for Prometheus."""
 
 from typing import Annotated, Literal
 
@@ -27,7 +27,7 @@ class ServiceHealth(BaseModel):
 
 @router.get(LIVE, summary="Whether the process answers")
 async def live(request: Request) -> ServiceHealth:  # in no thread: those may all wait for a database
-    """Say that the process answers; open to everybody."""
+    """Return that the process answers; needs no key."""
     return ServiceHealth.model_validate(state_of(request).probes.live().body)
 
 
@@ -46,7 +46,7 @@ class Ready(BaseModel):
     responses={503: {"model": Ready, "description": "The catalog cannot be read, or the server ends."}},
 )
 def ready(request: Request, response: Response) -> Ready:
-    """Return whether requests can be answered: 503 while the catalog cannot be read. Open to everybody."""
+    """Return whether requests can be answered: 503 while the catalog cannot be read. Needs no key."""
     found = state_of(request).probes.ready()
     response.status_code = found.code
     return Ready.model_validate(found.body)

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Requests in progress get so long when the server stops.
+# How long requests in progress may take when the server stops.
 STOP_SECONDS = 10
-# An idle connection is closed after so long, later than proxies close it (nginx and AWS after 60 s): otherwise they
+# An idle connection is closed after this long, later than proxies close it (nginx and AWS after 60 s): otherwise they
 # send requests into one that is being closed just then.
 KEEP_SECONDS = 75
 SWITCH_SECONDS = 0.001
@@ -121,8 +121,6 @@ def run(config: Config, *, watch_parent: bool = False, descriptor: int | None = 
         workers.drain()
 
     running = Server(_options(config, application), server.drain_seconds, drain)
-    # default warnings too, which any client could fill the logs with: wrong methods, upgrades that are not there
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
     def stop(*_: object) -> None:
         running.should_exit = True
@@ -145,7 +143,7 @@ def run(config: Config, *, watch_parent: bool = False, descriptor: int | None = 
 
 
 def _options(config: Config, application: FastAPI) -> uvicorn.Config:
-    return uvicorn.Config(
+    options = uvicorn.Config(
         application,
         http=BoundedProtocol,  # default one without a limit on the head of a request
         log_config=None,  # default its own handlers, because the service's are set up
@@ -156,6 +154,9 @@ def _options(config: Config, application: FastAPI) -> uvicorn.Config:
         proxy_headers=bool(config.server.proxies),
         forwarded_allow_ips=config.server.proxies,
     )
+    # default warnings too, which any client could fill the logs with: wrong methods, upgrades that are not there
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    return options
 
 
 def _address(host: str, port: int) -> str:

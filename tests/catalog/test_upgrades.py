@@ -52,6 +52,40 @@ def test_from_nothing(empty_engine: Engine) -> None:
         assert set(rows(connection)) == set(metadata.tables)
 
 
+SQLITE_SCHEMA = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type IN ('table', 'index')"
+POSTGRESQL_SCHEMA = """
+    SELECT table_name, column_name, concat_ws(' ', data_type, is_nullable, column_default)
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+    UNION SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
+    UNION SELECT relname, 'options', reloptions::text FROM pg_class WHERE reloptions IS NOT NULL AND relkind = 'r'
+    AND relnamespace = 'public'::regnamespace
+"""
+NOT_IN_METADATA = ("alembic_version", "product_words")
+
+
+def schema(connection: Connection) -> set[tuple[str, ...]]:
+    """Return what the database itself says of tables, columns, indexes and constraints; lines of DDL in any order."""
+    query = SQLITE_SCHEMA if connection.dialect.name == "sqlite" else POSTGRESQL_SCHEMA
+    found = [tuple(row) for row in connection.execute(text(query))]
+    return {
+        (kind, name, *sorted(line.strip(" ,\t") for line in definition.splitlines()))
+        for kind, name, definition in found
+        if not name.startswith(NOT_IN_METADATA) and kind != NOT_IN_METADATA[0]
+    }
+
+
+def test_the_migration_makes_what_the_code_declares(empty_engine: Engine) -> None:
+    database.upgrade(empty_engine)
+    with empty_engine.begin() as connection:
+        migrated = schema(connection)
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+        declared = schema(connection)
+    assert (sorted(migrated - declared), sorted(declared - migrated)) == ([], [])
+
+
 def test_head_is_the_newest_migration() -> None:
     config = Config()
     config.set_main_option("script_location", str(PACKAGE / "db" / "migrations"))
