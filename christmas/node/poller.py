@@ -21,16 +21,17 @@ from zope.interface import implementer
 
 from christmas.db import database
 from christmas.errors import ChristmasError, DatabaseUnavailable
-from christmas.jobs import hooks, notify, queue, tree
+from christmas.jobs import hooks, notify, process_id, queue, tree
 from christmas.logs.lines import about
 from christmas.node import options
-from christmas.node.lost import Watch
 from christmas.node.measuring import Measuring
 from christmas.node.prepare import Start, last_line, log_path, prepare
 from christmas.node.scrapyd_jobs import Queues
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sqlalchemy import Connection
 
     from christmas.jobs.records import JobRow
     from christmas.node.options import Options
@@ -52,6 +53,41 @@ class Look:
     hung: set[str]
 
 
+class StalledRuns:
+    """Remembers when each run's heartbeat was first seen as it is: a run whose heartbeat stays for a lease is dead.
+
+    This node's own monotonic clock counts: no two machines' clocks are compared, and none may jump.
+    """
+
+    def __init__(self, lease_seconds: float) -> None:
+        self.lease_seconds = lease_seconds
+        self.seen: dict[str, tuple[object, float]] = {}
+
+    def dead(self, runs: list[JobRow], now: float | None = None) -> list[JobRow]:
+        """Return the runs that are not alive; ``now`` is the monotonic clock."""
+        now = time.monotonic() if now is None else now
+        before, self.seen = self.seen, {}
+        found = []
+        for job in runs:
+            beat = (job.attempt, job.heartbeat_at)
+            known = before.get(job.id)
+            since = known[1] if known is not None and known[0] == beat else now
+            self.seen[job.id] = (beat, since)
+            if now - since > self.lease_seconds or process_id.is_dead(job.process):
+                found.append(job)
+        return found
+
+    def take_over(self, connection: Connection, runs: list[JobRow]) -> list[tuple[JobRow, str]]:
+        """Requeue the dead runs' jobs, or fail them; return each with a sentence."""
+        requeued = []
+        for job in self.dead(runs):
+            error = f"Attempt {job.attempt} on {job.node} died without a report."
+            state = queue.requeue(connection, job, error, datetime.now(UTC))
+            if state is not None:
+                requeued.append((job, f"Job {job.id}: {error} It is {state}."))
+        return requeued
+
+
 @implementer(IPoller)
 class JobsPoller:
     """Scrapyd's poller; ``next`` gives a Deferred of a ``Start``."""
@@ -60,7 +96,7 @@ class JobsPoller:
         self.options: Options = options.current()
         self.queues = Queues(self.options)
         self.waiting: deque[defer.Deferred[Start]] = deque()
-        self.watch = Watch(self.options.config.jobs.lease_seconds)
+        self.stalled = StalledRuns(self.options.config.jobs.lease_seconds)
         self.started: dict[str, tuple[int, float]] = {}  # the attempts whose processes live, and since when, by job
         self.unstarted: dict[str, int] = {}  # the attempts that are claimed, and not yet given to the launcher
         self.settling = Lock()
@@ -178,9 +214,9 @@ class JobsPoller:
         with database.read(engine) as connection:
             runs = queue.running(connection)
         hung = self._vouch(runs)
-        if self.watch.dead(runs):
+        if self.stalled.dead(runs):
             with database.begin(engine) as connection:
-                for dead, sentence in self.watch.take_over(connection, queue.running(connection)):
+                for dead, sentence in self.stalled.take_over(connection, queue.running(connection)):
                     logger.warning(sentence, extra=about(dead))
         while len(starts) < free and self.taking and time.monotonic() > self.unfit_until:
             with database.begin(engine) as connection:

@@ -20,8 +20,8 @@ from christmas.errors import AccessDenied, ArgumentError, ChristmasError, EggRef
 from christmas.jobs import eggs, notify, queue, records, submission
 from christmas.jobs.definitions import registry
 from christmas.jobs.submission import PROJECT
-from christmas.node import form, scrapyd_jobs
-from christmas.node.http import JSON, reply
+from christmas.node import scrapyd_jobs
+from christmas.node.http import JSON, arguments, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,7 +129,7 @@ class Answer(resource.Resource):
 
     def _made(self, request: Request, make: Callable[[Call], dict[str, Any]]) -> bytes:
         try:
-            return _content(self.root, {**make(Call(form.values(request), request.caller)), "status": "ok"})
+            return _content(self.root, {**make(Call(arguments(request), request.caller)), "status": "ok"})
         except AccessDenied as error:
             request.refuse(error)
             raise
