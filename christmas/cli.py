@@ -18,60 +18,30 @@ if TYPE_CHECKING:
 
 # Name: where it is, and its line of `christmas --help`, which imports none of them: 157 ms, 303 ms with (2026-12).
 COMMANDS = {
-    "demo": (
-        "demo:demo",
-        "Crawl three bundled sample shops, let prices change, refresh, and show what changed; with the pages beside.",
-    ),
-    "live": (
-        "demo:live",
-        "Read the real shops, carefully: one release year and a few product pages each; with the pages beside.",
-    ),
-    "vendors": (
-        "vendors:vendors",
-        "List the vendors: products, how many of them can be bought, last run and how it ended.",
-    ),
-    "products": ("products:products", "List products, as a table or for other programs (json, csv, parquet)."),
-    "offers": (
-        "products:offers",
-        "List one SKU's offers in all shops, the best first: what can be bought, what is sold out, what is delisted.",
-    ),
-    "history": (
-        "products:history",
-        "Show every change of one product: field, old, new, when, by which job, and where it was read.",
-    ),
-    "forget": ("products:forget", "Remove one product and its history; it is read anew as long as its shop lists it."),
-    "read": (
-        "probe:read",
-        "Show what the readers read from any page; needs no database and no Redis unless the page was kept by a run.",
-    ),
-    "doctor": (
-        "doctor:doctor",
-        "Check configuration, database, Redis and browser; say what is wrong and how to fix it.",
-    ),
-    "run": ("jobs:run", "Submit a job; with --wait, exit status 1 where it does not succeed."),
-    "logs": ("logs:logs", "Show what all processes of all nodes have logged, the newest last."),
-    "node": (
-        "node:node",
-        "Run a node: Scrapyd with the jobs table as its queue, and keys. Ctrl-C hands running jobs back.",
-    ),
-    "scheduler": ("scheduler:scheduler", "Run the scheduler; as many as you like may run, each firing happens once."),
-    "server": ("server:server", "Run the server: the API under /api/v1 and the web pages."),
-    "up": (
-        "up:up",
-        "Run everything on this machine: Valkey, a node for all consumers, scheduler, server. Ctrl-C stops it all.",
-    ),
-    "sign-in": (
-        "up:sign_in",
-        "Print a link that signs in once, as the operator of this machine; it works for 15 minutes.",
-    ),
-    "metrics": ("metrics:metrics", "Show latency, time to first byte, durations, counts, the queue and what is held."),
+    "demo": ("demo:demo", "Crawl three sample shops, change prices, refresh, and serve the result."),
+    "live": ("demo:live", "Read one release year of the real shops, politely, and serve the result."),
+    "vendors": ("vendors:list_vendors", "List the vendors with products, stock and last run."),
+    "products": ("products:list_products", "List products as a table, JSON, CSV or Parquet."),
+    "offers": ("products:list_offers", "List a SKU's offers at all vendors, best first."),
+    "history": ("products:show_history", "Show every change of a product, with the job and page it was read from."),
+    "forget": ("products:forget_product", "Remove a product and its history; it returns if its vendor lists it."),
+    "read": ("probe:read", "Show what is read from a product page, without a database or Redis."),
+    "doctor": ("doctor:doctor", "Check configuration, database, Redis and browser, and explain how to fix problems."),
+    "run": ("jobs:run", "Submit a job; with --wait, exit with 1 unless it succeeds."),
+    "logs": ("logs:logs", "Show the logs of all services and nodes, newest last."),
+    "node": ("node:node", "Run a node: Scrapyd with the jobs table as its queue. Ctrl-C releases running jobs."),
+    "scheduler": ("scheduler:scheduler", "Run a scheduler; several may run, and each firing happens once."),
+    "server": ("server:server", "Run the server: web pages, and the API at /api/v1."),
+    "up": ("up:up", "Run everything on this machine: Valkey, node, scheduler and server."),
+    "sign-in": ("up:sign_in", "Print a link that signs in once as operator; it is valid for 15 minutes."),
+    "metrics": ("metrics:metrics", "Show latency, time to first byte, counts, the queue and the quarantine."),
     "db": ("database:app", "Create or upgrade the catalog's database."),
-    "jobs": ("jobs:app", "List jobs, show one with everything below it, or cancel one."),
-    "schedule": ("schedule:app", "What is done when: list, pause, resume, run, add, change, remove."),
-    "held": ("audit:held", "Changes that are not believed yet: list, release, discard."),
-    "health": ("audit:health", "How the vendors are, as their last runs have shown."),
-    "keys": ("keys:keys", "API keys: create, list, revoke, rotate; and the access log."),
-    "users": ("keys:users", "Users and their roles."),
+    "jobs": ("jobs:app", "List jobs, show one with its descendants, or cancel one."),
+    "schedule": ("schedule:app", "List and change schedules."),
+    "held": ("audit:held", "List, release or discard quarantined changes."),
+    "health": ("audit:health", "Show the vendors' health, or accept a vendor as it is."),
+    "keys": ("keys:keys", "Create, list, rotate and revoke API keys; show the access log."),
+    "users": ("keys:users", "Manage users and their roles."),
 }
 
 

@@ -239,7 +239,7 @@ def test_a_wrong_charset_is_read_all_the_same(shop: Shop, offer: Offer, capsys: 
 def test_an_address_nobody_listens_at(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cannot be fetched" in error(capsys, "http://127.0.0.1:9/")[1]
     assert "cannot be fetched" in error(capsys, "http://127.0.0.1:9/ a space")[1]
-    assert error(capsys, "http://[::1/") == ("PageUnavailable", "http://[::1/ is no address: Invalid IPv6 URL.")
+    assert error(capsys, "http://[::1/") == ("PageUnavailable", "http://[::1/ is not a URL: Invalid IPv6 URL.")
 
 
 @pytest.mark.integration

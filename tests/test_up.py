@@ -26,7 +26,7 @@ from christmas.logs.reading import Wanted
 from tests.farm import Farm, Node, Service, free_port, until
 
 VENDOR = "ornament_shop_com"
-RUNS = "Everything runs: the node is "
+RUNS = "Everything is running: the node is at "
 
 
 def lives(process: psutil.Process) -> bool:
@@ -179,7 +179,7 @@ def test_the_pages_are_served_beside_a_reading_and_after_it(farm: Farm) -> None:
         variables = {"CHRISTMAS__SERVER__PORT": port, "CHRISTMAS__CONTACT_URL": "mailto:tester@example.org"}
         live = farm.start("live", "--limit", "2", "--year", year, VENDOR, **variables)
         until(lambda: "The pages stay" in live.log or live.process.poll() is not None, 100, "the reading")
-        assert "The pages stay until Ctrl-C." in live.log, live.log
+        assert "Serving the pages; press Ctrl-C to stop." in live.log, live.log
         [address] = re.findall(r"^The pages are at (http://127\.0\.0\.1:\d+)$", live.log, re.MULTILINE)
         assert not address.endswith(f":{port}")
         [link] = re.findall(r"^To sign in once, within 15 minutes: (http\S+)$", live.log, re.MULTILINE)

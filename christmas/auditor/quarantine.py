@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from christmas.auditor import facts as run_facts
+from christmas.auditor import run_facts
 from christmas.auditor.price_moves import PRICES, Moves, identity_doubt, price_factor
 from christmas.auditor.verdict import DISBELIEVED, Run, Verdict, judge, still
 from christmas.catalog import held_changes, products, vendor_health

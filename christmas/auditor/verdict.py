@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from christmas.auditor.facts import FIELDS, total
+from christmas.auditor.run_facts import FIELDS, total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

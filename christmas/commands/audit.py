@@ -1,4 +1,4 @@
-"""``christmas held`` and ``christmas health``: what the auditor keeps back, and how the vendors are."""
+"""``christmas held`` and ``christmas health``: the auditor's quarantine, and the health of vendors."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
     from christmas.catalog.held_changes import HeldRow
 
-held = typer.Typer(invoke_without_command=True, help="Changes that are not believed yet: list, release, discard.")
-health = typer.Typer(invoke_without_command=True, help="How the vendors are, as their last runs have shown.")
+held = typer.Typer(invoke_without_command=True, help="List, release or discard quarantined changes.")
+health = typer.Typer(invoke_without_command=True, help="Show the vendors' health, or accept a vendor as it is.")
 HELD = ("id", "vendor", "name", "field", "old", "new", "at", "reason", "agrees")
 HEALTH = ("vendor", "state", "kind", "reason", "since", "checked_at", "job_id")
 OPERATOR = "command line"
 
 Ids = Annotated[list[int] | None, typer.Argument(help="Their IDs, from `christmas held`.", metavar="[ID]...")]
-Vendor = Annotated[str | None, typer.Option(help="All that are held of this vendor.")]
-Group = Annotated[str | None, typer.Option(help="All that are held of this job as a whole.")]
+Vendor = Annotated[str | None, typer.Option(help="All quarantined changes of this vendor.")]
+Group = Annotated[str | None, typer.Option(help="All changes that were quarantined together by this job.")]
 
 
 @held.callback()
 def list_held(
     context: typer.Context,
-    vendor: Annotated[str | None, typer.Option(help="Only of this vendor.")] = None,
+    vendor: Annotated[str | None, typer.Option(help="Only this vendor.")] = None,
     state: Annotated[str, typer.Option(help="held, released, discarded or withdrawn.")] = "held",
-    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="Maximum number, newest first.")] = 50,
     output: TableOrJson = "table",
 ) -> None:
-    """List what is held: both values, why, and the job and page it was read from."""
+    """List quarantined changes with both values, the reason, the job and the page."""
     if context.invoked_subcommand is not None:
         return
     if state not in held_changes.STATES:
@@ -52,13 +52,13 @@ def list_held(
 
 @held.command()
 def release(ids: Ids = None, vendor: Vendor = None, group: Group = None) -> None:
-    """Make held changes true; the other prices that were read of the same product go with them."""
+    """Apply quarantined changes, with the other prices read from the same product."""
     _decide(held_changes.release, "released", ids, vendor, group)
 
 
 @held.command()
 def discard(ids: Ids = None, vendor: Vendor = None, group: Group = None) -> None:
-    """Return held changes up: the catalog stays as it is."""
+    """Discard quarantined changes; the catalog stays as it is."""
     _decide(held_changes.discard, "discarded", ids, vendor, group)
 
 
@@ -86,21 +86,21 @@ def _record(row: HeldRow) -> dict[str, Any]:
 
 @health.callback()
 def list_health(context: typer.Context, output: TableOrJson = "table") -> None:
-    """List the vendors' health: state, since when, and why."""
+    """List the vendors' health: state, since when and why."""
     if context.invoked_subcommand is not None:
         return
     with database.read(engine()) as connection:
         rows = vendor_health.find(connection)
     if not rows and output == "table":
-        typer.echo("No vendor was read yet.")
+        typer.echo("No vendor has been read yet.")
         return
     show(HEALTH, [{name: getattr(row, name) for name in HEALTH} for row in rows], output)
 
 
 @health.command()
 def accept(vendor: Annotated[str, typer.Argument(help="A vendor's name.")]) -> None:
-    """Take a vendor as it is now for the usual: later runs are compared with those from now on."""
+    """Accept a vendor as it is now: later runs are compared with its current size and prices."""
     with database.begin(engine()) as connection:
         if not vendor_health.accept(connection, vendor, datetime.now(UTC)):
-            raise ArgumentError(f"Nothing is known of {vendor!r}; `christmas health` lists the vendors.")
+            raise ArgumentError(f"There is no health of {vendor!r}; `christmas health` lists the vendors.")
     typer.echo(f"{vendor} is accepted as it is")

@@ -1,4 +1,4 @@
-"""What several groups of commands need."""
+"""Options and helpers that several commands share."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def demo_folder(config: Config) -> Path:
 
 
 def job_tree(job_id: str) -> list[JobRow]:
-    """Return a job and everything below it; raises ArgumentError where there is no such job."""
+    """Return a job and its descendants; raises ArgumentError where there is no such job."""
     with database.read(engine()) as connection:
         rows = records.tree(connection, job_id)
     if not rows:
@@ -94,7 +94,7 @@ def arguments(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise ArgumentError(f"{pair!r} is no argument: write name=value, such as vendor=ornament_shop_com.")
+            raise ArgumentError(f"{pair!r} is not an argument: write name=value, such as vendor=ornament_shop_com.")
         if name in found:
             raise ArgumentError(f"{name} is given twice.")
         found[name] = value

@@ -20,10 +20,10 @@ app = typer.Typer(no_args_is_help=True, help="Create or upgrade the catalog's da
 def upgrade(
     service_keys: Annotated[
         Path | None,
-        typer.Option(help="Folder with integrator.key, scheduler.key, server.key: makes them the services' keys."),
+        typer.Option(help="Register the API keys in this folder: integrator.key, scheduler.key, server.key."),
     ] = None,
 ) -> None:
-    """Create the catalog's tables, or bring them up to date; on PostgreSQL the services' roles too."""
+    """Create or upgrade the catalog's tables, and on PostgreSQL the services' roles."""
     config = current()
     catalog = engine()
     database.grant(catalog, rules.load(config))
@@ -34,6 +34,6 @@ def upgrade(
 
 @app.command()
 def grants() -> None:
-    """Print the SQL that makes PostgreSQL's roles what the policy says, for an administrator to run."""
+    """Print the SQL that grants PostgreSQL's roles what the policy allows."""
     for statement in permissions.grants(rules.load(current())):
         typer.echo(f"{statement};")

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 def demo(
     size: Annotated[int, typer.Option(min=1, max=100_000, help="Ornaments per sample shop.")] = 300,
-    once: Annotated[bool, typer.Option("--once", help="End after the first refresh.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Exit after the first refresh.")] = False,
 ) -> None:
-    """Crawl three bundled sample shops, let prices change, refresh, and show what changed; with the pages beside."""
+    """Crawl three sample shops, change prices, refresh, and serve the result."""
     config = current()
 
     def serve(catalog: Engine, variables: Mapping[str, str], log: Path) -> AbstractContextManager[run.Wait]:
@@ -40,9 +40,9 @@ def live(
     vendors: Annotated[list[str] | None, typer.Argument(help="Vendors to read; default all.")] = None,
     year: Annotated[int | None, typer.Option(help="Release year; default the current one.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Product pages per vendor.")] = 50,
-    once: Annotated[bool, typer.Option("--once", help="End after the reading; the pages otherwise stay.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Exit after reading instead of serving the pages.")] = False,
 ) -> None:
-    """Read the real shops, carefully: one release year and a few product pages each; with the pages beside."""
+    """Read one release year of the real shops, politely, and serve the result."""
     config = current()
     names = known_vendors(vendors)
     if not config.contact_url:
@@ -66,5 +66,5 @@ def live(
             local_crawls.raise_if_failed(done)
         vendors_table(catalog)
         if not once:
-            typer.echo("The pages stay until Ctrl-C.")
+            typer.echo("Serving the pages; press Ctrl-C to stop.")
             wait(None)

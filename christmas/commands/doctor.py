@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def doctor(
     keys: Annotated[bool, typer.Option("--keys", help="List every key of the configuration instead.")] = False,
 ) -> None:
-    """Check configuration, database, Redis and browser; say what is wrong and how to fix it."""
+    """Check configuration, database, Redis and browser, and explain how to fix problems."""
     if keys:
         list_keys()
     elif not run():

@@ -31,7 +31,7 @@ def check(output: str, file: Path | None) -> None:
     if output not in FORMATS:
         raise ArgumentError(f"--format {output} is not known: use {', '.join(FORMATS)}.")
     if output == "parquet" and file is None:
-        raise ArgumentError("--format parquet needs --file FILE: it is no text for a screen.")
+        raise ArgumentError("--format parquet needs --file FILE: it is binary.")
 
 
 def products(rows: Iterable[ProductRow], output: str, file: Path | None) -> None:
@@ -46,7 +46,7 @@ def products(rows: Iterable[ProductRow], output: str, file: Path | None) -> None
 
 
 def understood(query: Query | None) -> None:
-    """Say on stderr which words were corrected."""
+    """Print the corrected words to stderr."""
     for written, meant in query.corrected.items() if query is not None else ():
         print(f"Showing results for {meant} instead of {written}.", file=sys.stderr)  # noqa: T201
 

@@ -32,7 +32,7 @@ class Group(TyperGroup):
     """``christmas jobs ID`` shows that job."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Take what is no command for an ID."""
+        """Treat what is not a command as an ID."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             args = ["show", *args]
         return super().resolve_command(ctx, args)
@@ -41,22 +41,22 @@ class Group(TyperGroup):
 app = typer.Typer(
     cls=Group,
     invoke_without_command=True,
-    help="List jobs, show one with everything below it, or cancel one.",
+    help="List jobs, show one with its descendants, or cancel one.",
     context_settings={"help_option_names": ["--help"]},
 )
 
 
 def run(
     name: Annotated[str, typer.Argument(help="A job, such as integrator.sync_links.")],
-    given: Annotated[list[str] | None, typer.Argument(help="Its arguments: vendor=ornament_shop_com year=1998")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and show the progress.")] = False,
-    priority: Annotated[int | None, typer.Option(min=-1000, max=1000, help="Higher runs earlier.")] = None,
+    given: Annotated[list[str] | None, typer.Argument(help="The arguments: vendor=ornament_shop_com year=1998")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the job and show its progress.")] = False,
+    priority: Annotated[int | None, typer.Option(min=-1000, max=1000, help="Higher runs first.")] = None,
     output: TableOrJson = "table",
 ) -> None:
-    """Submit a job; with --wait, exit status 1 where it does not succeed.
+    """Submit a job; with --wait, exit with 1 unless it succeeds.
 
-    integrator.sync_links, sync_products, sync_product, sync_vendor, sync_year, sync_all. A wrong argument says which
-    ones there are. Somebody must run it: `christmas up`, or a `christmas node`.
+    integrator.sync_links, sync_products, sync_product, sync_vendor, sync_year, sync_all. A wrong argument lists
+    the accepted ones. `christmas up` or a `christmas node` runs the job.
     """
     job = submission.submit(name, arguments(given or []), submitted_by="command line", priority=priority)
     if wait:
@@ -73,9 +73,9 @@ def run(
 def jobs(
     context: typer.Context,
     state: Annotated[
-        str | None, typer.Option(help="Only these: queued, running, succeeded, failed, cancelled.")
+        str | None, typer.Option(help="Only this state: queued, running, succeeded, failed, cancelled.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="Maximum number, newest first.")] = 50,
     output: TableOrJson = "table",
 ) -> None:
     """List the newest jobs."""
@@ -95,10 +95,10 @@ def jobs(
 @app.command("show")
 def show_one(
     job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's ID.")],
-    follow: Annotated[bool, typer.Option("--follow", help="Stay until it has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Follow the job until it has ended.")] = False,
     output: TableOrJson = "table",
 ) -> None:
-    """Show one job and everything below it; `christmas jobs ID` is the same."""
+    """Show a job and its descendants; `christmas jobs ID` is the same."""
     if follow:
         _follow(job_id, quiet=output == "json")
     rows = job_tree(job_id)
@@ -110,7 +110,7 @@ def show_one(
 
 @app.command()
 def cancel(job_id: Annotated[str, typer.Argument(metavar="ID", help="A job's ID.")]) -> None:
-    """Cancel a job and what it has started, on whatever node it runs."""
+    """Cancel a job and its descendants, on any node."""
     with database.begin(engine()) as connection:
         before = queue.cancel(connection, job_id, datetime.now(UTC))
     if before is None:
@@ -154,7 +154,7 @@ def _follow(job_id: str, *, quiet: bool) -> JobRow:
 
 
 def _looks(job_id: str) -> Iterator[list[JobRow]]:
-    """Yield the tree again and again, for the last time when its root has ended."""
+    """Yield the tree repeatedly, for the last time when its root has ended."""
     while True:
         rows = job_tree(job_id)
         yield rows
@@ -186,7 +186,7 @@ def _took(row: JobRow) -> str:
 
 
 def _result(row: JobRow) -> str:
-    """Return the outcome in a few words."""
+    """Return a short summary of the outcome."""
     outcome = row.outcome or {}
     told = {"pages_read": "pages", "store_new_keys": "new keys", "store_new_products": "new products"}
     told |= {"store_changes": "changes", "children": "jobs"}

@@ -16,8 +16,8 @@ from christmas.db import database
 from christmas.errors import ArgumentError
 from christmas.jobs import submission
 
-keys = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke, rotate; and the access log.")
-users = typer.Typer(no_args_is_help=True, help="Users and their roles.")
+keys = typer.Typer(no_args_is_help=True, help="Create, list, rotate and revoke API keys; show the access log.")
+users = typer.Typer(no_args_is_help=True, help="Manage users and their roles.")
 Id = Annotated[str, typer.Argument(metavar="ID", help="A key's ID, from `christmas keys list`.")]
 User = Annotated[str, typer.Argument(help="A user's name.")]
 Role = Annotated[str, typer.Argument(help="internal, user, service:integrator ...")]
@@ -25,7 +25,7 @@ Role = Annotated[str, typer.Argument(help="internal, user, service:integrator ..
 
 @keys.command()
 def create(
-    user: Annotated[str, typer.Option(help="Whose key; made where there is no such user.")],
+    user: Annotated[str, typer.Option(help="The key's user, created if missing.")],
     role: Annotated[str, typer.Option(help="internal (everything), user (reads products), service:integrator ...")],
     expires: Annotated[
         str | None, typer.Option(help="30d, 12h, or a time such as 2027-01-31 or 2027-01-31T12:00Z.")
@@ -33,7 +33,7 @@ def create(
     vendors: Annotated[str | None, typer.Option(help="Only these vendors, separated by commas.")] = None,
     output: TableOrJson = "table",
 ) -> None:
-    """Make a key. It is shown this once; only its hash is kept."""
+    """Create an API key; it is shown once, only its hash is stored."""
     api_keys.check_role(current(), role)
     api_keys.check_user(user)
     scope = None if vendors is None else _vendors(vendors)
@@ -46,13 +46,13 @@ def create(
 
 @keys.command()
 def new() -> None:
-    """Print a key that is nobody's yet, for a Secret; `christmas db upgrade --service-keys` makes it a service's."""
+    """Print a new key without storing it; `christmas db upgrade --service-keys` registers it."""
     typer.echo(api_keys.new_key())
 
 
 @keys.command("list")
 def list_keys(output: TableOrJson = "table") -> None:
-    """List all keys: whose, which role, valid until when, last used."""
+    """List API keys with user, role, expiry and last use."""
     with database.read(engine()) as connection:
         rows = api_keys.list_keys(connection)
     columns = ("id", "user", "role", "vendors", "created_at", "expires_at", "last_used_at", "revoked_at", "bound")
@@ -61,7 +61,7 @@ def list_keys(output: TableOrJson = "table") -> None:
 
 @keys.command()
 def revoke(key_id: Id) -> None:
-    """End a key at once."""
+    """Revoke a key immediately."""
     with database.begin(engine()) as connection:
         if not api_keys.revoke(connection, key_id, datetime.now(UTC)):
             raise ArgumentError(f"There is no valid key {key_id!r}; `christmas keys list` shows them.")
@@ -70,7 +70,7 @@ def revoke(key_id: Id) -> None:
 
 @keys.command()
 def rotate(key_id: Id, output: TableOrJson = "table") -> None:
-    """Replace a key by a new one of the same scope; the old one ends at once."""
+    """Replace a key with a new one of the same scope; the old one is revoked."""
     with database.begin(engine()) as connection:
         new = api_keys.rotate(connection, key_id, datetime.now(UTC))
     if new is None:
@@ -80,7 +80,7 @@ def rotate(key_id: Id, output: TableOrJson = "table") -> None:
 
 @keys.command()
 def log(
-    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many lines, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="Maximum number of lines, newest first.")] = 50,
     output: TableOrJson = "table",
 ) -> None:
     """Show the access log: every refusal, and every grant of a write."""
@@ -108,7 +108,7 @@ def bind(user: User, role: Role) -> None:
 
 @users.command()
 def unbind(user: User, role: Role) -> None:
-    """Take a role from a user; keys of that role stop working at once."""
+    """Remove a role from a user; keys of that role stop working immediately."""
     with database.begin(engine()) as connection:
         if not api_keys.unbind(connection, user, role):
             raise ArgumentError(f"{user!r} has no role {role!r}; `christmas users list` shows them.")
@@ -116,7 +116,7 @@ def unbind(user: User, role: Role) -> None:
 
 @users.command()
 def remove(user: User) -> None:
-    """Remove a user with all keys."""
+    """Remove a user and all their keys."""
     with database.begin(engine()) as connection:
         if not api_keys.remove(connection, user):
             raise ArgumentError(f"There is no user {user!r}; `christmas users list` shows them.")
@@ -127,7 +127,7 @@ def _show_new(row: dict[str, Any], output: str) -> None:
         json.dumps(row, default=lambda value: value.isoformat())
     )
     if output != "json":
-        typer.echo("Keep it now: it is not shown again.")
+        typer.echo("Store it now: it is not shown again.")
 
 
 def _vendors(text: str) -> list[str]:

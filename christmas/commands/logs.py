@@ -30,15 +30,17 @@ LAST_LINES_SECONDS = 2.0
 
 
 def logs(
-    job: Annotated[str | None, typer.Option(metavar="ID", help="Only of this job and those below it.")] = None,
-    vendor: Annotated[str | None, typer.Option(help="Only about this vendor.")] = None,
-    level: Annotated[str | None, typer.Option(help="At least DEBUG, INFO, WARNING, ERROR or CRITICAL.")] = None,
-    since: Annotated[str | None, typer.Option(help="Only from 30m, 1h or 2d ago on, or from a time.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many, the newest.")] = 200,
-    follow: Annotated[bool, typer.Option("--follow", help="Stay: until Ctrl-C, or with --job until its end.")] = False,
+    job: Annotated[str | None, typer.Option(metavar="ID", help="Only this job and its descendants.")] = None,
+    vendor: Annotated[str | None, typer.Option(help="Only this vendor.")] = None,
+    level: Annotated[str | None, typer.Option(help="Minimum level: DEBUG, INFO, WARNING, ERROR or CRITICAL.")] = None,
+    since: Annotated[str | None, typer.Option(help="Start 30m, 1h or 2d ago, or at a time.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="Maximum number, newest last.")] = 200,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Follow until Ctrl-C, or with --job until the job ends.")
+    ] = False,
     output: Annotated[str, typer.Option("--format", help="text, or json: one object a line.")] = "text",
 ) -> None:
-    """Show what all processes of all nodes have logged, the newest last."""
+    """Show the logs of all services and nodes, newest last."""
     if output not in {"text", "json"}:
         raise ArgumentError(f"--format {output} is not known here: use text or json.")
     wanted = Wanted(_jobs(job), vendor, _level(level), None if since is None else _time(since, datetime.now(UTC)))
@@ -76,13 +78,13 @@ def _jobs(job: str | None) -> set[str] | None:
 
 
 def _nothing(job: str | None) -> str:
-    """Say that there are no lines, and where a job's own are besides."""
+    """Return a message for no lines, which names the job's own log files."""
     if job is None:
-        return "Redis holds no such lines."
+        return "No log lines match."
     options = Options(current())
     files = [f"{log_path(options, row)} (on {row.node})" for row in job_tree(job) if row.node and row.consumer]
     where = f"; see {', '.join(files)}" if files else "; it has not been run yet"
-    return f"Redis holds no such lines of job {job}{where}."
+    return f"No log lines of job {job} match{where}."
 
 
 def _show(line: Line, output: str) -> None:

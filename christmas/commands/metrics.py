@@ -1,4 +1,4 @@
-"""``christmas metrics``: what was measured, as a table with sparklines or as JSON."""
+"""``christmas metrics``: measurements as a table with sparklines or as JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def metrics(
     since: Annotated[str, typer.Option(help="How far back: 30m, 1h, 7d; at most 90d.")] = "1h",
     output: TableOrJson = "table",
 ) -> None:
-    """Show latency, time to first byte, durations, counts, the queue and what is held.
+    """Show latency, time to first byte, counts, the queue and the quarantine.
 
     JSON is a list of vendor, metric, count, p50_ms, p95_ms, p99_ms; counts have no percentiles.
     """

@@ -21,10 +21,10 @@ def node(
         ),
     ] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of Scrapyd's API.")] = None,
-    name: Annotated[str | None, typer.Option(help="How the node calls itself.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name of the node.")] = None,
     until_stdin_closes: UntilStdinCloses = False,
 ) -> None:
-    """Run a node: Scrapyd with the jobs table as its queue, and keys. Ctrl-C hands running jobs back."""
+    """Run a node: Scrapyd with the jobs table as its queue. Ctrl-C releases running jobs."""
     chosen = {"PORT": port, "NAME": name, "CONSUMERS": _listed(consumers)}
     for key, value in chosen.items():
         if value is not None:

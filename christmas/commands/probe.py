@@ -1,4 +1,4 @@
-"""``christmas read``: what the readers read from any page."""
+"""``christmas read``: what is read from a product page."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ class Page:
 
 
 def read(
-    pages: Annotated[list[str] | None, typer.Argument(help="Files or http(s) addresses of product pages.")] = None,
+    pages: Annotated[list[str] | None, typer.Argument(help="Files or URLs of product pages.")] = None,
     kept: Annotated[
-        list[int] | None, typer.Option(help="ID of a page that a run kept, from `christmas held --format json`.")
+        list[int] | None, typer.Option(help="ID of a page kept by a run, from `christmas held --format json`.")
     ] = None,
-    url: Annotated[str, typer.Option(help="The address a file was saved from; it may hold the product key.")] = "",
+    url: Annotated[str, typer.Option(help="The URL a file was saved from; it may contain the product key.")] = "",
     output: TableOrJson = "table",
 ) -> None:
-    """Show what the readers read from any page; needs no database and no Redis unless the page was kept by a run."""
+    """Show what is read from a product page, without a database or Redis."""
     if not pages and not kept:
-        raise ArgumentError("Name a file or an address, or a kept page with --kept ID.")
+        raise ArgumentError("Name a file, a URL, or a kept page with --kept ID.")
     found = [kept_page(engine(), number) for number in kept or []]
     if not show([*(pages or []), *found], url, output):
         raise typer.Exit(1)
@@ -136,7 +136,7 @@ def _check(address: str) -> None:
     try:
         urlsplit(address)
     except ValueError as error:
-        raise PageUnavailable(f"{address} is no address: {error}.") from error
+        raise PageUnavailable(f"{address} is not a URL: {error}.") from error
 
 
 def _fetch(address: str) -> Page:
@@ -167,7 +167,7 @@ def _is_local(address: str) -> bool:
 
 
 def _user_agent(address: str) -> str:
-    """Name us and whom to ask; a shop on this machine needs no contact, nor a configuration that holds one."""
+    """Return our User-Agent; a shop on this machine needs no contact, nor a configuration with one."""
     if _is_local(address):
         return "christmas"
     contact = current().contact_url

@@ -15,20 +15,20 @@ from christmas.db import database
 from christmas.errors import ArgumentError
 from christmas.jobs import schedules, submission, triggers
 
-app = typer.Typer(invoke_without_command=True, help="What is done when: list, pause, resume, run, add, change, remove.")
+app = typer.Typer(invoke_without_command=True, help="List and change schedules.")
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A schedule's name.")]
 Cron = Annotated[str | None, typer.Option(help="minute hour day month weekday, such as '30 3 * * *'.")]
-Every = Annotated[str | None, typer.Option(help="Or a period: 90 (seconds), 15m, 1h, 1d.")]
+Every = Annotated[str | None, typer.Option(help="Or an interval: 90 (seconds), 15m, 1h, 1d.")]
 Zone = Annotated[str | None, typer.Option(help="Time zone of the cron fields, such as Europe/Berlin.")]
-Jitter = Annotated[int | None, typer.Option(min=0, help="Up to so many seconds later.")]
+Jitter = Annotated[int | None, typer.Option(min=0, help="Random delay of up to this many seconds.")]
 Missed = Annotated[str | None, typer.Option(help="What to do with missed firings: skip, once or all.")]
 
 
 @app.callback()
 def schedule(context: typer.Context, output: TableOrJson = "table") -> None:
-    """List what comes next."""
+    """List schedules, next to fire first."""
     if context.invoked_subcommand is not None:
         return
     with database.begin(engine()) as connection:
@@ -40,19 +40,19 @@ def schedule(context: typer.Context, output: TableOrJson = "table") -> None:
 
 @app.command()
 def pause(name: Name) -> None:
-    """Fire no more, until resumed."""
+    """Pause a schedule until it is resumed."""
     _change(name, paused=True)
 
 
 @app.command()
 def resume(name: Name) -> None:
-    """Fire again, from the next due time on."""
+    """Resume a schedule from its next due time."""
     _change(name, paused=False)
 
 
 @app.command()
 def run(name: Name) -> None:
-    """Submit its job now, whatever the time."""
+    """Submit a schedule's job now."""
     with database.begin(engine()) as connection:
         schedules.begin(connection, current().schedules, datetime.now(UTC))
         row = schedules.existing(connection, name)
@@ -64,7 +64,7 @@ def run(name: Name) -> None:
 def add(
     name: Name,
     job: Annotated[str, typer.Argument(help="A job, such as integrator.sync_all.")],
-    given: Annotated[list[str] | None, typer.Argument(help="Its arguments: stage=links")] = None,
+    given: Annotated[list[str] | None, typer.Argument(help="The arguments: stage=links")] = None,
     cron: Cron = None,
     every: Every = None,
     timezone: Zone = None,
@@ -83,26 +83,26 @@ def add(
 @app.command()
 def change(
     name: Name,
-    given: Annotated[list[str] | None, typer.Argument(help="New arguments of its job; all of them.")] = None,
+    given: Annotated[list[str] | None, typer.Argument(help="New arguments, which replace all of the old.")] = None,
     cron: Cron = None,
     every: Every = None,
     timezone: Zone = None,
     jitter: Jitter = None,
     missed: Missed = None,
 ) -> None:
-    """Change what is given; the rest stays. The configuration does not touch it any more."""
+    """Change the given fields; the configuration no longer overrides the schedule."""
     values = _timing(cron, every, timezone, jitter, missed)
     if cron is not None and every is not None:
-        raise ArgumentError("Give either --cron or --every.")
+        raise ArgumentError("Use either --cron or --every.")
     values |= {"arguments": arguments(given)} if given else {}
     if not values:
-        raise ArgumentError("Give what is to be changed: --cron, --every, --timezone, --jitter, --missed or arguments.")
+        raise ArgumentError("Nothing to change: use --cron, --every, --timezone, --jitter, --missed or arguments.")
     _change(name, **values)
 
 
 @app.command()
 def remove(name: Name) -> None:
-    """Remove a schedule; one of the configuration comes back at the next start: pause it instead."""
+    """Remove a schedule; a configured one returns at the next start, so pause it instead."""
     with database.begin(engine()) as connection:
         schedules.existing(connection, name)
         schedules.remove(connection, name)
@@ -111,10 +111,10 @@ def remove(name: Name) -> None:
 @app.command()
 def history(
     name: Annotated[str | None, typer.Argument(help="Only this schedule.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="Maximum number.")] = 50,
     output: TableOrJson = "table",
 ) -> None:
-    """Show the newest firings: when due, when fired, the job or the error."""
+    """Show the newest firings, with the job or the error."""
     with database.read(engine()) as connection:
         rows = schedules.history(connection, name, limit)
     show(("schedule", "due_at", "fired_at", "job_id", "error"), [asdict(row) for row in rows], output)

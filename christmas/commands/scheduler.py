@@ -13,7 +13,7 @@ from christmas.scheduler import service
 
 
 def scheduler(until_stdin_closes: UntilStdinCloses = False) -> None:
-    """Run the scheduler; as many as you like may run, each firing happens once."""
+    """Run a scheduler; several may run, and each firing happens once."""
     config = current()
     logs.set_up(config, service="scheduler")
     stop = threading.Event()

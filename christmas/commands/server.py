@@ -14,11 +14,11 @@ from christmas.server import service
 
 
 def server(
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of API and pages.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the API and pages.")] = None,
     until_stdin_closes: UntilStdinCloses = False,
     descriptor: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Run the server: the API under /api/v1 and the web pages."""
+    """Run the server: web pages, and the API at /api/v1."""
     if port is not None:
         os.environ[f"{PREFIX}SERVER__PORT"] = str(port)
 

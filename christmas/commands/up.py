@@ -46,21 +46,21 @@ logger = logging.getLogger(__name__)
 SERVICES = {"node": "integrator", "scheduler": "scheduler", "server": "server"}
 # Those that listen, on the address of their section of the configuration, and where each says that it is ready.
 READY = {"node": "/health/ready", "server": "/health/ready"}
-# A node closes its port as soon as it is told to stop; what has the port for longer is something else.
+# A stopping node closes its port at once; what keeps the port for longer is something else.
 PORT_SECONDS = 5.0
-# The node needs its grace period to hand jobs back, and a moment more.
+# The node needs its grace period to release jobs, and a moment more.
 STOP_MARGIN_SECONDS = 15.0
 START_SECONDS = 30.0
 LOOK_SECONDS = 0.2
-# Whoever signs in by a link; the link is for the one who can read it on this machine, and soon.
+# Who signs in by a link, which only who can read the terminal of this machine can use, and only soon.
 LOCAL_USER, LOCAL_ROLE = "local", "internal"
 LINK_LIFETIME = timedelta(minutes=15)
 
 
 def up(
-    once: Annotated[bool, typer.Option("--check", help="Start everything, see that it answers, and stop.")] = False,
+    once: Annotated[bool, typer.Option("--check", help="Start everything, check that it answers, and stop.")] = False,
 ) -> None:
-    """Run everything on this machine: Valkey, a node for all consumers, scheduler, server. Ctrl-C stops it all."""
+    """Run everything on this machine: Valkey, node, scheduler and server."""
     config = current()
     logs.set_up(config, service="up")
     try:
@@ -71,10 +71,10 @@ def up(
 
 def sign_in(
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="The server's, where it is not server.port.")
+        int | None, typer.Option(min=1, max=65535, help="The server's port, if it is not server.port.")
     ] = None,
 ) -> None:
-    """Print a link that signs in once, as the operator of this machine; it works for 15 minutes."""
+    """Print a link that signs in once as operator; it is valid for 15 minutes."""
     if port is not None:
         os.environ[f"{PREFIX}SERVER__PORT"] = str(port)
 
@@ -83,7 +83,7 @@ def sign_in(
 
 
 def tell(text: str) -> None:
-    """Print what is in no log, as a line like those of the log around it."""
+    """Print what must not be logged, in the format of the log around it."""
     if any(isinstance(handler.formatter, JsonFormatter) for handler in logging.root.handlers):
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         text = as_json({"time": now, "level": "INFO", "service": "up", "event": text})
@@ -91,9 +91,9 @@ def tell(text: str) -> None:
 
 
 def run(config: Config, tell: Callable[[str], object], *, check_only: bool = False) -> None:
-    """Run until Ctrl-C or SIGTERM, or until a service ends by itself, which is an error: raises ChristmasError.
+    """Run until Ctrl-C or SIGTERM; raise ChristmasError where a service ends by itself.
 
-    ``tell`` is given what must get into no log: a link that signs in.
+    ``tell`` gets what must not be logged: a link that signs in.
     """
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -119,7 +119,7 @@ def run(config: Config, tell: Callable[[str], object], *, check_only: bool = Fal
                 link = sign_in_link(database.get_engine(config), addresses["server"])
                 tell(f"To sign in once, within 15 minutes: {link}")
             keys = config.var_path / "keys"
-            logger.info("Everything runs: the node is %s, its keys are in %s", addresses["node"], keys)
+            logger.info("Everything is running: the node is at %s, the keys are in %s", addresses["node"], keys)
             _begin(config)
         while not stop.wait(LOOK_SECONDS) and ended is None and not check_only:
             ended = next((name for name, one in processes.items() if one.poll() is not None), None)
@@ -132,7 +132,7 @@ def run(config: Config, tell: Callable[[str], object], *, check_only: bool = Fal
 
 
 def _begin(config: Config) -> None:
-    """Read everything once where nothing was ever read: the first schedule may be due in an hour."""
+    """Submit a first reading of an empty catalog: the first schedule may be due in an hour."""
     if not config.schedules:
         return
     with database.read(database.get_engine(config)) as connection:
@@ -141,7 +141,7 @@ def _begin(config: Config) -> None:
         return
     try:
         submission.submit("integrator.sync_all", {"limit": 400}, config=config, submitted_by="christmas up")
-        logger.info("The first reading of all vendors has begun; `christmas jobs` shows it")
+        logger.info("Started the first reading of all vendors; `christmas jobs` shows it")
     except (ArgumentError, JobRefused) as refusal:
         logger.warning("Nothing is read yet: %s", refusal)
 
@@ -150,10 +150,10 @@ def _begin(config: Config) -> None:
 def server_beside(
     config: Config, engine: Engine, variables: Mapping[str, str], log: Path, tell: Callable[[str], object]
 ) -> Iterator[Callable[[float | None], None]]:
-    """Run the server beside a command, and ``tell`` where it answers; raises ChristmasError where it does not.
+    """Run the server beside a command and ``tell`` its URL; raise ChristmasError where it does not answer.
 
-    Gives a function that waits for so many seconds, or for ever, and raises ChristmasError where the server ends.
-    Where something else has the configured port, it is another one.
+    Yield a function that waits for some seconds, or without end, and raises ChristmasError where the server ends.
+    If the configured port is taken, another one is used.
     """
     ports = _free_ports(config, Event(), only="server", any_port=True)
     address = _address(config, "server", ports["server"])
@@ -177,7 +177,7 @@ def server_beside(
 
 
 def sign_in_link(engine: Engine, address: str) -> str:
-    """Return a link to a server that signs in once as an operator; it is a secret. Raises DatabaseUnavailable."""
+    """Return a link that signs in once as an operator; it is a secret. Raise DatabaseUnavailable."""
     now = datetime.now(UTC)
     with database.begin(engine) as connection:
         api_keys.bind(connection, LOCAL_USER, LOCAL_ROLE, now)
@@ -189,9 +189,9 @@ def sign_in_link(engine: Engine, address: str) -> str:
 
 
 def server_address(config: Config) -> str:
-    """Return where the configured server answers on this machine; raises ArgumentError where nobody can know."""
+    """Return the configured server's URL on this machine; raise ArgumentError where its port is not fixed."""
     if not config.server.port:
-        raise ArgumentError("server.port is 0, so the server's port is the system's choice: give it with --port.")
+        raise ArgumentError("server.port is 0, so the system chooses the server's port: name it with --port.")
     return _address(config, "server", config.server.port)
 
 
@@ -224,7 +224,7 @@ def _stop(processes: dict[str, subprocess.Popen[bytes]], seconds: float) -> None
 
 
 def _free_ports(config: Config, stop: Event, only: str = "", *, any_port: bool = False) -> dict[str, int]:
-    """Return the configured port of each service that listens, or any where it is 0, each another."""
+    """Return the configured port of each listening service, or a free one where it is 0."""
     with ExitStack() as held:
         chosen = [name for name in READY if only in {"", name}]
         listeners = {name: held.enter_context(_listener(config, name, stop, any_port=any_port)) for name in chosen}
@@ -232,7 +232,7 @@ def _free_ports(config: Config, stop: Event, only: str = "", *, any_port: bool =
 
 
 def _listener(config: Config, name: str, stop: Event, *, any_port: bool) -> socket.socket:
-    """Listen for a moment; waits for a service that is stopping just now."""
+    """Listen for a moment; wait for a service that is stopping."""
     deadline = time.monotonic() + PORT_SECONDS
     section = getattr(config, name)
     address = (section.bind_address, section.port)
@@ -249,7 +249,7 @@ def _listener(config: Config, name: str, stop: Event, *, any_port: bool) -> sock
                 reason = os.strerror(number) if number > 0 else error.strerror
                 variable = f"{PREFIX}{name.upper()}"
                 raise ChristmasError(
-                    f"The {name} cannot listen on port {address[1]} of {address[0]}: {reason}. Stop what has it, or "
+                    f"The {name} cannot listen on port {address[1]} of {address[0]}: {reason}. Stop what uses it, or "
                     f"set {variable}__PORT or {variable}__BIND_ADDRESS."
                 ) from error
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from christmas.catalog import vendors as overview
+from christmas.catalog import vendors
 from christmas.commands.common import Demo, console, engine
 from christmas.db import database
 from christmas.errors import ArgumentError
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from christmas.jobs.records import JobRow
 
 
-def vendors(demo: Demo = False) -> None:
-    """List the vendors: products, how many of them can be bought, last run and how it ended."""
+def list_vendors(demo: Demo = False) -> None:
+    """List the vendors with products, stock and last run."""
     vendors_table(engine(demo=demo))
 
 
@@ -28,7 +28,7 @@ def vendors_table(catalog: Engine) -> None:
     """Print one line per vendor."""
     table = Table("Vendor", "Products", "In stock", "Without price", "Health", "Last run", "Result")
     with database.read(catalog) as connection:
-        for row in overview.overview(connection, submission.known_vendors(connection, None)):
+        for row in vendors.overview(connection, submission.known_vendors(connection, None)):
             job = records.last(connection, row.name)
             when = job.started_at.strftime("%Y-%m-%d %H:%M UTC") if job and job.started_at else "never"
             numbers = (row.count.products, row.count.in_stock, row.count.without_price)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from christmas.auditor import facts
-from christmas.auditor.facts import PRICES_MAX, Readings, of_stats, total
+from christmas.auditor import run_facts
+from christmas.auditor.run_facts import PRICES_MAX, Readings, of_stats, total
 from christmas.items import UNREAD, Availability
 from tests.catalog.making import entry, product, reading, unread
 
@@ -42,7 +42,7 @@ def test_a_field_counts_where_the_page_says_anything_of_it() -> None:
     )
     found = counted(everything, nothing)
     assert found["products"] == 2
-    assert found["fields"] == dict.fromkeys(facts.FIELDS, 1)
+    assert found["fields"] == dict.fromkeys(run_facts.FIELDS, 1)
     assert (found["priced"], found["top_price"]) == (1, 1)
 
 

@@ -69,7 +69,7 @@ def test_a_new_key_is_printed_once_with_user_and_role(farm: Farm) -> None:
 
 def test_as_a_table_it_says_that_it_is_not_shown_again(farm: Farm) -> None:
     printed = ok(farm.run("keys", "create", "--user", "bob", "--role", "service:scheduler"))
-    assert "Keep it now: it is not shown again." in printed
+    assert "Store it now: it is not shown again." in printed
     key = next(word for word in printed.replace("│", " ").split() if len(word) == 43)
     assert identity(farm, "bob", key).role == "service:scheduler"
     listed = ok(farm.run("keys", "list"))

@@ -77,10 +77,10 @@ def test_lines_are_text_unless_json_is_asked_for(christmas: Command, redis: Redi
 
 
 def test_where_there_is_nothing_it_says_where_else_to_look(christmas: Command, redis: Redis, tmp_path: Path) -> None:
-    assert christmas("logs") == (0, "", "Redis holds no such lines.\n")
+    assert christmas("logs") == (0, "", "No log lines match.\n")
     job = submitted(christmas, "integrator.sync_links")
     status, out, err = christmas("logs", "--job", job)
-    assert (status, out, err) == (0, "", f"Redis holds no such lines of job {job}; it has not been run yet.\n")
+    assert (status, out, err) == (0, "", f"No log lines of job {job} match; it has not been run yet.\n")
     with database.begin(christmas.engine) as connection:
         queue.claim(connection, None, "node-7", datetime.now(UTC))
     path = tmp_path / "var" / "logs" / "christmas" / VENDOR / f"{job}.log"

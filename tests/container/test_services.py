@@ -210,7 +210,7 @@ def test_without_any_database_it_keeps_a_catalog_of_its_own(image: Image, tmp_pa
     environment = {f"CHRISTMAS__{name}__PORT": str(port) for name, port in ports.items()}
     environment |= {"CHRISTMAS__SCHEDULER__PORT": str(free_port()), "CHRISTMAS__SCHEDULES": "{}"}
     service = image.start("christmas", "up", var=tmp_path / "var", **environment)
-    until(lambda: "Everything runs" in service.log or service.process.poll() is not None, 60, "the start")
+    until(lambda: "Everything is running" in service.log or service.process.poll() is not None, 60, "the start")
     done = image.run("python", "-m", "christmas.health.check", **environment)
     assert done.returncode == 0, (done.stderr, service.log)
     assert (tmp_path / "var" / "christmas.db").exists()

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from starlette.requests import Request
 
 from christmas.access.gate import Caller
-from christmas.catalog import held_changes as store
+from christmas.catalog import held_changes
 from christmas.catalog.changes import shown
 from christmas.catalog.held_changes import HeldRow
 from christmas.server import paging
@@ -106,7 +106,7 @@ def list_held(
     """Return held changes, the newest first: both values, why, and the run and page it was read from."""
     before = paging.position(cursor, int)
     with state_of(request).read() as connection:
-        rows = store.find(
+        rows = held_changes.find(
             connection, state=state, vendor=vendor, vendors=caller.vendors,
             before=None if before is None else before[0], limit=limit + 1,
         )  # fmt: skip
@@ -118,7 +118,7 @@ def list_held(
 def get_held(request: Request, held_id: Annotated[inputs.RowId, Path()], caller: Reader) -> HeldChange:
     """Return one change that is held, or was."""
     with state_of(request).read() as connection:
-        rows = store.find(connection, ids=[held_id], state=None, vendors=caller.vendors)
+        rows = held_changes.find(connection, ids=[held_id], state=None, vendors=caller.vendors)
     if not rows:
         raise NotFound(f"There is no held change {held_id}; GET /api/v1/held lists them.")
     return HeldChange.from_record(rows[0])
@@ -127,18 +127,18 @@ def get_held(request: Request, held_id: Annotated[inputs.RowId, Path()], caller:
 @router.post("/held/release", summary="Make held changes true", responses=responses(400, 404, 413, 415))
 def release(request: Request, body: Which, caller: Writer) -> Decided:
     """Make held changes true: the products take the new values, as of when they were read. All of them, or none."""
-    return _decide(store.release, request, body, caller)
+    return _decide(held_changes.release, request, body, caller)
 
 
 @router.post("/held/discard", summary="Give held changes up", responses=responses(400, 404, 413, 415))
 def discard(request: Request, body: Which, caller: Writer) -> Decided:
     """Return held changes up: the catalog stays as it is. All of them, or none."""
-    return _decide(store.discard, request, body, caller)
+    return _decide(held_changes.discard, request, body, caller)
 
 
 def _decide(act: Callable[..., int], request: Request, which: Which, caller: Caller) -> Decided:
     with state_of(request).begin() as connection:
-        count = store.decide(
+        count = held_changes.decide(
             connection, act, ids=which.ids, vendor=which.vendor, group=which.group, vendors=caller.vendors,
             by=caller.user, now=datetime.now(UTC),
         )  # fmt: skip
