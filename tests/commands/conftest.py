@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from christmas import cli, config
+from christmas import cli, config, valkey
 from christmas.db import database
 from tests.catalog.conftest import sqlite_template
 
@@ -88,4 +88,5 @@ def christmas(
     command.set("CHRISTMAS__SCHEDULES", "{}")
     command.set("COLUMNS", "200")
     yield command
+    valkey.release(tmp_path / "var" / "valkey")
     config.current.cache_clear()

@@ -172,7 +172,7 @@ def test_cancel_ends_a_job_and_all_below_it(christmas: Command) -> None:
         (["run", LINKS], "vendor is missing"),
         (["run", LINKS, "vendor=no_such_shop"], f"there are hallmark_ornaments_com, {OTHER}, {SHOP}"),
         (["run", LINKS, f"vendor={SHOP}", "year=98"], "year='98'"),
-        (["run", LINKS, f"vendor={SHOP}", "self=x"], "there is not an argument self"),
+        (["run", LINKS, f"vendor={SHOP}", "self=x"], "there is no argument self"),
         (["run", LINKS, f"vendor={SHOP}", "year"], "'year' is not an argument: write name=value"),
         (["run", LINKS, f"vendor={SHOP}", "=1998"], "'=1998' is not an argument"),
         (["run", LINKS, f"vendor={SHOP}", "year=1998", "year=1999"], "year is given twice"),
