@@ -29,7 +29,7 @@ FIGURE = re.compile(r"\d ?(ms|s)\b")
 MONEY = re.compile(r"price|amount|minor|money", re.IGNORECASE)
 MACHINE_PATH = re.compile(r"(?<![\w.~}])/(?:home|root|work|Users|mnt|opt|srv)/\w")
 # Packages that only some commands need and that take long to import.
-LATE = ("sqlalchemy", "alembic", "redis", "psycopg", "pyarrow", "playwright", "scrapy_playwright", "uvloop")
+LATE = ("alembic", "redis", "psycopg", "pyarrow", "playwright", "scrapy_playwright", "uvloop")
 
 
 def _name(path: Path) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from christmas.jobs.records import JobRow
 
 PROJECT = "christmas"
+MODULES = registry.MODULES
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 LOOK_SECONDS = 0.2
 
