@@ -255,7 +255,7 @@ class TestDoctor:
         config.current.cache_clear()
         status, out, _ = christmas("doctor")
         assert status == 1
-        assert out.count("wrong") == 2
+        assert out.count("wrong  ") == 2
         assert "does not answer" in out
         assert "secret" not in out
 
