@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from christmas import config as configuration
 from christmas.catalog.writing import store
+from christmas.config import current
 from christmas.db import database
 from christmas.errors import ChristmasError, DatabaseUnavailable, LeaseLost
 from christmas.jobs import queue
@@ -54,7 +54,7 @@ class Store:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Build from the crawler's run; raise NotConfigured for a spider that is no integration."""
-        step = cls(crawler, configuration.current(), Integration.of(crawler).quarantine)
+        step = cls(crawler, current(), Integration.of(crawler).quarantine)
         crawler.signals.connect(step.flush, signal=store_wanted)
         return step
 

@@ -29,7 +29,7 @@ FIGURE = re.compile(r"\d ?(ms|s)\b")
 MONEY = re.compile(r"price|amount|minor|money", re.IGNORECASE)
 MACHINE_PATH = re.compile(r"(?<![\w.~}])/(?:home|root|work|Users|mnt|opt|srv)/\w")
 # Packages that only some commands need and that take long to import.
-LATE = ("alembic", "redis", "psycopg", "pyarrow", "playwright", "scrapy_playwright", "uvloop")
+LATE = ("sqlalchemy", "alembic", "redis", "psycopg", "pyarrow", "playwright", "scrapy_playwright", "uvloop")
 
 
 def _name(path: Path) -> str:
@@ -85,8 +85,10 @@ def test_own_modules_are_imported_at_the_top() -> None:
         lines = path.read_text(encoding="utf-8").splitlines()
         for node in _in_functions(path, ast.Import | ast.ImportFrom):
             module = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
-            reason = "".join(re.findall("#.*", "\n".join(lines[node.lineno - 2 : node.lineno])))
-            if (module or "").partition(".")[0] in ROOTS and not FIGURE.search(reason):
+            above = node.lineno - 2
+            while lines[above].lstrip().startswith(("from ", "import ")):  # one reason for a block of imports
+                above -= 1
+            if (module or "").partition(".")[0] in ROOTS and not FIGURE.search(lines[above].partition("#")[2]):
                 found.append(f"{_name(path)}:{node.lineno}: {ast.unparse(node)}")
     assert found == []
 
