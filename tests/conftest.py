@@ -32,8 +32,8 @@ TRACED = (
 LONG = (
     "test_rolling_update.py", "auditor/test_quarantine.py", "test_end_to_end.py", "node/test_kill.py",
     "node/test_drain.py", "test_failures.py", "scheduler/test_tick.py", "test_readme.py", "scheduler/test_service.py",
-    "node/test_outages.py", "catalog/test_queue_plans.py", "node/test_prepare.py", "server/test_browser.py",
-    "server/test_schemathesis.py", "container/test_services.py", "container/test_deployed.py", "test_alive.py",
+    "node/test_outages.py", "jobs/test_queue_plans.py", "node/test_prepare.py", "server/test_browser.py",
+    "server/test_schemathesis.py", "container/test_services.py", "container/test_deployed.py", "health/test_check.py",
 )  # fmt: skip
 pytest_plugins = ["tests.tiers", "tests.left"]
 FOLDER = Path(__file__).parent

@@ -20,9 +20,9 @@ from christmas.catalog.writing import store
 from christmas.db import database
 from christmas.db.tables import keys
 from christmas.items import Availability, Product
+from tests.commands.test_cli import Command
 from tests.server.browsing import Browser, rows, text
 from tests.server.running import Server, serving
-from tests.test_cli import Command
 
 pytestmark = pytest.mark.integration
 

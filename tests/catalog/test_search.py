@@ -20,9 +20,9 @@ from christmas.db import database
 from christmas.db.tables import products as products_table
 from christmas.db.tables import vocabulary as known_words
 from tests.catalog import shelves
-from tests.catalog.conftest import SERVERS
 from tests.catalog.making import VENDOR, product, write
 from tests.costs import least_seconds
+from tests.databases import SERVERS
 
 FROSTY = {"name": "Frosty Friends #6", "series": "Frosty Friends", "sku": "QX4822", "release_year": 1985}
 SHELF = {

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from christmas import cli, config, valkey
 from christmas.db import database
-from tests.catalog.conftest import sqlite_template
+from tests.databases import sqlite_template
 
 __all__ = ["sqlite_template"]
 

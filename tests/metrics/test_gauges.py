@@ -14,7 +14,7 @@ from christmas.db import database
 from christmas.jobs import queue
 from christmas.jobs.queue import NewJob
 from christmas.metrics import gauges
-from tests.catalog.conftest import engine, postgresql, sqlite, sqlite_template
+from tests.databases import engine, postgresql, sqlite, sqlite_template
 
 __all__ = ["engine", "postgresql", "sqlite", "sqlite_template"]
 

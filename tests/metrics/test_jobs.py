@@ -18,7 +18,7 @@ from christmas.db.tables import jobs as table
 from christmas.jobs import queue, records
 from christmas.jobs.queue import NewJob
 from christmas.metrics import jobs, store
-from tests.catalog.conftest import engine, postgresql, sqlite, sqlite_template
+from tests.databases import engine, postgresql, sqlite, sqlite_template
 
 pytestmark = pytest.mark.integration
 

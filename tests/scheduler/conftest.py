@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from christmas.config import Config
-from tests.catalog.conftest import connection, engine, postgresql, sqlite, sqlite_template
+from tests.databases import connection, engine, postgresql, sqlite, sqlite_template
 
 __all__ = ["connection", "engine", "postgresql", "sqlite", "sqlite_template"]
 

@@ -16,10 +16,10 @@ from christmas.catalog.query_plan import SORTS
 from christmas.catalog.search import Query, Vocabulary
 from christmas.db import database
 from tests.catalog import shelves
-from tests.catalog.conftest import SERVERS
 from tests.catalog.making import at
 from tests.catalog.plans import collected, whole_tables
 from tests.catalog.shelves import VENDORS, everything, passing
+from tests.databases import SERVERS
 
 CHOICES: tuple[tuple[dict[str, Any], ...], ...] = (
     ({}, {"vendor": VENDORS[0]}, {"vendors": VENDORS[:2]}),

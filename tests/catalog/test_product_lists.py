@@ -20,10 +20,10 @@ from christmas.catalog.search import Query, Vocabulary, exactly
 from christmas.db import database
 from christmas.items import BUYABLE, Availability
 from tests.catalog import shelves
-from tests.catalog.conftest import SERVERS
 from tests.catalog.making import at, product, stored, write
 from tests.catalog.plans import collected
 from tests.catalog.shelves import VENDORS, everything, passing
+from tests.databases import SERVERS
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "vendor": (None, VENDORS[0], VENDORS[3], "unknown_example"),
