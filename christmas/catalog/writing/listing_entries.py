@@ -45,18 +45,22 @@ def write(
     new = len({key.id for key in found if key.new})
     written.new_keys += new
     written.compared += len(entries) - new
+    _remember(connection, entries, found, paths)
+    changed, returned = _differing(entries, found)
+    product_keys.mark_seen(connection, _seen(entries, found))
+    if returned:
+        listings.take_back(connection, sorted(returned))
+    written.unchanged += len(entries) - len(changed)
+    if changed:
+        _write_changed(connection, vendor, changed, paths, job_id=job_id, written=written, watch=watch)
+
+
+def _differing(entries: Sequence[ListingEntry], found: Sequence[Key]) -> tuple[list[Changed], set[int]]:
+    """Return the entries that differ from the previous ones, and the keys that are listed again."""
     changed: list[Changed] = []
-    members: dict[tuple[int, int], None] = {}
-    first: dict[int, int] = {}
     returned: set[int] = set()
     latest: dict[int, ListingEntry] = {}
     for entry, key in zip(entries, found, strict=True):
-        listing = paths[entry.listing]
-        if key.listing_id is None:
-            key.listing_id = first[key.id] = listing
-            members[listing, key.id] = None
-        elif key.listing_id != listing:
-            members[listing, key.id] = None
         at = _read_at(entry)
         if at < key.last_seen:
             continue  # read before what is stored
@@ -74,13 +78,7 @@ def write(
             changed.append((entry, key, difference))
             latest[key.id] = entry
             key.listing_hash = difference.kept
-    _remember(connection, members, first)
-    product_keys.mark_seen(connection, _seen(entries, found))
-    if returned:
-        listings.take_back(connection, sorted(returned))
-    written.unchanged += len(entries) - len(changed)
-    if changed:
-        _write_changed(connection, vendor, changed, paths, job_id=job_id, written=written, watch=watch)
+    return changed, returned
 
 
 def _seen(entries: Sequence[ListingEntry], found: Sequence[Key]) -> dict[Any, list[int]]:
@@ -98,8 +96,19 @@ def _read_at(entry: ListingEntry) -> Any:
     return entry.read_at
 
 
-def _remember(connection: Connection, members: dict[tuple[int, int], None], first: dict[int, int]) -> None:
+def _remember(
+    connection: Connection, entries: Sequence[ListingEntry], found: Sequence[Key], paths: dict[str, int]
+) -> None:
     """Note in which listings keys were seen, where that is new."""
+    members: dict[tuple[int, int], None] = {}
+    first: dict[int, int] = {}
+    for entry, key in zip(entries, found, strict=True):
+        listing = paths[entry.listing]
+        if key.listing_id is None:
+            key.listing_id = first[key.id] = listing
+            members[listing, key.id] = None
+        elif key.listing_id != listing:
+            members[listing, key.id] = None
     further = sorted({key_id for _, key_id in members if key_id not in first})
     if further:
         query = select(listing_keys.c.listing_id, listing_keys.c.key_id).where(
@@ -118,6 +127,19 @@ def _remember(connection: Connection, members: dict[tuple[int, int], None], firs
         )
 
 
+def _note_times(connection: Connection, times: dict[int, Any]) -> None:
+    """Note when entries of listings have changed, by listing."""
+    connection.execute(
+        update(listings_table)
+        .where(
+            listings_table.c.id == bindparam("b_id"),
+            listings_table.c.changed_at.is_(None) | (listings_table.c.changed_at < bindparam("b_at")),
+        )
+        .values(changed_at=bindparam("b_at")),
+        [{"b_id": id_, "b_at": at} for id_, at in times.items()],
+    )
+
+
 def _write_changed(
     connection: Connection,
     vendor: str,
@@ -128,16 +150,7 @@ def _write_changed(
     written: Written,
     watch: Watch | None,
 ) -> None:
-    times = {paths[entry.listing]: _read_at(entry) for entry, _, _ in changed}
-    connection.execute(
-        update(listings_table)
-        .where(
-            listings_table.c.id == bindparam("b_id"),
-            listings_table.c.changed_at.is_(None) | (listings_table.c.changed_at < bindparam("b_at")),
-        )
-        .values(changed_at=bindparam("b_at")),
-        [{"b_id": id_, "b_at": at} for id_, at in times.items()],
-    )
+    _note_times(connection, {paths[entry.listing]: _read_at(entry) for entry, _, _ in changed})
     changeset = load_products(connection, (key.id for _, key, _ in changed))
     if watch is not None:
         total = len(changed)
