@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sqlite3
 import subprocess
 import sys
@@ -66,14 +67,21 @@ NOT_IN_METADATA = ("alembic_version", "product_words")
 
 
 def schema(connection: Connection) -> set[tuple[str, ...]]:
-    """Return what the database itself says of tables, columns, indexes and constraints; lines of DDL in any order."""
+    """Return what the database itself says of tables, columns, indexes and constraints."""
     query = SQLITE_SCHEMA if connection.dialect.name == "sqlite" else POSTGRESQL_SCHEMA
     found = [tuple(row) for row in connection.execute(text(query))]
     return {
-        (kind, name, *sorted(line.strip(" ,\t") for line in definition.splitlines()))
+        (kind, name, *(_parts(definition) if kind == "table" else [definition]))
         for kind, name, definition in found
         if not name.startswith(NOT_IN_METADATA) and kind != NOT_IN_METADATA[0]
     }
+
+
+def _parts(definition: str) -> list[str]:
+    """Split SQLite's text of a table at its commas; a column that was added later stands behind the constraints."""
+    head, _, rest = " ".join(definition.split()).partition("(")
+    body, _, tail = rest.rpartition(")")
+    return [head.strip(), *sorted(part.strip() for part in re.split(r",(?![^()]*\))", body)), tail.strip()]
 
 
 def test_the_migration_makes_what_the_code_declares(empty_engine: Engine) -> None:
