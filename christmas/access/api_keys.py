@@ -184,7 +184,7 @@ def check_user(user: str) -> None:
 
 
 def check_vendors(chosen: Sequence[str], known: Collection[str], given_as: str = "vendors") -> list[str]:
-    """Return the vendors a key is for, each once; raises ArgumentError where one is not known, or there is none.
+    """Return the vendors a key is for, each once; raise ArgumentError where one is not known, or there is none.
 
     ``given_as`` is what the caller calls them.
     """
@@ -195,7 +195,7 @@ def check_vendors(chosen: Sequence[str], known: Collection[str], given_as: str =
 
 
 def expiry(text: str, now: datetime, given_as: str = "expires") -> datetime:
-    """Read ``30d``, ``12h``, or a time such as 2027-01-31 (UTC); raises ArgumentError, also where it has passed."""
+    """Read ``30d``, ``12h``, or a time such as 2027-01-31 (UTC); raise ArgumentError, also where it has passed."""
     try:
         if (later := duration(text)) is not None:
             return now + later

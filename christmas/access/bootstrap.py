@@ -34,7 +34,7 @@ TEXT_MAX = 1000
 def prepare(config: Config, service: str) -> Config:
     """Bring the catalog up to date, check the service's key, and return the configuration bound to its rights.
 
-    Raises AccessDenied, ConfigurationError or DatabaseUnavailable with what to do.
+    Raise AccessDenied, ConfigurationError or DatabaseUnavailable with what to do.
     """
     engine = database.get_engine(config)
     database.upgrade(engine)
@@ -49,7 +49,7 @@ def prepare(config: Config, service: str) -> Config:
 def register(config: Config, engine: Engine, folder: Path) -> list[str]:
     """Register the keys in a folder, named SERVICE.key, and return the services; known ones change nothing.
 
-    For services that may not make their own, by the catalog's owner. Raises ArgumentError for a folder without keys,
+    For services that may not make their own, by the catalog's owner. Raise ArgumentError for a folder without keys,
     one that is no key, and one that is another's or was revoked.
     """
     known = [name.removeprefix(role("")) for name in rules.load(config).roles() if name.startswith(role(""))]
@@ -92,7 +92,7 @@ def user(service: str) -> str:
 
 
 def own_key(config: Config, engine: Engine, service: str) -> str:
-    """Return a service's key: configured, from its file, or new; raises ConfigurationError for an unusable file."""
+    """Return a service's key: configured, from its file, or new; raise ConfigurationError for an unusable file."""
     if config.access.key:
         return config.access.key
     path = config.var_path / "keys" / f"{service}.key"
@@ -124,7 +124,7 @@ def _own_file(path: Path, engine: Engine, service: str) -> str:
 
 
 def check(config: Config, engine: Engine, service: str) -> None:
-    """Refuse to start with a key that is not this service's; raises AccessDenied with what to do."""
+    """Refuse to start with a key that is not this service's; raise AccessDenied with what to do."""
     key = own_key(config, engine, service)
     where = "CHRISTMAS__ACCESS__KEY" if config.access.key else str(config.var_path / "keys" / f"{service}.key")
     try:

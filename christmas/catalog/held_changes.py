@@ -295,7 +295,7 @@ def check(connection: Connection, ids: Sequence[int], *, agrees: bool | None, at
 
 @binds("held", "write")
 def release(connection: Connection, ids: Sequence[int], *, by: str, now: datetime) -> int:
-    """Make held changes true: the products' values, and one change each as of when it was read. Gives how many.
+    """Make held changes true: the products' values, and one change each as of when it was read. Return how many.
 
     What was read of the same product in the same run, and is held as well, goes with it.
     """

@@ -44,7 +44,7 @@ TableOrJson = Annotated[str, typer.Option("--format", help="table or json.", cal
 
 
 def engine(*, demo: bool = False) -> Engine:
-    """Return the configured catalog, upgraded, or the demonstration's; raises ChristmasError where there is none."""
+    """Return the configured catalog, upgraded, or the demonstration's; raise ChristmasError where there is none."""
     if demo:
         path = demo_folder(current()) / "christmas.db"
         if not path.exists():
@@ -61,7 +61,7 @@ def demo_folder(config: Config) -> Path:
 
 
 def job_tree(job_id: str) -> list[JobRow]:
-    """Return a job and its descendants; raises ArgumentError where there is no such job."""
+    """Return a job and its descendants; raise ArgumentError where there is no such job."""
     with database.read(engine()) as connection:
         rows = records.tree(connection, job_id)
     if not rows:

@@ -68,7 +68,7 @@ def read(
 
 
 def kept_page(catalog: Engine, id_: int) -> Page:
-    """Return a page that a run kept; raises PageUnavailable where there is none."""
+    """Return a page that a run kept; raise PageUnavailable where there is none."""
     with database.read(catalog) as connection:
         found = kept_pages.get(connection, id_)
     if found is None:

@@ -48,7 +48,7 @@ def _result(job: JobRow) -> str:
 
 
 def known_vendors(wanted: list[str] | None) -> list[str]:
-    """Return these vendors, or all; raises ArgumentError where one of them is unknown."""
+    """Return these vendors, or all; raise ArgumentError where one of them is unknown."""
     known = sorted(spider_files.installed())
     for name in wanted or []:
         if name not in known:

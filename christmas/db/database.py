@@ -60,7 +60,7 @@ def get_engine(config: Config) -> Engine:
 
 @cache
 def open_engine(url: str, rights: Rights | None = None) -> Engine:
-    """Return the engine of a URL, one per process; nothing is connected yet. Raises DatabaseUnavailable for a bad URL.
+    """Return the engine of a URL, one per process; nothing is connected yet. Raise DatabaseUnavailable for a bad URL.
 
     Without ``rights`` it acts as the database's owner.
     """
@@ -184,7 +184,7 @@ def upgrade(engine: Engine) -> None:
 def grant(engine: Engine, policy: Policy) -> None:
     """Make PostgreSQL's roles and GRANTs what the policy says; does nothing on SQLite, or where another did it.
 
-    Raises DatabaseUnavailable where roles are missing and this user may not create them.
+    Raise DatabaseUnavailable where roles are missing and this user may not create them.
     """
     if engine.dialect.name != "postgresql":
         return

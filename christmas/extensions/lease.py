@@ -64,7 +64,7 @@ class Lease:
         return self.given_by_node and os.getppid() != self.parent
 
     def take(self) -> None:
-        """Join the node's claim, or take the vendor; raises LeaseLost, VendorTaken and DatabaseUnavailable."""
+        """Join the node's claim, or take the vendor; raise LeaseLost, VendorTaken and DatabaseUnavailable."""
         if self.given_by_node:
             if self.renew(process=process_id.own()) == "lost":
                 raise LeaseLost(f"Job {self.spider.job_id} was taken over before this run began.")
@@ -75,7 +75,7 @@ class Lease:
         self.renewed_at = began
 
     def renew(self, outcome: dict[str, Any] | None = None, process: str | None = None) -> str:
-        """Renew; gives ``held``, ``cancelled`` or ``lost``."""
+        """Renew; return ``held``, ``cancelled`` or ``lost``."""
         began = time.monotonic()
         with database.begin(self._engine()) as connection:
             held = queue.heartbeat(
@@ -88,7 +88,7 @@ class Lease:
     def end(self, report: Callable[[], tuple[str, dict[str, Any]]], reason: str) -> tuple[str, dict[str, Any]]:
         """Have what the run changes judged, and write the outcome that ``report`` gives then, in one transaction.
 
-        A node's job is handed back, or tried again, where the run could not go on. Gives state and outcome.
+        A node's job is handed back, or tried again, where the run could not go on. Return state and outcome.
         """
         job_id, attempt, now = self.spider.job_id, self.spider.attempt, datetime.now(UTC)
         with database.begin(self._engine()) as connection:

@@ -123,7 +123,7 @@ class Metrics:
         self._count_dropped()
 
     def _write(self, vendor: str, taken: dict[int, dict[str, int]]) -> Exception | None:
-        """Write, in a thread; gives what went wrong with Redis."""
+        """Write, in a thread; return what went wrong with Redis."""
         from redis import RedisError
 
         try:

@@ -74,7 +74,7 @@ def spiders(connection: Connection, project: str, version: str | None) -> dict[s
 
 @binds("eggs", "delete")
 def remove(connection: Connection, project: str, version: str | None = None) -> int:
-    """Remove one version, or all of a project; gives how many there were."""
+    """Remove one version, or all of a project; return how many there were."""
     statement = delete(eggs).where(eggs.c.project == project)
     if version is not None:
         statement = statement.where(eggs.c.version == version)

@@ -77,7 +77,7 @@ def log_run(job: JobRow, config: Config) -> None:
 
 
 def check(config: Config) -> None:
-    """Load the hooks' modules and see that every hook and pattern names something; raises ConfigurationError."""
+    """Load the hooks' modules and see that every hook and pattern names something; raise ConfigurationError."""
     for module in config.jobs.hook_modules:
         try:
             importlib.import_module(module)
@@ -109,7 +109,7 @@ def names(chosen: Mapping[str, list[str]], job_name: str) -> list[str]:
 
 
 def run_pre(job: Definition, config: Config) -> None:
-    """Call a job's pre hooks; raises JobRefused with the reason."""
+    """Call a job's pre hooks; raise JobRefused with the reason."""
     for name in names(config.jobs.pre_hooks, job.job_name()):
         hook = _pre.get(name)
         if hook is None:
@@ -125,7 +125,7 @@ def run_pre(job: Definition, config: Config) -> None:
 
 
 def run_post(engine: Engine, config: Config) -> int:
-    """Call the post hooks that are due; gives of how many jobs. Never raises for a hook's own failure."""
+    """Call the post hooks that are due; return how many jobs had some. Never raise for a hook's own failure."""
     done = 0
     while True:
         with database.begin(engine) as connection:

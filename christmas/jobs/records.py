@@ -181,7 +181,7 @@ def children(connection: Connection, parent_id: str) -> list[Child]:
 
 @binds("jobs", "delete")
 def prune(connection: Connection, before: datetime) -> int:
-    """Remove jobs that were queued before, and ended; at most a thousand at once. Gives how many."""
+    """Remove jobs that were queued before, and ended; at most a thousand at once. Return how many."""
     waiting = jobs.alias("waiting")
     awaited = select(waiting.c.id).where(waiting.c.after_id == jobs.c.id, waiting.c.state.in_(OPEN)).exists()
     old = select(jobs.c.id).where(jobs.c.queued_at < before, jobs.c.state.not_in(OPEN), ~awaited)

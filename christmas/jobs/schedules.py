@@ -105,7 +105,7 @@ def history(
 
 @binds("schedules", "delete")
 def prune(connection: Connection, before: datetime) -> int:
-    """Remove firings that were due before; gives how many."""
+    """Remove firings that were due before; return how many."""
     return connection.execute(delete(firings).where(firings.c.due_at < before)).rowcount
 
 
@@ -138,7 +138,7 @@ def planned(connection: Connection, configured: Mapping[str, ScheduleConfig], no
 
 
 def add(connection: Connection, name: str, one: ScheduleConfig, now: datetime) -> ScheduleRow:
-    """Add a schedule; raises ArgumentError where there is one of that name, or its job or trigger is wrong."""
+    """Add a schedule; raise ArgumentError where there is one of that name, or its job or trigger is wrong."""
     if get(connection, name) is not None:
         raise ArgumentError(f"There is a schedule {name!r} already: change or remove it.")
     row = replace(_row(name, one, now), origin="user")
@@ -163,7 +163,7 @@ def change(connection: Connection, name: str, now: datetime, **values: Any) -> S
 
 
 def wanted(**values: Any) -> ScheduleConfig:
-    """Return what a schedule is to be; raises ArgumentError naming what is wrong."""
+    """Return what a schedule is to be; raise ArgumentError naming what is wrong."""
     try:
         return ScheduleConfig(**values)
     except ValidationError as error:
@@ -174,7 +174,7 @@ def wanted(**values: Any) -> ScheduleConfig:
 
 
 def existing(connection: Connection, name: str) -> ScheduleRow:
-    """Return a schedule; raises ArgumentError with the list of those there are."""
+    """Return a schedule; raise ArgumentError with the list of those there are."""
     row = get(connection, name, locked=True)
     if row is None:
         names = ", ".join(one.name for one in find(connection)) or "none"

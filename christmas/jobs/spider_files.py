@@ -35,7 +35,7 @@ def installed() -> dict[str, bool]:
 
 
 def in_egg(content: bytes) -> dict[str, bool]:
-    """Return the vendors of an egg; raises EggRefused where it is no egg of this project, or has no spider."""
+    """Return the vendors of an egg; raise EggRefused where it is no egg of this project, or has no spider."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as egg:
             _check(egg)

@@ -64,7 +64,7 @@ class Plan:
 
 
 def submit(name: str, arguments: Mapping[str, Any], *, config: Config | None = None, **more: Any) -> JobRow:
-    """Submit a job and wake the nodes; gives its record, or that of the same job that is open already.
+    """Submit a job and wake the nodes; return its record, or that of the same job that is open already.
 
     Takes and raises what ``plan`` does.
     """
@@ -95,7 +95,7 @@ def plan(
 ) -> Plan:
     """Check a job and call its pre hooks, outside of any transaction: a slow hook keeps nobody waiting.
 
-    Raises JobRefused for an unknown name or a pre hook's refusal, AccessDenied for a vendor outside
+    Raise JobRefused for an unknown name or a pre hook's refusal, AccessDenied for a vendor outside
     ``allowed_vendors``, and ArgumentError for anything wrong in the arguments. What is refused below a root is
     recorded there, unless everything is. ``always_new`` makes a root of its own even where the same one is open.
     """
@@ -133,9 +133,9 @@ def _child(job: Definition, request: _Request, before: int | None, siblings: lis
 
 
 def add(connection: Connection, chosen: Plan) -> JobRow:
-    """Submit a plan in the caller's transaction; gives the job's record, or that of the same job that is open already.
+    """Submit a plan in the caller's transaction; return the job's record, or that of the same job that is open already.
 
-    Raises ArgumentError where there is a job of that id. Call ``wake.nodes`` after the commit.
+    Raise ArgumentError where there is a job of that id. Call ``wake.nodes`` after the commit.
     """
     if chosen.job_id is not None and records.get(connection, chosen.job_id) is not None:
         raise ArgumentError(f"There is a job {chosen.job_id!r} already.")
@@ -212,7 +212,7 @@ def _check_vendor(job: Definition, known: Mapping[str, bool], allowed: Sequence[
 
 
 def wait(job_id: str, *, config: Config | None = None, timeout_seconds: float | None = None) -> JobRow:
-    """Wait until a job has ended, and give its record; raises TimeoutError."""
+    """Wait until a job has ended, and give its record; raise TimeoutError."""
     config = config or current()
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while True:

@@ -41,7 +41,7 @@ def in_words(schedule: Timed) -> str:
 
 
 def next_time(schedule: Timed, after: datetime) -> datetime:
-    """Return the first due time behind ``after``; raises ArgumentError for a wrong cron line or time zone.
+    """Return the first due time behind ``after``; raise ArgumentError for a wrong cron line or time zone.
 
     Where the clocks are put back, a time that comes twice is due once, unless the cron line says every hour. Where
     they are put forward, one that is skipped is due by so much later.

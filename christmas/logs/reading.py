@@ -47,14 +47,14 @@ class Wanted:
 
 
 def newest_id(client: Redis) -> str:
-    """Return the ID of the newest line; ``BEGINNING`` where there is none. Raises RedisUnavailable."""
+    """Return the ID of the newest line; ``BEGINNING`` where there is none. Raise RedisUnavailable."""
     with _answering():
         found = cast("list[Any]", client.xrevrange(STREAM, count=1))
     return found[0][0].decode() if found else BEGINNING
 
 
 def read(client: Redis, wanted: Wanted, *, limit: int, until: str = "+") -> list[Line]:
-    """Return the newest lines up to an ID, at most ``limit``, the newest last; raises RedisUnavailable.
+    """Return the newest lines up to an ID, at most ``limit``, the newest last; raise RedisUnavailable.
 
     It reads the whole stream where fewer are wanted; ``before`` is for answers that must not take long.
     """
@@ -93,7 +93,7 @@ def before(client: Redis, wanted: Wanted, *, limit: int, until: str = "+") -> tu
 
 
 def after(client: Redis, wanted: Wanted, position: str, *, limit: int) -> tuple[list[Line], str]:
-    """Return what has come after an ID, the oldest first, and the ID to go on from; raises RedisUnavailable.
+    """Return what has come after an ID, the oldest first, and the ID to go on from; raise RedisUnavailable.
 
     At most ``limit`` lines, of at most ``CHUNKS`` chunks of the stream: an answer never takes long.
     """
@@ -114,7 +114,7 @@ def after(client: Redis, wanted: Wanted, position: str, *, limit: int) -> tuple[
 
 
 def follow(client: Redis, after: str) -> Iterator[list[Line]]:
-    """Yield all lines after an ID as they come, [] after each second without; raises RedisUnavailable."""
+    """Yield all lines after an ID as they come, [] after each second without; raise RedisUnavailable."""
     while True:
         with _answering():
             answer = cast("list[Any]", client.xread({STREAM: after}, count=CHUNK, block=int(BLOCK_SECONDS * 1000)))

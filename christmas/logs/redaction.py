@@ -62,7 +62,7 @@ _IN_ADDRESSES = (
     (re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#'\"]*@"), rf"\1{MASK}@"),
     (re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#'\"@]*:(?!\d+/)[^\s'\"@]*@"), rf"\1{MASK}@"),
 )
-# This project's own keys: 43 characters of the URL-safe alphabet (catalog/users.py), of both cases.
+# This project's own keys: 43 characters of the URL-safe alphabet (access/api_keys.py), of both cases.
 _OWN_KEY = re.compile(r"(?<![\w/-])[\w-]{43}(?![\w-])")
 
 _secrets: re.Pattern[str] | None = None

@@ -36,7 +36,7 @@ class Gauges:
 
 
 def read(engine: Engine, now: datetime, vendors: Sequence[str] | None = None) -> Gauges:
-    """Return what there is, of all vendors or of those that may be seen; raises DatabaseUnavailable."""
+    """Return what there is, of all vendors or of those that may be seen; raise DatabaseUnavailable."""
     with database.read(engine) as connection:
         queued, oldest = records.queue_depth(connection, "queued", vendors)
         running, _ = records.queue_depth(connection, "running", vendors)
@@ -48,12 +48,12 @@ def read(engine: Engine, now: datetime, vendors: Sequence[str] | None = None) ->
 
 
 def announce(client: Redis, node: str, used: int, total: int, now: datetime) -> None:
-    """Say how many runs a node has, and may have, at the same time; raises RedisError."""
+    """Say how many runs a node has, and may have, at the same time; raise RedisError."""
     client.hset(NODES, node, f"{used} {total} {now.timestamp():.0f}")
 
 
 def slots(client: Redis, now: datetime) -> dict[str, tuple[int, int]]:
-    """Return the used slots and all slots of each node that lives; forgets the others. Raises RedisError."""
+    """Return the used slots and all slots of each node that lives; forget the others. Raise RedisError."""
     values: Any = client.hgetall(NODES)
     found = {}
     for name, value in sorted(values.items()):

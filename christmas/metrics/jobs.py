@@ -28,7 +28,7 @@ NO_VENDOR = "-"
 
 
 def collect(engine: Engine, client: Redis, now: datetime | None = None) -> int:
-    """Write the durations of jobs that have ended since the last look; gives how many. Raises RedisError."""
+    """Write the durations of jobs that have ended since the last look; return how many. Raise RedisError."""
     from redis import WatchError
 
     until = (now or datetime.now(UTC)) - SETTLED

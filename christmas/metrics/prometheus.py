@@ -43,7 +43,7 @@ def text(
 ) -> bytes:
     """Return the page; blocking. ``slots`` are a node's ``used`` and ``total``.
 
-    Raises DatabaseUnavailable; without Redis it has what the database knows.
+    Raise DatabaseUnavailable; without Redis it has what the database knows.
     """
     registry = CollectorRegistry()
     found = gauges.read(engine, datetime.now(UTC), vendors)

@@ -47,7 +47,7 @@ class Point:
 
 
 def window(text: str, given_as: str = "since") -> timedelta:
-    """Read how far back: 30m, 12h, 7d, at most 90 days; raises ArgumentError."""
+    """Read how far back: 30m, 12h, 7d, at most 90 days; raise ArgumentError."""
     found = duration(text)
     if found is None or found > timedelta(days=DAYS_MAX):
         raise ArgumentError(f"{given_as} {text!r} is not accepted: give 30m, 12h or 7d, at most {DAYS_MAX}d.")
@@ -55,7 +55,7 @@ def window(text: str, given_as: str = "since") -> timedelta:
 
 
 def read(config: Config, back: timedelta, vendors: Collection[str] | None = None, steps: int = STEPS) -> Report:
-    """Return what was measured so far back until now, of all vendors or of these; raises RedisUnavailable."""
+    """Return what was measured so far back until now, of all vendors or of these; raise RedisUnavailable."""
     from redis import RedisError
 
     until = time.time()

@@ -46,7 +46,7 @@ def total_name(vendor: str) -> str:
 
 
 def write(client: Redis, vendor: str, minutes: Mapping[int, Mapping[str, int]]) -> None:
-    """Add counts to a vendor's series, all or nothing; raises RedisError."""
+    """Add counts to a vendor's series, all or nothing; raise RedisError."""
     if not minutes:
         return
     with client.pipeline(transaction=True) as pipe:
@@ -99,7 +99,7 @@ def vendors(client: Redis) -> list[str]:
 
 
 def read(client: Redis, vendor: str, since: float, until: float, steps: int = 1) -> Series:
-    """Return what was measured from ``since`` to ``until`` (Unix time) in equal ``steps``; raises RedisError.
+    """Return what was measured from ``since`` to ``until`` (Unix time) in equal ``steps``; raise RedisError.
 
     Minutes at the edges count as a whole; a window that begins before the last two days is read in hours.
     """
@@ -116,7 +116,7 @@ def read(client: Redis, vendor: str, since: float, until: float, steps: int = 1)
 
 
 def totals(client: Redis, names: Sequence[str]) -> list[Series]:
-    """Return everything that was ever measured of these vendors; raises RedisError."""
+    """Return everything that was ever measured of these vendors; raise RedisError."""
     found = [Series(name) for name in names]
     for series, values in zip(found, _hashes(client, [total_name(name) for name in names]), strict=True):
         series.add(values)

@@ -44,7 +44,7 @@ SERVICES = {
     "delproject": "DeleteProject", "delversion": "DeleteVersion", "listjobs": "ListJobs",
     "daemonstatus": "DaemonStatus",
 }  # fmt: skip
-# What is too large is read on, and thrown away, until so long nothing came, or so many times what is allowed.
+# What is too large is read on, and thrown away, until nothing came for some time, or many times what is allowed came.
 LINGER_SECONDS = 2.0
 LINGER_BODIES = 8
 _BODY = b'{"status": "error", "message": "the request is too large"}\n'

@@ -29,7 +29,7 @@ class Drain:
         self._deadline: float | None = None
 
     def begin(self) -> None:
-        """Let runs finish for so many seconds; on a second signal, end at once. In the reactor's thread."""
+        """Let runs finish for some seconds; on a second signal, end at once. In the reactor's thread."""
         if self._deadline is not None:
             self._deadline = float("-inf")
             return

@@ -24,7 +24,7 @@ class EggStorage:
         self.options = options.current()
 
     def put(self, eggfile: IO[bytes], project: str, version: str, uploaded_by: str | None = None) -> int:
-        """Store an egg; gives how many spiders it has. Raises EggRefused for anything that is no egg of christmas."""
+        """Store an egg; return how many spiders it has. Raise EggRefused for anything that is no egg of christmas."""
         content = eggfile.read()
         spiders = spider_files.in_egg(content)
         with database.begin(self.options.engine) as connection:
@@ -50,7 +50,7 @@ class EggStorage:
             return eggs.projects(connection)
 
     def delete(self, project: str, version: str | None = None) -> None:
-        """Remove one version, or the project's all; raises Scrapyd's errors where there is none."""
+        """Remove one version, or the project's all; raise Scrapyd's errors where there is none."""
         with database.begin(self.options.engine) as connection:
             removed = eggs.remove(connection, project, version)
         if not removed:

@@ -83,7 +83,7 @@ class Launcher(ScrapydsLauncher):
         return stopped
 
     def stop_runs(self, job_ids: set[str], number: int = signal.SIGTERM) -> list[str]:
-        """Send a signal to the processes of these jobs; gives those that were running here.
+        """Send a signal to the processes of these jobs; return those that were running here.
 
         A process is told to stop once: Scrapy takes the second time for an order to drop everything.
         """

@@ -66,7 +66,7 @@ class Options:
 
 @cache
 def current() -> Options:
-    """Return the options of this process, prepared at the first call; raises ChristmasError where it cannot start.
+    """Return the options of this process, prepared at the first call; raise ChristmasError where it cannot start.
 
     With them its log is set up, whose lines have the node's name.
     """

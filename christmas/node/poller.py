@@ -233,7 +233,7 @@ class JobsPoller:
     def _vouch(self, runs: list[JobRow]) -> set[str]:
         """Renew the runs whose processes are still starting, which takes long where many start at once.
 
-        Gives those that take too long.
+        Return those that take too long.
         """
         hung = set()
         for job in runs:

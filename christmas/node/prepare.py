@@ -42,7 +42,7 @@ class Start:
 
 
 def prepare(options: Options, job: JobRow) -> Start:
-    """Make a claimed job ready; raises JobRefused where its version has no such spider, and OSError of the disk."""
+    """Make a claimed job ready; raise JobRefused where its version has no such spider, and OSError of the disk."""
     definition = registry.make(job.name, {"vendor": job.vendor, **job.arguments})
     assert isinstance(definition, SpiderJob)  # noqa: S101  # only those have a consumer
     egg = _egg(options, job)

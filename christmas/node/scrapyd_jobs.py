@@ -60,7 +60,7 @@ class SpiderQueue:
             return records.count(connection)["queued"]
 
     def remove(self, func: Callable[[dict[str, Any]], bool]) -> int:
-        """Cancel the queued jobs for which the function is true; gives how many."""
+        """Cancel the queued jobs for which the function is true; return how many."""
         with database.begin(self.options.engine) as connection:
             found = [job for job in records.find(connection, states=["queued"]) if func(message(job))]
             for job in found:

@@ -73,7 +73,7 @@ class Policy:
 
 
 def load(config: Config) -> Policy:
-    """Read the policy that comes with christmas, or the configured file; raises ConfigurationError."""
+    """Read the policy that comes with christmas, or the configured file; raise ConfigurationError."""
     return _load(config.access.policy_path)
 
 

@@ -60,7 +60,7 @@ def raw_blocks(body: bytes) -> Iterator[bytes]:
 
 
 def blocks(body: bytes) -> list[Any]:
-    """Parse every block of a page in UTF-8 that can be parsed, in page order; raises UnicodeDecodeError."""
+    """Parse every block of a page in UTF-8 that can be parsed, in page order; raise UnicodeDecodeError."""
     return [value for raw in raw_blocks(body) if (value := loads(raw.decode("utf-8"))) is not None]
 
 

@@ -120,7 +120,7 @@ def _decimal(number: str, text: str) -> Decimal:
 
 
 def amount(value: object) -> Decimal | None:
-    """Read an amount of structured data; None for '', 0 and None. Raises PriceUnreadable naming anything else."""
+    """Read an amount of structured data; None for '', 0 and None. Raise PriceUnreadable naming anything else."""
     if value is None or isinstance(value, bool):
         return None
     text = str(value).strip()

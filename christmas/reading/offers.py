@@ -46,7 +46,7 @@ def offers_of(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def read_offers(facts: ProductFacts, offers: list[dict[str, Any]]) -> None:
-    """Set prices, currency and availability; UNREAD where no offer speaks of it. Raises PriceUnreadable."""
+    """Set prices, currency and availability; UNREAD where no offer speaks of it. Raise PriceUnreadable."""
     stocks = {stock for offer in offers for stock in _stocks(offer)}
     facts.availability = next((stock for stock in _BEST_FIRST if stock in stocks), UNREAD)
     currencies = [currency_of(offer) for offer in offers]

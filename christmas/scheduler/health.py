@@ -28,7 +28,7 @@ REQUEST_SECONDS = 5.0
 
 @contextmanager
 def listening(config: Config, probes: Probes) -> Iterator[None]:
-    """Answer on the configured port, if there is one; raises ChristmasError where it is taken."""
+    """Answer on the configured port, if there is one; raise ChristmasError where it is taken."""
     if config.scheduler.port is None:
         yield
         return

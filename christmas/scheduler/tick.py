@@ -32,7 +32,7 @@ SUBMITTER = "scheduler"
 
 
 def tick(engine: Engine, config: Config, now: datetime) -> int:
-    """Fire what is due; gives how many jobs were submitted. Raises DatabaseUnavailable."""
+    """Fire what is due; return how many jobs were submitted. Raise DatabaseUnavailable."""
     with database.read(engine) as connection:
         rows = schedules.find(connection)
     submitted = 0

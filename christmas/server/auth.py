@@ -30,7 +30,7 @@ def needs(permission: str, *, page: bool = False, all_vendors: bool = False) -> 
     """Return the dependency that lets callers with ``permission`` through, such as ``products.read``.
 
     ``page`` also takes a browser's session, and then a CSRF token for what changes anything. ``all_vendors`` refuses
-    keys of some vendors. Raises AccessDenied and its kinds, which are recorded, as is every write that is let through.
+    keys of some vendors. Raise AccessDenied and its kinds, which are recorded, as is every write that is let through.
     """
 
     def check(request: Request) -> Caller:
@@ -46,7 +46,7 @@ def needs(permission: str, *, page: bool = False, all_vendors: bool = False) -> 
 
 
 async def read_form(request: Request) -> FormData:
-    """Return the form that a browser has sent; an empty one where it has sent none. Raises WrongMediaType."""
+    """Return the form that a browser has sent; an empty one where it has sent none. Raise WrongMediaType."""
     if request.method in SAFE:
         return FormData()
     kind = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
@@ -120,13 +120,13 @@ def signed_in(request: Request) -> Caller | None:
 
 
 def count_unseen(request: Request) -> None:
-    """Count a request that was refused before the gate saw it; raises TooMany as ``count``."""
+    """Count a request that was refused before the gate saw it; raise TooMany as ``count``."""
     if getattr(request.state, "limit", None) is None:
         count(request, state_of(request), anonymous(request))
 
 
 def count(request: Request, state: State, caller: Caller) -> None:
-    """Count a request; raises TooMany where it is one too many of its key, or of an address without one."""
+    """Count a request; raise TooMany where it is one too many of its key, or of an address without one."""
     server = state.config.server
     if caller.user is None:
         who, limit = f"address:{caller.address}", server.public_requests_per_minute

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def job(connection: Connection, caller: Caller, job_id: str) -> JobRow:
-    """Return a job; raises NotFound."""
+    """Return a job; raise NotFound."""
     found = records.get(connection, job_id)
     if found is None or not caller.sees(found.vendor):
         raise NotFound(f"There is no job {job_id!r}; the list of jobs has those there are.")

@@ -19,7 +19,7 @@ def cursor(position: tuple[Any, ...]) -> str:
 
 
 def position(text: str | None, *kinds: type) -> tuple[Any, ...] | None:
-    """Read a cursor whose position has these kinds; None stays None. Raises ArgumentError."""
+    """Read a cursor whose position has these kinds; None stays None. Raise ArgumentError."""
     if text is None:
         return None
     try:

@@ -139,7 +139,7 @@ def install(
 ) -> None:  # fmt: skip
     """Answer every error; ``page`` makes a page of request, status, title and detail.
 
-    ``count`` counts a request that was not counted yet; raises TooMany.
+    ``count`` counts a request that was not counted yet; raise TooMany.
     """
     answers = _Answers(page, count)
     for kind, _ in (*gate.STATUSES, *STATUSES):

@@ -42,11 +42,11 @@ class State:
     query_names: dict[Any, frozenset[str]] = field(default_factory=dict)
 
     def read(self) -> AbstractContextManager[Connection]:
-        """Return a connection for reading; raises DatabaseUnavailable."""
+        """Return a connection for reading; raise DatabaseUnavailable."""
         return database.read(self.engine)
 
     def begin(self) -> AbstractContextManager[Connection]:
-        """Return a connection in a writing transaction; raises DatabaseUnavailable."""
+        """Return a connection in a writing transaction; raise DatabaseUnavailable."""
         return database.begin(self.engine)
 
     def close(self) -> None:

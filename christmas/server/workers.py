@@ -56,7 +56,7 @@ class Workers:
                 process.terminate()
 
     def stop(self) -> None:
-        """Stop them; raises ChristmasError where they ended too often, or one did not stop in an orderly way."""
+        """Stop them; raise ChristmasError where they ended too often, or one did not stop in an orderly way."""
         self.drain()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._threads:

@@ -84,7 +84,7 @@ class Definition(BaseModel):
         return self.model_dump(mode="json", exclude_defaults=True)
 
     def resolved(self, connection: Connection, vendors: Sequence[str] | None = None) -> Definition:
-        """Return the job with what only the catalog knows filled in; raises ArgumentError where it knows nothing.
+        """Return the job with what only the catalog knows filled in; raise ArgumentError where it knows nothing.
 
         ``vendors`` are those that whoever asks may know of; None means all.
         """

@@ -22,7 +22,7 @@ DEFINITIONS: dict[str, type[Definition]] = {
 
 
 def definition(name: str) -> type[Definition]:
-    """Return the definition of a name; raises JobRefused with the list of those that exist."""
+    """Return the definition of a name; raise JobRefused with the list of those that exist."""
     try:
         return DEFINITIONS[name]
     except KeyError:
@@ -30,7 +30,7 @@ def definition(name: str) -> type[Definition]:
 
 
 def make(name: str, arguments: Mapping[str, Any]) -> Definition:
-    """Build a job; raises JobRefused for an unknown name and ArgumentError for wrong arguments."""
+    """Build a job; raise JobRefused for an unknown name and ArgumentError for wrong arguments."""
     return definition(name)(**arguments)
 
 

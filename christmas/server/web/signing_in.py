@@ -75,7 +75,7 @@ def _form(request: Request, status: int = 200, *, target: str = "/", problem: st
 
 
 def _redeem(state: State, token: str, address: str) -> str:
-    """Exchange a link's token for a session's; raises Unauthorised, and writes nothing where there is no such link."""
+    """Exchange a link's token for a session's; raise Unauthorised, and write nothing where there is no such link."""
     now = datetime.now(UTC)
     with state.read() as connection:
         found = sessions.find_link(connection, token, now)
