@@ -14,15 +14,15 @@ class ArgumentError(ChristmasError):
 
 
 class NotHeld(ChristmasError):
-    """Raised when a decision is about what is not held, or no longer, from ``catalog.held``."""
+    """Raised when a decision is about what is not held, or no longer, from ``catalog.held_changes``."""
 
 
 class DatabaseUnavailable(ChristmasError):
-    """Raised when the database is locked, read-only, full or away, from ``catalog``."""
+    """Raised when the database is locked, read-only, full or unavailable, from ``db``."""
 
 
 class RedisUnavailable(ChristmasError):
-    """Raised when neither the configured nor the embedded server answers, from ``embedded``."""
+    """Raised when neither the configured nor the embedded server answers, from ``valkey``."""
 
 
 class ReadingError(ChristmasError):
@@ -41,10 +41,6 @@ class PriceUnreadable(ReadingError):
     """Raised when a text claims to be a price and is none; the message names the text, from ``reading.money``."""
 
 
-class NoListings(ReadingError):
-    """Raised when a vendor's year index names no listing, from ``platforms``."""
-
-
 class JobRefused(ChristmasError):
     """Raised when a job is unknown, a pre hook says no, or its version cannot run it, from ``jobs`` and ``node``."""
 
@@ -58,7 +54,7 @@ class LeaseLost(ChristmasError):
 
 
 class AccessDenied(ChristmasError):
-    """Raised when a key is not valid, or key or process lacks a permission, from ``access`` and ``catalog``."""
+    """Raised when a key is not valid, or key or process lacks a permission, from ``access`` and ``db``."""
 
 
 class EggRefused(ChristmasError):

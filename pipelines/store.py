@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A thousand items a transaction is where the rate per item stops growing (see the README's table).
+# A thousand items a transaction is where the rate per item stops growing.
 BATCH_ITEMS = 1000
 # Items carry their pages until it is known whether these are to be kept.
 BATCH_BYTES = 16 * 2**20

@@ -30,7 +30,7 @@ TRACED = (
 )  # fmt: skip
 # Those that take minutes begin first, so that no worker has one of them left at the end.
 LONG = (
-    "test_rolling_update.py", "auditor/test_quarantine.py", "test_end_to_end.py", "node/test_kill.py",
+    "auditor/test_quarantine.py", "test_end_to_end.py", "node/test_kill.py",
     "node/test_drain.py", "test_failures.py", "scheduler/test_tick.py", "test_readme.py", "scheduler/test_service.py",
     "node/test_outages.py", "jobs/test_queue_plans.py", "node/test_prepare.py", "server/test_browser.py",
     "server/test_schemathesis.py", "container/test_services.py", "container/test_deployed.py", "health/test_check.py",

@@ -1,6 +1,6 @@
 """How a vendor is, judged by one run and those before it: the first rule that fits names what is wrong.
 
-A share of few is chance: rules need so many pages or products. What a run could not see is no news.
+A share of few is chance: rules need a minimum of pages or products. What a run could not see is no news.
 """
 
 from __future__ import annotations

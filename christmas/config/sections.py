@@ -252,7 +252,7 @@ def default_schedules() -> dict[str, ScheduleConfig]:
         "links": ScheduleConfig(job=everything, arguments={"stage": "links"}, every_seconds=3600, jitter_seconds=60),
         "unscraped": ScheduleConfig(
             job=everything,
-            # So many take 10 minutes at the default delay: the hourly links need not wait for thousands.
+            # They take 10 minutes at the default delay: the hourly links need not wait for thousands.
             arguments={"stage": "products", "which": "unscraped", "limit": 400},
             every_seconds=900,
             jitter_seconds=30,

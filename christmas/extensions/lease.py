@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # A run that cannot renew stops fetching when this share of the lease has passed; others take over after the whole.
 SAFE_SHARE = 2 / 3
-# Why a run ended that is no fault of it: its node leaves, or the database was away for too long.
+# Why a run ended that is no fault of it: its node leaves, or the database was unavailable for too long.
 HANDED_BACK = {"shutdown", "node_lost"}
 TRIED_AGAIN = {"lease_lost", "store_failed"}
 

@@ -52,7 +52,7 @@ LABELLED = {"validate/dropped": "dropped", "pages/source": "pages_by_source"}
 
 
 class Metrics:
-    """Extension; with Redis away it keeps what it has, for an hour, and the crawl goes on."""
+    """Extension; while Redis is unavailable it keeps an hour of measurements, and the crawl goes on."""
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
         self.crawler = crawler
@@ -91,7 +91,7 @@ class Metrics:
             self.recorder.give_up()
         self._count_dropped()
         if self.recorder.dropped:
-            logger.warning("%d measurements were given up: Redis was away", self.recorder.dropped)
+            logger.warning("%d measurements were dropped: Redis was unavailable", self.recorder.dropped)
 
     async def engine_stopped(self) -> None:
         """Write what others have counted while the spider was closed."""

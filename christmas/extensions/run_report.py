@@ -105,7 +105,7 @@ class RunReport:
         self.timer = asyncio.get_running_loop().create_task(self._keep(lease))
 
     async def spider_closed(self, spider: Any, reason: str) -> None:
-        """Write the outcome; where the database is away, say so: no report means failed."""
+        """Write the outcome; log where the database is unavailable: no report means failed."""
         if self.lease is None or self.timer is None:
             return
         self.timer.cancel()

@@ -49,7 +49,7 @@ def nodes(config: Config) -> None:
 
 
 class Listener(threading.Thread):
-    """Calls ``woken`` at every call for the nodes, and after each time Redis was away; ends after ``stop``."""
+    """Calls ``woken`` at every call for the nodes, and after each time Redis was unavailable; ends after ``stop``."""
 
     def __init__(self, config: Config, woken: Callable[[], None]) -> None:
         super().__init__(name="wake", daemon=True)
@@ -71,7 +71,7 @@ class Listener(threading.Thread):
             except (RedisError, RedisUnavailable, OSError) as error:
                 if self.ended.is_set():
                     return  # the embedded server ends with the node
-                logger.warning("Redis is away; jobs start when the node looks by itself: %s", error)
+                logger.warning("Redis is unavailable; jobs start when the node polls: %s", error)
                 self.ended.wait(PAUSE_SECONDS)
 
     def _listen(self) -> None:

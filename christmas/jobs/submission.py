@@ -93,7 +93,7 @@ def plan(
     allowed_vendors: Sequence[str] | None = None,
     always_new: bool = False,
 ) -> Plan:
-    """Check a job and call its pre hooks, outside of any transaction: a slow hook keeps nobody waiting.
+    """Check a job and call its pre hooks, outside of any transaction: a slow hook holds no lock.
 
     Raise JobRefused for an unknown name or a pre hook's refusal, AccessDenied for a vendor outside
     ``allowed_vendors``, and ArgumentError for anything wrong in the arguments. What is refused below a root is

@@ -30,7 +30,7 @@ class OutputHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generic
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Say on stderr that a line could not be written; Twisted's own stderr would lead back here."""
-        with contextlib.suppress(OSError):  # nobody is there to be told
+        with contextlib.suppress(OSError):  # stderr is closed, too
             print(f"christmas: a log line could not be written: {sys.exception()}", file=sys.__stderr__)
 
 

@@ -1,6 +1,6 @@
 """The handler that sends a process's log lines to one capped stream in Redis, where ``christmas logs`` finds them.
 
-``emit`` only puts a line into a list; a thread writes what is there twice a second. While Redis is away the newest
+``emit`` only puts a line into a list; a thread writes what is there twice a second. While Redis is down the newest
 lines are kept back, so nothing here is an error, and nothing waits.
 """
 

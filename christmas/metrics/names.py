@@ -28,8 +28,6 @@ COUNTERS = {
     "refreshed": ("", "Known products that were read again, from a listing or from their own page."),
     "jobs": ("state", "Jobs that ended."),
 }
-# Attempts that gave no answer.
-FAILURES = ("timeout", "unreachable", "tls", "cut", "other")
 _STATUSES = {
     "200", "301", "302", "303", "304", "307", "308", "400", "401", "403", "404", "408", "410", "429", "500", "502",
     "503", "504", "520", "522", "524",

@@ -53,7 +53,7 @@ def text(
 
 
 def _totals(config: Config, vendors: Sequence[str] | None) -> list[Series] | None:
-    """Return the totals of each vendor; None where Redis is away."""
+    """Return the totals of each vendor; None where Redis is unavailable."""
     from redis import RedisError
 
     try:

@@ -10,12 +10,12 @@ from christmas.metrics import histogram
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# With Redis away, so many minutes are kept; then the oldest is given up and counted.
+# While Redis is unavailable, this number of minutes is kept; then the oldest is dropped and counted.
 MINUTES_MAX = 60
 
 
 class Recorder:
-    """Counts in memory; ``take`` gives them away to be written. Not to be called from several threads."""
+    """Counts in memory; ``take`` hands them over to be written. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock

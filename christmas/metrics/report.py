@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 STEPS = 24
 DAYS_MAX = 90
 SHARES = (50, 95, 99)
-# What a chart shows of each step.
-CHARTED = ("ttfb", "latency")
 
 
 @dataclass(frozen=True, slots=True)

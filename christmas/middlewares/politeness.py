@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 TOO_MANY_REQUESTS = 429
 SERVER_ERRORS = range(500, 600)
-# So many 429 or 5xx answers in a row end the run: with the default back-off that is after 20 minutes of silence.
+# This number of 429 or 5xx answers in a row ends the run; with the default back-off after 20 minutes of silence.
 FAILURES_BEFORE_STOP = 8
 # A slot without any delay does not pause; one thousandth of a second is enough to make it look at its clock.
 LEAST_DELAY_SECONDS = 0.001

@@ -62,7 +62,7 @@ class Timing:
 
 
 def outcome_of(error: Exception) -> str:
-    """Return what an attempt without an answer is called; see ``metrics.names.FAILURES``."""
+    """Return the name of a failure: timeout, unreachable, tls, cut or other."""
     names = " ".join(kind.__name__ for kind in (type(error), type(error.__cause__)))
     if "ssl" in str(error).lower() or "tls" in str(error).lower():
         return "tls"

@@ -36,7 +36,7 @@ class Run(ScrapyProcessProtocol):
         super().__init__(PROJECT, start.job.vendor, start.job.id, {}, arguments)
         self.start_time = datetime.now(UTC).replace(tzinfo=None)  # Scrapyd's own records have no time zone
         self.attempt = start.job.attempt
-        self.told_to_stop = False
+        self.signalled = False
         self.how = "an unknown status"
 
     def processEnded(self, status: Any) -> None:  # noqa: N802  # Twisted's name
@@ -85,16 +85,16 @@ class Launcher(ScrapydsLauncher):
     def stop_runs(self, job_ids: set[str], number: int = signal.SIGTERM) -> list[str]:
         """Send a signal to the processes of these jobs; return those that were running here.
 
-        A process is told to stop once: Scrapy takes the second time for an order to drop everything.
+        A process gets one signal to stop: Scrapy takes a second one for an order to drop everything.
         """
         found = []
         for run in list(self.processes.values()):
             if run.job not in job_ids:
                 continue
             found.append(run.job)
-            if run.told_to_stop and number != signal.SIGKILL:
+            if run.signalled and number != signal.SIGKILL:
                 continue
-            run.told_to_stop = True
+            run.signalled = True
             with contextlib.suppress(ProcessExitedAlready):
                 run.transport.signalProcess(number)
         return found

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 # A firing is missed when it comes later than this.
 GRACE = timedelta(seconds=60)
-# Of those that were missed while nobody ticked, at most so many are made up for.
+# The most firings that are made up for after no scheduler ran.
 MISSED_MAX = 100
 SUBMITTER = "scheduler"
 

@@ -71,7 +71,7 @@ def test_without_redis_the_crawl_goes_on_and_says_so_once(farm: Farm) -> None:
     stats, printed = crawl(farm, "-a", "stage=links", CHRISTMAS__REDIS__URL=f"redis://127.0.0.1:{free_port()}/0")
     assert farm.jobs()[0].state == "succeeded"
     assert printed.count("until Redis answers") == 2  # the log's line and this one's
-    assert printed.count("measurements were given up: Redis was away") == 1
+    assert printed.count("measurements were dropped: Redis was unavailable") == 1
     assert stats["metrics/dropped"] > 0
     assert "Traceback" not in printed
 

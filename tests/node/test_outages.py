@@ -1,4 +1,4 @@
-"""The database or Redis is away for a moment: the node goes on. ``tests/long`` has outages of ten seconds."""
+"""The database or Redis is unavailable for a moment: the node goes on. ``tests/long`` has outages of ten seconds."""
 
 from __future__ import annotations
 

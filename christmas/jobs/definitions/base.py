@@ -86,7 +86,7 @@ class Definition(BaseModel):
     def resolved(self, connection: Connection, vendors: Sequence[str] | None = None) -> Definition:
         """Return the job with what only the catalog knows filled in; raise ArgumentError where it knows nothing.
 
-        ``vendors`` are those that whoever asks may know of; None means all.
+        ``vendors`` are those that the caller may know of; None means all.
         """
         return self
 

@@ -19,7 +19,7 @@ router = APIRouter(tags=["about"])
 class Whoami(BaseModel):
     """Who a key belongs to."""
 
-    user: str | None = Field(description="null for whoever has no key", examples=["ann"])
+    user: str | None = Field(description="null without a key", examples=["ann"])
     role: str = Field(examples=["user"])
     key_id: str | None = Field(description="names the key without revealing it", examples=["1f2e3d4c5b6a"])
     vendors: list[str] | None = Field(description="what the key is for; null means all", examples=[None])

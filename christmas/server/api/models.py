@@ -42,7 +42,6 @@ NormalForm = Annotated[
 ]
 More = Annotated[bool, Field(description="whether there are more products than were looked at; narrow the filters")]
 Year = Annotated[int | None, Field(description="when it was released", examples=[1985])]
-Box = Annotated[str | None, Field(description="the condition of the box, as the shop marks it", examples=["NB"])]
 Url = Annotated[str, Field(description="the page of the shop", examples=["https://ornament-shop.example/9001.html"])]
 
 

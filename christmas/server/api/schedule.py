@@ -37,7 +37,7 @@ class NewSchedule(inputs.Body):
         None, max_length=200, description="minute hour day month weekday (mon-fri)", examples=["30 3 * * *"]
     )
     every_seconds: int | None = Field(
-        None, ge=1, le=EVERY_MAX, strict=True, description="or so many seconds between two", examples=[None]
+        None, ge=1, le=EVERY_MAX, strict=True, description="or the seconds between two", examples=[None]
     )
     timezone: inputs.Text = Field("UTC", max_length=100, examples=["Europe/Berlin"])
     jitter_seconds: int = Field(0, ge=0, le=JITTER_MAX, strict=True, description="up to so much later")

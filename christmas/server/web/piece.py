@@ -27,7 +27,7 @@ from christmas.server.web import filters, render, words
 router = APIRouter()
 
 PIECE_MAX = 80
-# So many of the newest are in the table and the chart; daily changes of five shops fill them in three months.
+# How many of the newest are in the table and the chart; daily changes of five shops fill them in three months.
 STEPS_MAX = 500
 CHANGES_SHOWN = 10
 

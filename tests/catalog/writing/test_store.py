@@ -19,7 +19,6 @@ from tests.catalog.making import JOB, VENDOR, at, entry, key_names, product, rea
 
 NAMES = ("7", "8", "/bell.html")
 LISTINGS = ("/1995", "/angels")
-HOURS = range(100)
 prices = st.sampled_from([1000, 1200, None, UNREAD])
 stocks = st.sampled_from([Availability.IN_STOCK, Availability.OUT_OF_STOCK, None, UNREAD])
 aliases = st.sampled_from([(), ("/bell.html",), ("7", "8")])
