@@ -31,8 +31,8 @@ def layers() -> list[list[str]]:
 
 def purpose(name: str) -> str:
     """Return the first sentence of a room's docstring."""
-    folder = ROOT / "christmas" / name.replace(".", "/")
-    path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    places = [folder / name for folder in (ROOT / "christmas", ROOT)]
+    path = next(path for place in places for path in (place / "__init__.py", place.with_suffix(".py")) if path.exists())
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return text.split("\n")[0].rstrip(".").replace("``", "")
 

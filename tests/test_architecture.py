@@ -16,6 +16,8 @@ from typing import Any
 import grimp
 import pytest
 
+from tests.rooms import layers
+
 PROJECT = Path(__file__).parents[1]
 FOLDERS = ("christmas", "spiders", "pipelines", "tests")
 SOURCES = sorted(path for folder in FOLDERS for path in (PROJECT / folder).rglob("*.py"))
@@ -62,6 +64,11 @@ def test_import_contracts() -> None:
     assert command, "import-linter is not installed: pip install -e .[test]"
     done = subprocess.run([command, "--no-cache"], cwd=PROJECT, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_room_has_its_row_in_the_contract() -> None:
+    rooms = {path.stem for path in (PROJECT / "christmas").glob("[a-z]*") if path.suffix == ".py" or path.is_dir()}
+    assert {name for row in layers() for name in row} == rooms | {"spiders", "pipelines"}
 
 
 def test_there_are_no_circles_between_rooms() -> None:
