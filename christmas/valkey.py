@@ -115,7 +115,7 @@ def _hold(folder: Path) -> IO[bytes]:
 
 
 def _answers(client: Redis) -> bool:
-    """Return whether there is a server; raises where one hangs or starts: a second would write its file."""
+    """Return whether there is a server; raise where one hangs or starts: a second would write its file."""
     from redis import BusyLoadingError, RedisError
     from redis.exceptions import TimeoutError as NoAnswer
 

@@ -135,7 +135,7 @@ def _child(job: Definition, request: _Request, before: int | None, siblings: lis
 def add(connection: Connection, chosen: Plan) -> JobRow:
     """Submit a plan in the caller's transaction; return the job's record, or that of the same job that is open already.
 
-    Raise ArgumentError where there is a job of that id. Call ``wake.nodes`` after the commit.
+    Raise ArgumentError where there is a job of that id. Call ``notify.nodes`` after the commit.
     """
     if chosen.job_id is not None and records.get(connection, chosen.job_id) is not None:
         raise ArgumentError(f"There is a job {chosen.job_id!r} already.")
@@ -212,7 +212,7 @@ def _check_vendor(job: Definition, known: Mapping[str, bool], allowed: Sequence[
 
 
 def wait(job_id: str, *, config: Config | None = None, timeout_seconds: float | None = None) -> JobRow:
-    """Wait until a job has ended, and give its record; raise TimeoutError."""
+    """Wait until a job has ended, and return its record; raise TimeoutError."""
     config = config or current()
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while True:

@@ -32,7 +32,7 @@ PRUNE_EVERY = timedelta(hours=1)
 
 
 def run(config: Config, stop: Event) -> None:
-    """Run until ``stop``; raises what is wrong at the start, and nothing later."""
+    """Run until ``stop``; raise what is wrong at the start, and nothing later."""
     hooks.check(config)
     config = bootstrap.prepare(config, "scheduler")
     engine = database.get_engine(config)

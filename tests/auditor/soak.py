@@ -24,9 +24,9 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
-from christmas.demo.breakages import BREAKAGES
 from christmas.demo.server import DemoServer
 from christmas.demo.shops import Shop
+from tests.breakages import BREAKAGES
 
 SIZE = 240
 PER_PAGE = 12

@@ -13,11 +13,11 @@ from sqlalchemy import text
 from christmas.catalog import held_changes, kept_pages, vendor_health
 from christmas.catalog.held_changes import HeldRow
 from christmas.db import database
-from christmas.demo.breakages import BREAKAGES
 from christmas.demo.faults import Fault
 from christmas.demo.server import DemoServer
 from christmas.demo.shops import Offer
 from christmas.items import Availability
+from tests.breakages import BREAKAGES
 from tests.crawling import Site
 from tests.farm import Farm, until
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from christmas.demo.breakages import BREAKAGES, EQUAL_PRICE_MINOR, RANGE_MINOR
 from christmas.demo.faults import CHALLENGE
 from christmas.demo.server import DemoServer, page
 from christmas.demo.shops import Shop
@@ -20,6 +19,7 @@ from christmas.errors import NothingReadable
 from christmas.items import UNREAD, Availability
 from christmas.reading.facts import EntryFacts, ProductFacts
 from christmas.reading.money import to_minor
+from tests.breakages import BREAKAGES, EQUAL_PRICE_MINOR, RANGE_MINOR
 from tests.readers import read_listing, read_product, read_product_fully, read_year_index
 
 HALLMARK = ("hallmark_ornaments_com", "2026")
