@@ -123,8 +123,8 @@ def test_history_is_oldest_first_and_in_decimals(connection: Connection) -> None
     write(connection, entry(hours=2, price_minor=100000), entry("8", hours=2, price_minor=5))
     write(connection, product(hours=3, price_minor=None, price_min_minor=5, release_year=1995))
     assert told(history(connection)) == [
-        ("price", "10.00", "1000.00"), ("price", "1000.00", None), ("price_min", None, "0.05"),
-        ("release_year", None, "1995"),
+        ("price", "10.00", "1000.00"), ("release_year", None, "1995"), ("price", "1000.00", None),
+        ("price_min", None, "0.05"),
     ]  # fmt: skip
     assert history(connection, "9") == []
 
