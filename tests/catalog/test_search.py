@@ -313,7 +313,6 @@ def test_threads_read_while_words_are_learned(engine: Engine) -> None:
     assert all(vocabulary.correct(f"bell{number}x{one}") for number in range(6) for one in range(30))
 
 
-@pytest.mark.serial
 def test_a_word_is_corrected_in_less_time_than_comparing_it_with_every_word() -> None:
     chance = random.Random(7)
     many = {"".join(chance.choices(string.ascii_lowercase, k=chance.randrange(4, 13))) for _ in range(50_000)}

@@ -148,7 +148,6 @@ def test_no_table_is_read_whole(connection: Connection, values: dict[str, Any]) 
     assert found == []
 
 
-@pytest.mark.serial
 def test_a_vendor_of_four_thousand_is_counted_by_the_database(sqlite: Engine) -> None:
     random = Random(7)
     with database.begin(sqlite) as connection:

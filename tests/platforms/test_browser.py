@@ -27,7 +27,6 @@ class OrnamentShopComSpider(BrowserPages, BigCommerce):
 """
 
 
-@pytest.mark.serial
 @pytest.mark.skipif(find_browser("") is None, reason="needs Chromium, which .ci/run installs (apt install chromium)")
 def test_a_mix_in_reads_pages_that_only_a_browser_can(site: Callable[[str], Site], tmp_path: Path) -> None:
     here = site("ornament_shop_com")

@@ -8,8 +8,6 @@ import pytest
 
 from christmas.reading import json_ld
 
-pytestmark = pytest.mark.serial
-
 
 @pytest.mark.parametrize(
     ("text", "value"),
@@ -74,9 +72,9 @@ def test_one_block(text: str, value: Any) -> None:
     ids=lambda text: f"{text[:8]!r}",
 )
 def test_an_attack_ends_soon(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     json_ld.loads(text)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_no_float_comes_out() -> None:
@@ -119,9 +117,9 @@ def test_blocks_are_found_without_a_dom(page: bytes, raw: list[bytes]) -> None:
     ids=["openings", "never closed", "many", "in comments", "one long tag"],
 )
 def test_finding_blocks_takes_no_longer_than_the_page(page: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     list(json_ld.raw_blocks(page))
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_a_block_that_cannot_be_parsed_spoils_no_other() -> None:
@@ -157,9 +155,9 @@ def test_the_fullest_of_several_nodes_of_one_id_is_taken() -> None:
 
 def test_circles_and_many_references_take_no_time() -> None:
     circle: dict[str, Any] = {"@type": "T", "@id": "#a", "more": [{"@id": "#a"} for _ in range(5_000)]}
-    started = time.perf_counter()
+    started = time.process_time()
     (found,) = json_ld.nodes([circle])
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert found["more"][7]["more"][8] is found
 
 

@@ -16,8 +16,6 @@ from christmas.items import UNREAD, Availability
 from tests.product_pages import NOW, OFFER, PRODUCT, URL, WAS, html, ld, offered, prices, read, view
 from tests.readers import read_product, read_product_fully
 
-pytestmark = pytest.mark.serial
-
 # Platforms
 
 
