@@ -178,7 +178,7 @@ def test_the_pages_are_served_beside_a_reading_and_after_it(farm: Farm) -> None:
         port = str(taken.getsockname()[1])
         variables = {"CHRISTMAS__SERVER__PORT": port, "CHRISTMAS__CONTACT_URL": "mailto:tester@example.org"}
         live = farm.start("live", "--limit", "2", "--year", year, VENDOR, **variables)
-        until(lambda: "The pages stay" in live.log or live.process.poll() is not None, 100, "the reading")
+        until(lambda: "Serving the pages" in live.log or live.process.poll() is not None, 100, "the reading")
         assert "Serving the pages; press Ctrl-C to stop." in live.log, live.log
         [address] = re.findall(r"^The pages are at (http://127\.0\.0\.1:\d+)$", live.log, re.MULTILINE)
         assert not address.endswith(f":{port}")
