@@ -118,7 +118,7 @@ def up(farm: Farm, folder: Path) -> Iterator[Up]:
 
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 def test_it_stops_everything_when_it_is_told_to(up: Up, number: int) -> None:
-    assert f"{RUNS}http://127.0.0.1:{up.port}, its keys are in {up.farm.folder / 'keys'}" in up.log
+    assert f"{RUNS}http://127.0.0.1:{up.port}, the keys are in {up.farm.folder / 'keys'}" in up.log
     job_id = up.starts_a_run()
     assert {up.one(word).is_running() for word in ("node", "scheduler", "server", "valkey", "christmas_runner")} == {
         True
@@ -195,7 +195,7 @@ def test_the_pages_are_served_beside_a_reading_and_after_it(farm: Farm) -> None:
 def test_sign_in_needs_to_know_the_port(farm: Farm) -> None:
     done = farm.run("sign-in", CHRISTMAS__SERVER__PORT="0")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "give it with --port" in done.stderr
+    assert "name it with --port" in done.stderr
 
 
 @pytest.mark.parametrize("everything", [pytest.param(False, marks=pytest.mark.long), True])
