@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from tests.benchmarks import memory, overhead, pages, refresh, serving, sizes, starts, store, timing
@@ -22,14 +23,16 @@ def main() -> None:
         return
     quick = arguments.quick
     groups = {
-        "refresh": lambda: refresh.measure(10_270, refresh.VENDORS[:1], (24,)) if quick else refresh.measure(10_270),
-        "pages": lambda: pages.measure(2_500 if quick else 4_000, 2 if quick else 3),
+        "refresh": lambda: (
+            refresh.measure(10_270, refresh.VENDORS[:1], (24,), crawled=False) if quick else refresh.measure(10_270)
+        ),
+        "pages": lambda: pages.measure(1_500 if quick else 4_000, 2 if quick else 3),
         "store": lambda: store.measure(10_000 if quick else 50_000, 100_000 if quick else 1_000_000, 1 if quick else 3),
         # Stock Scrapyd waits as long on any machine, our start is computing: a slow machine keeps less of the ratio.
-        "starts": lambda: starts.measure(6, 0.8) if quick else starts.measure(20),
+        "starts": lambda: starts.measure(4, 0.8) if quick else starts.measure(20),
         "timing": lambda: timing.measure(20_000 if quick else 100_000, 3 if quick else 5),
         # A small crawl is mostly its start, which says nothing about the goal.
-        "overhead": lambda: overhead.measure(600, 1, None) if quick else overhead.measure(4_000, 5),
+        "overhead": lambda: overhead.measure(300, 1, None) if quick else overhead.measure(4_000, 5),
         "serving": lambda: (
             serving.measure(5_000, 20_000, 3, ("SQLite",), rates=False)
             if quick
@@ -42,7 +45,9 @@ def main() -> None:
     for name, measure in groups.items():
         if arguments.only in {None, name}:
             sys.stderr.write(f"measuring {name} ...\n")
+            began = time.monotonic()
             measured += measure()
+            sys.stderr.write(f"measured {name} in {time.monotonic() - began:.0f} s\n")
     show(measured, Path("bench.json"), keep=arguments.only is not None)
     # Times depend on the machine: the quick run guards ratios only.
     figures = [one for one in measured if isinstance(one, Figure)]
