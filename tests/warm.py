@@ -94,7 +94,8 @@ def start(
             stdout=output, stderr=errors or output, start_new_session=True,
         )  # fmt: skip
     task = {"module": module, "arguments": arguments, "environment": dict(environment), "cwd": str(cwd)}
-    ours, theirs = socket.socketpair()
+    # By messages: the exit status of what ends at once is not taken for more digits of its id.
+    ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     control, lock, _ = _parent()
     with theirs, Path(os.devnull).open("rb") as nothing:
         files = [theirs.fileno(), nothing.fileno(), output.fileno(), (errors or output).fileno()]
