@@ -7,6 +7,7 @@ tests start only those of the files below, which between them run everything.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,4 +44,5 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     try:
         return (yield)
     finally:
-        coverage.start()
+        with warnings.catch_warnings(action="ignore"):  # what is measured was imported long ago
+            coverage.start()
