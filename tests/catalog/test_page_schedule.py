@@ -113,7 +113,7 @@ def _fill(engine: Engine, count: int) -> None:
 @pytest.mark.parametrize(("days", "most"), [(7, 0.19), (3, 0.43), (14, 0.11), (30, 0.06)])
 def test_stale_pages_are_spread_evenly(sqlite: Engine, days: int, most: float) -> None:
     """All pages are read at once; from then on a like share falls due on each day, and none becomes too old."""
-    count = 10_000
+    count = 2_000
     _fill(sqlite, count)
     read_at = dict.fromkeys(range(1, count + 1), START)
     shares: list[float] = []

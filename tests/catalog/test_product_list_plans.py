@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterator
 from itertools import product as combinations
@@ -92,11 +93,13 @@ def test_no_list_reads_a_whole_table(shelf: Connection, sort: str, monkeypatch: 
     monkeypatch.setattr(query_plan, "FEW", 0)
     seen: set[str] = set()
     first = query_plan.position(product_lists.page(shelf, Filters(), sort, None, 1).rows[0], sort)
-    for number, chosen in enumerate(combinations(*CHOICES)):
+    # A third of all combinations has every two choices together, several times.
+    chance = random.Random(SORTS.index(sort))
+    for number, chosen in enumerate(chance.sample(list(combinations(*CHOICES)), 64)):
         filters = Filters(**{name: value for some in chosen for name, value in some.items()})
         after = (None, first)[(number + number // 4) % 2]  # each choice of the last filter is seen with both
         check(shelf, lambda filters=filters, after=after: product_lists.page(shelf, filters, sort, after, 5), seen)
-    assert len(seen) > 100
+    assert len(seen) > 50
 
 
 @pytest.mark.parametrize("filled", ["sqlite"], indirect=True)  # PostgreSQL has statistics and chooses by itself

@@ -90,7 +90,7 @@ def test_any_filters_find_what_a_plain_program_finds(shelf: Connection) -> None:
     rows = everything(shelf)
     chance = random.Random(17)
     found = Counter[bool]()
-    for number in range(150):
+    for number in range(60):
         # Some filters at once; all of them at once would find nothing.
         names = chance.sample(list(CHOICES), chance.randrange(1, 5))
         filters = Filters(**{name: chance.choice(CHOICES[name]) for name in names})
@@ -100,7 +100,7 @@ def test_any_filters_find_what_a_plain_program_finds(shelf: Connection) -> None:
         if len(expected) < 100:
             assert walked(shelf, filters, sort, 30) == expected, filters
         found[bool(expected)] += 1
-    assert min(found.values()) > 20
+    assert min(found.values()) > 8
 
 
 @pytest.mark.parametrize("names", [*combinations(CHOICES, repeat=1), ("vendor", "year"), ("query", "vendors")])

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -79,6 +80,13 @@ def pages_of(vendor: str, generation: str) -> Pages:
     return pages
 
 
+@cache
+def healthy(vendor: str, generation: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """Return what listings and product pages tell, and the text of every page."""
+    pages = pages_of(vendor, generation)
+    return entries_of(pages), products_of(pages), [pages.text(one) for one in pages.everything()]
+
+
 def entries_of(pages: Pages) -> list[dict[str, Any]]:
     found = [entry for target in pages.listings for entry in pages.entries(target)]
     return [{name: getattr(entry, name) for name in ENTRY_FIELDS} for entry in found]
@@ -115,7 +123,7 @@ READ_OTHERWISE: list[tuple[str, tuple[str, str], set[str], set[str]]] = [
 @pytest.mark.parametrize(("name", "shop", "of_entries", "of_products"), READ_OTHERWISE)
 def test_what_is_read_otherwise(name: str, shop: tuple[str, str], of_entries: set[str], of_products: set[str]) -> None:
     pages = pages_of(*shop)
-    entries, products, texts = entries_of(pages), products_of(pages), [pages.text(one) for one in pages.everything()]
+    entries, products, texts = healthy(*shop)
     pages.shop.breakage = BREAKAGES[name]
     assert [pages.text(one) for one in pages.everything()] != texts
     assert changed(entries, entries_of(pages)) == of_entries
