@@ -28,7 +28,7 @@ LONG = (
     "container/test_deployed.py", "jobs/test_queue_plans.py", "scheduler/test_service.py", "node/test_kill.py",
     "server/test_schemathesis.py", "logs/test_services.py", "health/test_check.py",
 )  # fmt: skip
-pytest_plugins = ["tests.tiers", "tests.left", "tests.tracing"]
+pytest_plugins = ["tests.databases", "tests.tiers", "tests.left", "tests.tracing"]
 FOLDER = Path(__file__).parent
 VENDORS = ("hallmark_ornaments_com", "hookedonhallmark_com", "ornament_shop_com")
 

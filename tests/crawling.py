@@ -55,7 +55,7 @@ class Site:
         }
 
     def command(self, job_id: str, **arguments: object) -> list[str]:
-        """Give what ``python -m`` runs."""
+        """Return what ``python -m`` runs."""
         command = ["scrapy", "crawl", self.shop.vendor, "-a", f"_job={job_id}"]
         for name, value in arguments.items():
             command += ["-a", f"{name}={value}"]

@@ -16,9 +16,9 @@ from christmas.db.tables import key_aliases, keys, products
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Into how many parts of the period, in which their pages are read, keys are spread.
+# Keys are spread over this number of parts of the period in which their pages are read.
 SPREAD = 1000
-# Into how many slots the period, in which every page is read once, is cut.
+# The period in which every page is read once is cut into this number of slots.
 SLOTS = 40
 # A page is never read again in the first such part of the period, unless it is due for another reason.
 REST = 7

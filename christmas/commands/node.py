@@ -34,5 +34,4 @@ def node(
 
 
 def _listed(text: str | None) -> str | None:
-
     return None if text is None else json.dumps([part.strip() for part in text.split(",") if part.strip()])

@@ -151,7 +151,7 @@ def _fetch(address: str) -> Page:
             page = Page(address, response.url, body, response.headers.get_content_charset() or "utf-8")
     except urllib.error.HTTPError as error:
         with error:
-            raise_if_challenge(error.read(PAGE_MAX_BYTES), address)
+            raise_if_challenge(error.read(PAGE_MAX_BYTES), address, all_marks())
         raise PageUnavailable(f"{address} answered {error.code} {error.reason}.") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise PageUnavailable(f"{address} cannot be fetched: {getattr(error, 'reason', error)}.") from error

@@ -28,6 +28,7 @@ from christmas.commands.common import engine
 from christmas.config import PREFIX, current, local_address
 from christmas.db import database
 from christmas.errors import ArgumentError, ChristmasError, JobRefused
+from christmas.health import READY
 from christmas.jobs import hooks, records, submission
 from christmas.logs.lines import JsonFormatter, as_json
 from christmas.node import options
@@ -44,8 +45,8 @@ logger = logging.getLogger(__name__)
 
 # Command to the service whose key it has.
 SERVICES = {"node": "integrator", "scheduler": "scheduler", "server": "server"}
-# Those that listen, on the address of their section of the configuration, and where each says that it is ready.
-READY = {"node": "/health/ready", "server": "/health/ready"}
+# Those that listen, on the address of their section of the configuration.
+LISTENING = ("node", "server")
 # A stopping node closes its port at once; what keeps the port for longer is something else.
 PORT_SECONDS = 5.0
 # The node needs its grace period to release jobs, and a moment more.
@@ -226,7 +227,7 @@ def _stop(processes: dict[str, subprocess.Popen[bytes]], seconds: float) -> None
 def _free_ports(config: Config, stop: Event, only: str = "", *, any_port: bool = False) -> dict[str, int]:
     """Return the configured port of each listening service, or a free one where it is 0."""
     with ExitStack() as held:
-        chosen = [name for name in READY if only in {"", name}]
+        chosen = [name for name in LISTENING if only in {"", name}]
         listeners = {name: held.enter_context(_listener(config, name, stop, any_port=any_port)) for name in chosen}
         return {name: int(listener.getsockname()[1]) for name, listener in listeners.items()}
 
@@ -262,7 +263,7 @@ def _wait_for(
     name: str, address: str, process: subprocess.Popen[bytes], stop: Event, why: str = "its output says why"
 ) -> None:
     deadline = time.monotonic() + START_SECONDS
-    url = address + READY[name]
+    url = address + READY
     # The service is on this machine, whatever http_proxy says.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while process.poll() is None and not stop.is_set():

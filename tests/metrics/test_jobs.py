@@ -18,11 +18,8 @@ from christmas.db.tables import jobs as table
 from christmas.jobs import queue, records
 from christmas.jobs.queue import NewJob
 from christmas.metrics import jobs, store
-from tests.databases import engine, postgresql, sqlite, sqlite_template
 
 pytestmark = pytest.mark.integration
-
-__all__ = ["engine", "postgresql", "sqlite", "sqlite_template"]
 
 VENDOR, OTHER = "ornament_shop_com", "hookedonhallmark_com"
 NOW = datetime.now(UTC).replace(microsecond=0)

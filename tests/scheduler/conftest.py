@@ -6,9 +6,6 @@ import pytest
 from sqlalchemy import Engine
 
 from christmas.config import Config
-from tests.databases import connection, engine, postgresql, sqlite, sqlite_template
-
-__all__ = ["connection", "engine", "postgresql", "sqlite", "sqlite_template"]
 
 
 @pytest.fixture

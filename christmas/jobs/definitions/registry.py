@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from christmas.errors import ArgumentError, JobRefused
@@ -19,6 +20,15 @@ DEFINITIONS: dict[str, type[Definition]] = {
     for found in vars(module).values()
     if inspect.isclass(found) and issubclass(found, Definition) and found not in _ABSTRACT
 }
+
+
+def _refuse(consumer: str, name: str) -> None:
+    """Raise AttributeError with the list of jobs, for ``jobs.CONSUMER.NAME`` where there is no such job."""
+    raise AttributeError(f"There is no job {consumer}.{name}; there are {', '.join(sorted(DEFINITIONS))}.")
+
+
+for _consumer, _module in MODULES.items():
+    vars(_module)["__getattr__"] = partial(_refuse, _consumer)
 
 
 def definition(name: str) -> type[Definition]:

@@ -44,7 +44,6 @@ class Audits(Stage):
             yield request
 
     def _held(self) -> list[Request]:
-
         spider = self.spider
         with database.read(database.get_engine(spider.config)) as connection:
             pages = held_changes.to_check(
@@ -56,7 +55,6 @@ class Audits(Stage):
         return [self._page(url, self.parse_held, self.held_failed, key=key) for key, url in pages]
 
     def _sample(self) -> list[Request]:
-
         spider = self.spider
         size = spider.arguments.limit or spider.config.auditor.sample
         with database.read(database.get_engine(spider.config)) as connection:
@@ -64,7 +62,6 @@ class Audits(Stage):
         return [self._page(row.url, self.parse_sample, self.sample_failed, known=row) for row in rows]
 
     def _gone(self) -> list[Request]:
-
         spider = self.spider
         limit = spider.arguments.limit or GONE_A_RUN
         with database.read(database.get_engine(spider.config)) as connection:

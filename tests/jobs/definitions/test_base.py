@@ -34,6 +34,13 @@ def test_a_name_without_definition_is_refused_with_those_that_exist() -> None:
         assert all(known in str(refused.value) for known in registry.DEFINITIONS)
 
 
+def test_an_attribute_that_is_no_job_is_refused_with_those_that_exist() -> None:
+    for consumer in ("integrator", "auditor"):
+        with pytest.raises(AttributeError, match=rf"There is no job {consumer}\.nope") as refused:
+            getattr(jobs, consumer).nope  # noqa: B018
+        assert all(known in str(refused.value) for known in registry.DEFINITIONS)
+
+
 @pytest.mark.parametrize("year", ["98", "1899", "2101", "x", "", 1998.5, True, [1998], "9" * 5000, -1998, "1998,1999"])
 def test_a_wrong_year_is_refused_at_once(year: object) -> None:
     with pytest.raises(ArgumentError, match=r"^integrator\.sync_links: year=.* is not accepted") as refused:
